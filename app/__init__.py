@@ -1,0 +1,1 @@
+"""What ties the rooms together, and the only room that talks to the outside."""

@@ -1,0 +1,217 @@
+"""What the engine hands to the screens after each cycle, and what screens may ask of the session.
+
+A snapshot is immutable: screens keep it, compare it, and never see it change under them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from storage.records import (
+        AnomalyRecord,
+        CoverageRecord,
+        EvidenceRecord,
+        HistoryRecord,
+        InvestigationRecord,
+        Label,
+        TimelineEntry,
+    )
+
+
+class Health(StrEnum):
+    """How a source is doing."""
+
+    OK = "ok"
+    DEGRADED = "degraded"
+    """Some of it answers, some does not (a forbidden kind, a failed query)."""
+    DOWN = "down"
+    CONNECTING = "connecting"
+    OFF = "off"
+    """Not configured."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceStatus:
+    """One source, as the header and the settings screen show it."""
+
+    name: str
+    """`prometheus`, `kubernetes`, `store`."""
+    health: Health
+    detail: str
+    """One line: version and latency, or what is the matter."""
+    hint: str = ""
+    """What to do about it."""
+    since: float | None = None
+    """Unix seconds: how long it has been so."""
+
+
+@dataclass(frozen=True, slots=True)
+class InboxRow:
+    """One investigation as the inbox shows it, with its worst anomaly's numbers."""
+
+    investigation: InvestigationRecord
+    worst: AnomalyRecord
+    """Its band (`detectors.series.Band.from_bytes(worst.band)`) is the sparkline and the preview chart."""
+    reason: str
+    """One line: why it is here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Everything the screens show, as of one cycle."""
+
+    cycle: int
+    """0 before the first cycle: what the store remembered."""
+    now: float
+    """Unix seconds by the session's clock."""
+    cluster: str
+    mode: str
+    """`live`, `replay`, `demo`."""
+    rows: tuple[InboxRow, ...] = ()
+    """Ranked: pinned first, then by severity, score and onset."""
+    coverage: tuple[CoverageRecord, ...] = ()
+    sources: tuple[SourceStatus, ...] = ()
+    warnings: tuple[str, ...] = ()
+    """What the engineer should know about this cycle: ignored annotations, partial answers, clock skew."""
+    namespaces: tuple[str, ...] = ()
+    environments: tuple[str, ...] = ()
+    workloads: int = 0
+    series: int = 0
+    """How many series were judged."""
+    cycle_seconds: float = 0.0
+    interval: float = 15.0
+    next_cycle: float | None = None
+    progress: str = ""
+    """What a long first cycle is doing, empty when idle."""
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One investigation with all that is known of it."""
+
+    investigation: InvestigationRecord
+    anomalies: tuple[AnomalyRecord, ...]
+    evidence: tuple[EvidenceRecord, ...]
+    timeline: tuple[TimelineEntry, ...]
+    history: tuple[HistoryRecord, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SettingValue:
+    """One setting with where it came from."""
+
+    key: str
+    """`prometheus.url`"""
+    value: str
+    """As shown: a secret is only `set (environment TOKEN)` or `not set`."""
+    origin: str
+    """`default`, `--prometheus`, `environment PROMETHEUS_URL`, `FILE:LINE`."""
+    doc: str
+    allowed: str = ""
+    """What the schema allows: type, range, choices."""
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    """One line of `tocsin doctor` and of the settings screen's test."""
+
+    name: str
+    ok: bool | None
+    """None: could not be checked."""
+    detail: str
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ActResult:
+    """What came of a wish of the engineer's."""
+
+    ok: bool
+    message: str
+    """Past tense, for a toast: `labelled true: shop/checkout`."""
+    ids: tuple[int, ...] = field(default=())
+
+
+class Session(Protocol):
+    """What screens may ask. Reading and acting block on SQLite: call them from worker threads only."""
+
+    def start(self, listener: Callable[[Snapshot], None]) -> None:
+        """Begin to run cycles in the background; the listener is called from the engine's thread."""
+        ...
+
+    def stop(self) -> None:
+        """End soon and wait for the running cycle's transaction; safe to call twice."""
+        ...
+
+    def restored(self) -> Snapshot:
+        """What the store remembers, before the first cycle."""
+        ...
+
+    def refresh(self) -> None:
+        """Run a cycle now rather than at the next interval."""
+        ...
+
+    def case(self, investigation: int) -> Case | None:
+        """One investigation with all that is known of it."""
+        ...
+
+    def label(self, ids: Sequence[int], label: Label, reason: str = "") -> ActResult:
+        """Judge investigations; undoable."""
+        ...
+
+    def acknowledge(self, ids: Sequence[int]) -> ActResult:
+        """Take investigations; a second time gives them back. Undoable."""
+        ...
+
+    def snooze(self, ids: Sequence[int], seconds: float) -> ActResult:
+        """Hide investigations for a while; undoable."""
+        ...
+
+    def close_cases(self, ids: Sequence[int]) -> ActResult:
+        """Close investigations; undoable."""
+        ...
+
+    def pin(self, ids: Sequence[int]) -> ActResult:
+        """Pin or unpin; undoable."""
+        ...
+
+    def mark_seen(self, investigation: int) -> None:
+        """The engineer opened it: no longer `new`. Not undoable."""
+        ...
+
+    def undo(self) -> ActResult:
+        """Take back this session's last act."""
+        ...
+
+    def redo(self) -> ActResult:
+        """Do again what was last taken back."""
+        ...
+
+    def settings(self) -> tuple[SettingValue, ...]:
+        """Every setting with its origin."""
+        ...
+
+    def change_setting(self, key: str, value: str) -> ActResult:
+        """Validate a value, write it to the settings file, and use it from the next cycle on."""
+        ...
+
+    def settings_path(self) -> str:
+        """The settings file, for opening it in an editor."""
+        ...
+
+    def test_connections(self) -> tuple[CheckResult, ...]:
+        """What `tocsin doctor` would say."""
+        ...
+
+    def recall(self, key: str) -> str:
+        """A piece of remembered screen state (JSON text), empty when there is none."""
+        ...
+
+    def remember(self, key: str, value: str) -> None:
+        """Keep a piece of screen state across restarts."""
+        ...

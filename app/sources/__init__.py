@@ -1,0 +1,1 @@
+"""Where numbers and objects come from: Prometheus, Kubernetes, and recordings of both."""

@@ -1,0 +1,1 @@
+"""What is remembered: the SQLite schema, its migrations, the repositories and the retention."""

@@ -1,0 +1,213 @@
+"""What the store keeps, as typed records: the shapes that repositories return and widgets read.
+
+Times are unix seconds (UTC). Every record that belongs to a cluster names it.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import msgspec
+
+from detectors.model import Coverage, Entity, Severity, SourceRef
+
+
+class AnomalyState(StrEnum):
+    """Where an anomaly is in its life."""
+
+    OPEN = "open"
+    HELD = "held"
+    """Its source cannot be seen: neither confirmed nor resolved."""
+    CLOSED = "closed"
+
+
+class Lifecycle(StrEnum):
+    """Where an investigation is in its life, apart from what the engineer did with it."""
+
+    OPEN = "open"
+    RECOVERED = "recovered"
+    """Every anomaly of it is over."""
+    CLOSED = "closed"
+    """Closed by the engineer."""
+
+
+class Label(StrEnum):
+    """The engineer's judgement."""
+
+    TRUE = "true"
+    FALSE = "false"
+    UNSURE = "unsure"
+
+
+class Stance(StrEnum):
+    """What a piece of evidence says about the suspected cause."""
+
+    SUPPORTS = "supports"
+    CONTRADICTS = "contradicts"
+    SILENT = "silent"
+    UNKNOWN = "unknown"
+    """The source was missing or refused: this is no evidence of health."""
+
+
+class AnomalyRecord(msgspec.Struct, frozen=True):
+    """One signal of one entity outside its band, from onset until it is over."""
+
+    id: int
+    cluster: str
+    investigation: int
+    signal: str
+    entity: Entity
+    state: AnomalyState
+    severity: Severity
+    score: float
+    peak_score: float
+    observed: float
+    low: float
+    high: float
+    unit: str
+    onset: float
+    opened: float
+    last_seen: float
+    """The data time at which it was last out of band."""
+    closed: float | None
+    confidence: float
+    views: int
+    source: SourceRef
+    clean_passes: int = 0
+    """Consecutive cycles back in band; it closes after a few."""
+    reopened: int = 0
+    """How often it came back after it had closed."""
+    band: bytes = b""
+    """`detectors.series.Band.to_bytes()` of its recent values; empty for object states."""
+
+
+class InvestigationRecord(msgspec.Struct, frozen=True):
+    """A case: one or more anomalies with one suspected cause, and what was done about it."""
+
+    id: int
+    cluster: str
+    entity: Entity
+    title: str
+    """What is wrong, in a few words: the title of its worst signal."""
+    severity: Severity
+    score: float
+    lifecycle: Lifecycle
+    onset: float
+    opened: float
+    updated: float
+    ended: float | None
+    signals: tuple[str, ...]
+    """Signal ids of its anomalies, worst first."""
+    anomalies: int
+    held: bool = False
+    """At least one anomaly cannot be seen at the moment."""
+    seen_at: float | None = None
+    """When the engineer first opened it; None is `new`."""
+    acknowledged_at: float | None = None
+    acknowledged_by: str = ""
+    snoozed_until: float | None = None
+    label: Label | None = None
+    label_reason: str = ""
+    pinned: bool = False
+
+    def state(self, now: float) -> str:
+        """The one word a list shows: closed, recovered, snoozed, held, ack, new or open."""
+        if self.lifecycle is Lifecycle.CLOSED:
+            return "closed"
+        if self.snoozed_until is not None and self.snoozed_until > now:
+            return "snoozed"
+        if self.lifecycle is Lifecycle.RECOVERED:
+            return "recovered"
+        if self.held:
+            return "held"
+        if self.acknowledged_at is not None:
+            return "ack"
+        return "new" if self.seen_at is None else "open"
+
+
+class EvidenceRecord(msgspec.Struct, frozen=True):
+    """One line of an investigation's ledger."""
+
+    id: int
+    investigation: int
+    anomaly: int | None
+    step: str
+    text: str
+    source: str
+    """The PromQL or kubectl command that reproduces it."""
+    value: str
+    at: float | None
+    """When it happened in the cluster."""
+    recorded: float
+    stance: Stance = Stance.SUPPORTS
+
+
+class TimelineEntry(msgspec.Struct, frozen=True):
+    """One dated thing that happened around an investigation, whatever its origin."""
+
+    at: float
+    kind: str
+    """`anomaly`, `event`, `rollout`, `label`, `ack`, ..."""
+    text: str
+
+
+class HistoryRecord(msgspec.Struct, frozen=True):
+    """One append-only line of what was done, by whom: the source of undo and of the audit trail."""
+
+    id: int
+    at: float
+    actor: str
+    action: str
+    investigation: int | None
+    before: dict[str, object]
+    after: dict[str, object]
+    undoes: int | None = None
+    """The history line that this one takes back."""
+
+
+class EventRecord(msgspec.Struct, frozen=True):
+    """A Kubernetes event, kept because the API server forgets it in an hour."""
+
+    cluster: str
+    uid: str
+    namespace: str
+    kind: str
+    name: str
+    object_uid: str
+    type: str
+    reason: str
+    message: str
+    count: int
+    first_seen: float
+    last_seen: float
+    component: str
+
+
+class CycleRecord(msgspec.Struct, frozen=True):
+    """One evaluation of everything."""
+
+    cluster: str
+    at: float
+    seconds: float
+    series: int
+    observations: int
+    errors: int
+
+
+class CoverageRecord(msgspec.Struct, frozen=True):
+    """What one row of the coverage matrix sees in one cluster."""
+
+    cluster: str
+    signal: str
+    status: Coverage
+    conventions: tuple[str, ...]
+    """Those that feed it here, preferred first."""
+    live: int
+    learning: int
+    silent: int
+    """Entities without data or traffic."""
+    last_fired: float | None
+    detail: str
+    """The error, the missing right, or what to install."""
+    query_seconds: float | None
+    query: str = ""
