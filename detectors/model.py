@@ -53,10 +53,7 @@ class Direction(StrEnum):
 
 
 class Entity(msgspec.Struct, frozen=True, order=True, omit_defaults=True):
-    """One thing that can be unwell; equal entities are the same thing.
-
-    The environment is part of what is shown, not of the identity: relabelling a namespace does not make another case.
-    """
+    """One thing that can be unwell; entities with the same `key` are the same thing."""
 
     type: EntityType
     """What kind of thing this is in the words of the coverage matrix."""
@@ -69,6 +66,8 @@ class Entity(msgspec.Struct, frozen=True, order=True, omit_defaults=True):
     name: str
     peer: str = ""
     """For dependencies and databases: the far end, a host name without port, lower case."""
+    environment: str = ""
+    """Shown and filtered by, no part of the identity: relabelling a namespace does not make another case."""
 
     @property
     def key(self) -> str:

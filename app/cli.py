@@ -1,0 +1,87 @@
+"""The command line: which commands there are, the options they share, and what their exit codes mean.
+
+Nothing heavy is imported here: `tocsin --help` has to answer at once. Each command lives in `app/commands/` and
+imports what it needs when it runs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from app import __version__
+from app.exits import Exit
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+COMMANDS = {
+    "console": "open the console (what `tocsin` alone does)",
+    "demo": "open the console on the bundled recording of an incident",
+    "scan": "run one cycle over the cluster and print what is wrong",
+    "watch": "run cycles without a console until stopped; prints what opens and closes",
+    "list": "list investigations from the store",
+    "show": "show one investigation with its evidence",
+    "label": "judge an investigation: true, false or unsure",
+    "coverage": "show what each row of the coverage matrix sees in this cluster",
+    "doctor": "check connections, permissions, conventions, clocks and the store",
+    "record": "write every input of a run to a file, redacted",
+    "replay": "run the same engine over a recording",
+    "settings": "show, validate or edit the settings",
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; returns the exit code."""
+    argv = list(sys.argv[1:] if arguments is None else arguments)
+    # The console is what one wants at 03:00: it needs no command, only options.
+    if not any(word in COMMANDS for word in argv) and not {"-h", "--help", "--version"} & set(argv):
+        argv = ["console", *argv]
+    parser = build_parser(argv)
+    options = parser.parse_args(argv)
+    if options.command is None:
+        parser.print_help()
+        return Exit.USAGE
+    # numpy's threads only fight the interface for two cores; they have to be told before it is imported.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    module = importlib.import_module(f"app.commands.{options.command}")
+    from app.errors import guarded
+
+    return guarded(module.run, options)
+
+
+def build_parser(argv: Sequence[str] = ()) -> argparse.ArgumentParser:
+    """The parser; only the command named in `argv` is imported to declare its own options."""
+    parser = argparse.ArgumentParser(
+        prog="tocsin",
+        description="The terminal console for the on-call engineer of a Kubernetes cluster. Reads Prometheus and the "
+        "Kubernetes API, writes to neither.",
+        epilog="Without a command, the console opens. Exit codes: " + Exit.summary(),
+    )
+    parser.add_argument("--version", action="version", version=f"tocsin {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    shared = shared_options()
+    for name, text in COMMANDS.items():
+        command = commands.add_parser(name, help=text, description=text[:1].upper() + text[1:] + ".", parents=[shared])
+        if name in argv:
+            importlib.import_module(f"app.commands.{name}").declare(command)
+    return parser
+
+
+def shared_options() -> argparse.ArgumentParser:
+    """The options of every command."""
+    shared = argparse.ArgumentParser(add_help=False)
+    group = shared.add_argument_group("which cluster, which settings")
+    group.add_argument("--context", metavar="NAME", help="context of the kubeconfig")
+    group.add_argument("--kubeconfig", metavar="FILE", help="kubeconfig file (default: KUBECONFIG, ~/.kube/config)")
+    group.add_argument("--prometheus", metavar="URL", help="Prometheus server, with path prefix if it has one")
+    group.add_argument("--no-kubernetes", action="store_true", help="work from Prometheus alone")
+    group.add_argument("--namespace", metavar="NAME", action="append", help="watch only this namespace (repeatable)")
+    group.add_argument("--environment", metavar="NAME", action="append", help="watch only this environment (repeatable)")
+    group.add_argument("--db", metavar="FILE", help="database of investigations")
+    group.add_argument("--config", metavar="FILE", help="settings file")
+    group.add_argument("--log-file", metavar="FILE", help="write a debug log; it holds no secrets")
+    return shared

@@ -1,0 +1,53 @@
+"""What the console needs to be told to connect: the engineer's choice, and who can act on it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from app.snapshot import CheckResult, Session
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What the connection screen lets one choose; empty means: as the settings say."""
+
+    prometheus: str = ""
+    """A base URL."""
+    context: str = ""
+    """A kubeconfig context."""
+    demo: bool = False
+    """Replay the bundled recording instead of connecting."""
+
+
+class SessionFactory(Protocol):
+    """Opens a session. Called from a worker thread; may raise SourceError or a settings error."""
+
+    def __call__(self, choice: Choice | None) -> Session:
+        """Open what the settings say, or what was chosen on the connection screen."""
+        ...
+
+
+class Connections(Protocol):
+    """What the connection screen can find out before there is a session. Blocks: called from worker threads only."""
+
+    def contexts(self) -> tuple[str, ...]:
+        """The contexts of the kubeconfig, the current one first; empty when there is none."""
+        ...
+
+    def test(self, choice: Choice) -> tuple[CheckResult, ...]:
+        """What answers at that choice."""
+        ...
+
+
+class NoConnections:
+    """Where nothing can be chosen: replays and the demo."""
+
+    def contexts(self) -> tuple[str, ...]:
+        """None."""
+        return ()
+
+    def test(self, choice: Choice) -> tuple[CheckResult, ...]:  # noqa: ARG002
+        """Nothing to test."""
+        return ()

@@ -1,0 +1,41 @@
+"""From an exception to a sentence on standard error and an exit code; nobody at 03:00 wants a traceback."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from app.exits import Exit
+from app.settings.loading import SettingsError
+from app.sources.base import SourceError
+from app.sources.recording import RecordingError
+from detectors.catalog import CatalogError
+from storage.database import StoreError
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable
+
+
+def guarded(run: Callable[[argparse.Namespace], int], options: argparse.Namespace) -> int:
+    """Run a command; known trouble becomes its exit code, unknown trouble stays a traceback."""
+    try:
+        return run(options)
+    except (SettingsError, CatalogError, RecordingError) as error:
+        return say(str(error), Exit.SETTINGS)
+    except SourceError as error:
+        return say(f"{error.message}\n{error.hint}".strip(), Exit.SOURCE)
+    except StoreError as error:
+        return say(str(error), Exit.STORE)
+    except KeyboardInterrupt:
+        return Exit.INTERRUPTED
+    except BrokenPipeError:
+        # The reader (head, less) has had enough; Python would complain again when it flushes at exit.
+        sys.stdout = None  # type: ignore[assignment]
+        return Exit.OK
+
+
+def say(message: str, code: Exit) -> int:
+    """Print to standard error; returns the code."""
+    sys.stderr.write(f"tocsin: {message}\n")
+    return code

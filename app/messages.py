@@ -1,0 +1,123 @@
+"""What reaches the console from other threads: past-tense facts, each whole in itself."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from textual.message import Message
+
+if TYPE_CHECKING:
+    from app.snapshot import ActResult, Case, CheckResult, Session, SettingValue, Snapshot
+    from detectors.catalog import Catalogue
+
+
+class SnapshotArrived(Message):
+    """A cycle is done, or an act has changed something."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self.snapshot = snapshot
+        super().__init__()
+
+    def can_replace(self, message: Message) -> bool:
+        """Only the newest snapshot is worth painting."""
+        return isinstance(message, SnapshotArrived)
+
+
+class SessionOpened(Message):
+    """There is a session, and what its store remembered."""
+
+    def __init__(self, session: Session, restored: Snapshot, memory: str) -> None:
+        self.session = session
+        self.restored = restored
+        self.memory = memory
+        super().__init__()
+
+
+class SessionRefused(Message):
+    """The session could not be opened."""
+
+    def __init__(self, trouble: str, message: str, hint: str) -> None:
+        self.trouble = trouble
+        self.message = message
+        self.hint = hint
+        super().__init__()
+
+
+class Acted(Message):
+    """An act of the engineer's was carried out, or refused."""
+
+    def __init__(self, result: ActResult, way_back: str) -> None:
+        self.result = result
+        self.way_back = way_back
+        """How to take it back, for the toast."""
+        super().__init__()
+
+
+class CallFailed(Message):
+    """A call of the session raised."""
+
+    def __init__(self, what: str, reason: str) -> None:
+        self.what = what
+        self.reason = reason
+        super().__init__()
+
+
+class CaseLoaded(Message):
+    """One investigation with all that is known of it."""
+
+    def __init__(self, number: int, generation: int, case: Case | None) -> None:
+        self.number = number
+        self.generation = generation
+        self.case = case
+        super().__init__()
+
+
+class CatalogueLoaded(Message):
+    """The rows of the coverage matrix: titles and groups."""
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        self.catalogue = catalogue
+        super().__init__()
+
+
+class SettingsLoaded(Message):
+    """Every setting with its origin."""
+
+    def __init__(self, values: tuple[SettingValue, ...], path: str) -> None:
+        self.values = values
+        self.path = path
+        super().__init__()
+
+
+class SettingChanged(Message):
+    """A setting was changed, or its value refused."""
+
+    def __init__(self, key: str, result: ActResult) -> None:
+        self.key = key
+        self.result = result
+        super().__init__()
+
+
+class ConnectionsTested(Message):
+    """What the connections and rights look like."""
+
+    def __init__(self, results: tuple[CheckResult, ...]) -> None:
+        self.results = results
+        super().__init__()
+
+
+class AddressFound(Message):
+    """The web address that shows a query, or why there is none."""
+
+    def __init__(self, url: str, reason: str = "") -> None:
+        self.url = url
+        self.reason = reason
+        super().__init__()
+
+
+class ContextsFound(Message):
+    """The contexts of the kubeconfig, for choosing one."""
+
+    def __init__(self, contexts: tuple[str, ...]) -> None:
+        self.contexts = contexts
+        super().__init__()

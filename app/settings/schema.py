@@ -1,0 +1,123 @@
+"""Every setting there is: its type, its default, what is allowed and what it means.
+
+The settings file, `tocsin settings`, the settings screen and `docs/settings.md` all follow from these declarations.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from app.sources.prometheus.connection import PrometheusConnection
+
+
+class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One table of the settings file."""
+
+
+class KubernetesSettings(Section, frozen=True):
+    """Which cluster, and how far into it."""
+
+    enabled: Annotated[bool, Meta(description="Read the Kubernetes API; off works from Prometheus alone.")] = True
+    kubeconfig: Annotated[str, Meta(description="Path of the kubeconfig; empty: KUBECONFIG, then ~/.kube/config.")] = ""
+    context: Annotated[str, Meta(description="Context of the kubeconfig; empty: its current one.")] = ""
+    namespaces: Annotated[
+        tuple[str, ...],
+        Meta(description="Namespaces to list one by one where the cluster-wide list is forbidden."),
+    ] = ()
+
+
+class ScopeSettings(Section, frozen=True):
+    """What is watched; an empty list means everything. Shell patterns (`team-*`) are allowed."""
+
+    services: Annotated[tuple[str, ...], Meta(description="Workload names.")] = ()
+    namespaces: Annotated[tuple[str, ...], Meta(description="Namespaces.")] = ()
+    environments: Annotated[tuple[str, ...], Meta(description="Environments (prod, staging, ...).")] = ()
+    exclude_namespaces: Annotated[tuple[str, ...], Meta(description="Namespaces that are never watched.")] = ()
+    environment_of: Annotated[
+        dict[str, str],
+        Meta(description="Namespace pattern -> environment, where labels and names do not tell."),
+    ] = msgspec.field(default_factory=dict)
+
+
+class DetectionSettings(Section, frozen=True):
+    """What counts as abnormal. There are no thresholds per service: these hold for all."""
+
+    baseline_minutes: Annotated[
+        int, Meta(ge=5, le=30, description="What is normal: minutes before the evaluation window.")
+    ] = 30
+    evaluation_minutes: Annotated[
+        int, Meta(ge=1, le=10, description="What is judged; at most half of the baseline.")
+    ] = 5
+    step_seconds: Annotated[
+        int, Meta(ge=15, le=300, description="The time grid of all queries; at least the scrape interval.")
+    ] = 60
+    false_discovery_rate: Annotated[
+        float, Meta(gt=0, le=0.2, description="Share of false findings tolerated among all series of one cycle.")
+    ] = 0.01
+    disabled_signals: Annotated[
+        tuple[str, ...], Meta(description="Rows of the coverage matrix that are switched off, by id.")
+    ] = ()
+
+
+class EngineSettings(Section, frozen=True):
+    """How often, and how findings live and die."""
+
+    interval_seconds: Annotated[float, Meta(ge=5, le=600, description="Seconds between two cycles.")] = 15.0
+    clean_passes: Annotated[
+        int, Meta(ge=1, le=20, description="Evaluations back in band before an anomaly closes.")
+    ] = 3
+    grouping_minutes: Annotated[
+        float, Meta(ge=0, le=60, description="Anomalies of one workload this close in onset are one investigation.")
+    ] = 10.0
+    reopen_minutes: Annotated[
+        float, Meta(ge=0, le=240, description="An anomaly that comes back this soon reopens instead of starting anew.")
+    ] = 30.0
+
+
+class StoreSettings(Section, frozen=True):
+    """What is kept, where and for how long."""
+
+    path: Annotated[str, Meta(description="The database; empty: tocsin.db in the platform's data folder.")] = ""
+    retention_days: Annotated[
+        int, Meta(ge=1, le=3650, description="Closed investigations are forgotten after this many days.")
+    ] = 90
+    label_days: Annotated[
+        int, Meta(ge=1, le=3650, description="Labelled ones are kept longer: they are what Tocsin learns from.")
+    ] = 730
+
+
+class ConsoleSettings(Section, frozen=True):
+    """How it looks and feels."""
+
+    theme: Annotated[
+        str, Meta(description="A Textual theme name; `tocsin` is ours, `ansi-dark` follows the terminal.")
+    ] = "tocsin"
+    time_zone: Annotated[str, Meta(description="IANA zone of the times on screen, or `local`, or `UTC`.")] = "local"
+    mouse: Annotated[bool, Meta(description="Off leaves the mouse to the terminal, for selecting text.")] = True
+    motion: Annotated[Literal["none", "basic", "full"], Meta(description="Animations of the interface.")] = "none"
+    keys: Annotated[dict[str, str], Meta(description="Action id -> keys (comma separated), to rebind an action.")] = (
+        msgspec.field(default_factory=dict)
+    )
+
+
+class Settings(Section, frozen=True):
+    """The whole settings file."""
+
+    prometheus: PrometheusConnection = PrometheusConnection()
+    kubernetes: KubernetesSettings = KubernetesSettings()
+    scope: ScopeSettings = ScopeSettings()
+    detection: DetectionSettings = DetectionSettings()
+    engine: EngineSettings = EngineSettings()
+    store: StoreSettings = StoreSettings()
+    console: ConsoleSettings = ConsoleSettings()
+
+    def __post_init__(self) -> None:
+        d = self.detection
+        if d.evaluation_minutes * 2 > d.baseline_minutes:
+            raise ValueError(
+                f"detection.evaluation_minutes is {d.evaluation_minutes}: at most half of baseline_minutes "
+                f"({d.baseline_minutes})"
+            )
