@@ -125,7 +125,7 @@ class GonePod:
     """Unix seconds."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ClusterState:
     """A cluster's objects. Mappings that lack a key lack the object, or the right to see it."""
 
