@@ -37,8 +37,6 @@ ENVIRONMENT_LABELS = ("env", "environment", "stage", "app.kubernetes.io/environm
 _ENVIRONMENT_NAME = re.compile(
     r"(?:^|-)(prod|production|live|stage|staging|preprod|qa|test|dev|sandbox|preview)(?:-|$)"
 )
-    r"(?:^|-)(prod|production|live|stage|staging|preprod|qa|test|dev|sandbox|preview)(?:-|$)"
-)
 
 _SAFE = "[bcdfghjklmnpqrstvwxz2456789]"
 _POD_NAMES = tuple(
