@@ -82,6 +82,14 @@ def plain(text: str, width: int | None = None, style: str = "") -> Content:
     return Content.styled(clean(text, width), style)
 
 
+def harmless(content: Content) -> Content:
+    """Content that somebody else made, as one line without control characters; its styles stay where they were."""
+    text = content.plain
+    if text.isprintable():
+        return content
+    return Content("".join(map(_visible, text)), list(content.spans))
+
+
 def multi(text: str, lines: int = 500) -> Content:
     """Hostile text of several lines as content; at most that many lines, the rest is counted."""
     found = text.splitlines()
@@ -143,7 +151,8 @@ def _written(value: float, scale: Scale) -> str:
         return f"{number:.1f}".removesuffix(".0")
     if number == int(number):
         return str(int(number))
-    return f"{number:.{max(0, 2 - math.floor(math.log10(max(size, 0.1))))}f}"
+    decimals = max(0, 2 - math.floor(math.log10(size))) if size >= 1 else 2 if size >= 0.1 else 3
+    return f"{number:.{decimals}f}"
 
 
 def quantity(value: float, unit: str = "") -> str:

@@ -1,0 +1,199 @@
+"""The filter of every list: a grammar that needs no manual, and the bar it is typed into.
+
+    checkout                rows with `checkout` in any field
+    !kafka                  rows without it
+    namespace:shop          rows whose field `namespace` contains `shop`; `namespace:` alone: has any
+    !state:closed           rows whose field does not
+    "no data" shop          quoted spaces; several terms must all hold; case never matters
+
+What is no field of the list is plain text, so `nginx:1.27` and `host:8080` mean themselves.
+
+    query = parse("shop !state:closed")
+    query.matches(fold({"workload": "shop/cart", "state": "open"}))   # True
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from textual import on
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal
+from textual.message import Message
+from textual.reactive import reactive
+from textual.widgets import Input, Static
+
+from widgets.text import plain
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import ClassVar
+
+    from textual.app import ComposeResult
+
+_TERM = re.compile(r'(!?)(?:([\w.-]+):)?(?:"([^"]*)"?|(\S*))')
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """One condition of a query."""
+
+    needle: str
+    """Folded text to find."""
+    field: str = ""
+    """Folded name of the field to look in; empty for all."""
+    negated: bool = False
+
+    def matches(self, fields: Mapping[str, str]) -> bool:
+        """Whether folded fields fulfil it."""
+        return self._found(fields) is not self.negated
+
+    def _found(self, fields: Mapping[str, str]) -> bool:
+        if not self.field:
+            return any(self.needle in value for value in fields.values())
+        if self.field in fields:
+            value = fields[self.field]
+            return self.needle in value if self.needle else bool(value)
+        literal = f"{self.field}:{self.needle}"
+        return any(literal in value for value in fields.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A parsed filter; without terms it matches everything."""
+
+    text: str = ""
+    """As typed."""
+    terms: tuple[Term, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.terms)
+
+    def matches(self, fields: Mapping[str, str]) -> bool:
+        """Whether a row with these folded fields (see `fold`) is shown."""
+        return all(term.matches(fields) for term in self.terms)
+
+
+def parse(text: str) -> Query:
+    """A filter as typed; every text is a valid one, and half-typed terms (`!`, `""`) are ignored."""
+    terms = []
+    for match in _TERM.finditer(text):
+        bang, field, quoted, word = match.groups()
+        needle = (quoted if quoted is not None else word).casefold()
+        if needle or field:
+            terms.append(Term(needle, (field or "").casefold(), bool(bang)))
+    return Query(text, tuple(terms))
+
+
+def fold(fields: Mapping[str, str]) -> dict[str, str]:
+    """Fields in the form that queries compare with."""
+    return {name.casefold(): value.casefold() for name, value in fields.items()}
+
+
+class FilterBar(Horizontal):
+    """The line a filter is typed into, with the number of rows it leaves.
+
+    Hidden until `open()`; stays visible while it holds text. Enter goes back to the list and keeps the filter, escape
+    clears it first and then closes the bar.
+
+        yield FilterBar(id="filter")
+        @on(FilterBar.Changed)
+        def _filter(self, event): self.query_one(RowList).filter(event.query)
+    """
+
+    DEFAULT_CSS = """
+    FilterBar {
+        height: 1;
+        display: none;
+        background: $panel;
+        &.-open { display: block; }
+        & > #filter-sign { width: 2; color: $text-accent; text-style: bold; }
+        & > Input { width: 1fr; height: 1; border: none; padding: 0; background: transparent; }
+        & > #filter-count { width: auto; min-width: 8; padding: 0 1; color: $text-muted; text-align: right; }
+    }
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "clear", "Clear filter", id="filter.clear", show=False),
+        Binding("down", "leave", "To the list", id="filter.leave", show=False),
+    ]
+
+    shown: reactive[tuple[int, int] | None] = reactive(None)
+    """How many rows match, of how many; set by the screen after filtering."""
+
+    @dataclass
+    class Changed(Message):
+        """The filter is another one."""
+
+        filter_bar: FilterBar
+        query: Query
+
+        @property
+        def control(self) -> FilterBar:
+            """The bar it was typed into."""
+            return self.filter_bar
+
+        def can_replace(self, message: Message) -> bool:
+            """While typing fast only the newest filter counts."""
+            return isinstance(message, FilterBar.Changed)
+
+    @dataclass
+    class Left(Message):
+        """The engineer is done typing: the list should have the focus."""
+
+        filter_bar: FilterBar
+
+        @property
+        def control(self) -> FilterBar:
+            """The bar that was left."""
+            return self.filter_bar
+
+    @property
+    def query_text(self) -> str:
+        """The filter as typed."""
+        return self.query_one(Input).value
+
+    def compose(self) -> ComposeResult:
+        """A sign, the input and the count."""
+        yield Static("/", id="filter-sign")
+        yield Input(placeholder="text  !not  field:value", select_on_focus=False)
+        yield Static(id="filter-count")
+
+    def open(self) -> None:
+        """Show the bar and type into it."""
+        self.add_class("-open")
+        self.query_one(Input).focus()
+
+    def set_text(self, text: str) -> None:
+        """Put a filter in place, as when a session is restored; `Changed` follows."""
+        self.query_one(Input).value = text
+        self.set_class(bool(text), "-open")
+
+    def action_clear(self) -> None:
+        """Clear the filter; an empty one is closed."""
+        if self.query_text:
+            self.query_one(Input).value = ""
+        else:
+            self.action_leave()
+
+    def action_leave(self) -> None:
+        """Give the focus back; the bar stays while it filters."""
+        self.set_class(bool(self.query_text), "-open")
+        self.post_message(self.Left(self))
+
+    def watch_shown(self, shown: tuple[int, int] | None) -> None:
+        """Write the count."""
+        text = "" if shown is None else f"{shown[0]} of {shown[1]}"
+        self.query_one("#filter-count", Static).update(plain(text))
+
+    @on(Input.Changed)
+    def _typed(self, event: Input.Changed) -> None:
+        event.stop()
+        self.post_message(self.Changed(self, parse(event.value)))
+
+    @on(Input.Submitted)
+    def _submitted(self, event: Input.Submitted) -> None:
+        event.stop()
+        self.action_leave()
