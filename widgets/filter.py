@@ -110,7 +110,7 @@ class FilterBar(Horizontal):
         background: $panel;
         &.-open { display: block; }
         & > #filter-sign { width: 2; color: $text-accent; text-style: bold; }
-        & > Input { width: 1fr; height: 1; border: none; padding: 0; background: transparent; }
+        & > Input { width: 1fr; background: transparent; }
         & > #filter-count { width: auto; min-width: 8; padding: 0 1; color: $text-muted; text-align: right; }
     }
     """
@@ -158,7 +158,7 @@ class FilterBar(Horizontal):
     def compose(self) -> ComposeResult:
         """A sign, the input and the count."""
         yield Static("/", id="filter-sign")
-        yield Input(placeholder="text  !not  field:value", select_on_focus=False)
+        yield Input(placeholder="text  !not  field:value", select_on_focus=False, compact=True)
         yield Static(id="filter-count")
 
     def open(self) -> None:
