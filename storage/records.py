@@ -163,6 +163,10 @@ class HistoryRecord(msgspec.Struct, frozen=True):
     after: dict[str, object]
     undoes: int | None = None
     """The history line that this one takes back."""
+    session: str = ""
+    """The run of the program in which it was done."""
+    step: int = 0
+    """The id of the first line of the same act: a bulk act is undone as a whole."""
 
 
 class EventRecord(msgspec.Struct, frozen=True):
@@ -181,6 +185,9 @@ class EventRecord(msgspec.Struct, frozen=True):
     first_seen: float
     last_seen: float
     component: str
+    owner_kind: str = ""
+    """The workload that the object belonged to when the event was stored; empty where it has none."""
+    owner_name: str = ""
 
 
 class CycleRecord(msgspec.Struct, frozen=True):

@@ -1,0 +1,166 @@
+"""Anomalies: one signal of one entity out of its band, with the numbers and the curve that show it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from detectors.model import SourceRef
+from storage.codec import (
+    ENTITY_COLUMNS,
+    ENTITY_JOIN,
+    SEVERITIES,
+    SEVERITY_CODES,
+    cluster_id,
+    from_thousandths,
+    number,
+    read_entity,
+    thousandths,
+)
+from storage.records import AnomalyRecord, AnomalyState
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterable, Iterator, Sequence
+    from typing import Any
+
+    from storage.codec import Names
+    from storage.connections import Connections
+
+_STATES = (AnomalyState.CLOSED, AnomalyState.OPEN, AnomalyState.HELD)
+"""Stored as the position in this tuple: never reorder it. Most rows are closed, and 0 takes no space."""
+
+_STATE_CODES = {state: code for code, state in enumerate(_STATES)}
+
+_COLUMNS = (
+    "id", "investigation", "subject", "state", "severity", "score", "peak_score", "observed", "low", "high",
+    "onset", "opened", "last_seen", "closed", "confidence", "views", "clean_passes", "reopened",
+)  # fmt: skip
+
+_PUT = (
+    f"INSERT INTO anomaly ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))}) "  # noqa: S608
+    f"ON CONFLICT (id) DO UPDATE SET {', '.join(f'{column} = excluded.{column}' for column in _COLUMNS[1:])}"
+)
+
+_PUT_BAND = "INSERT INTO band VALUES (?, ?) ON CONFLICT (anomaly) DO UPDATE SET data = excluded.data"
+
+_SELECT = f"""
+    SELECT {", ".join(f"anomaly.{column}" for column in _COLUMNS)}, cluster.name,
+        subject.signal, subject.unit, subject.convention, subject.query, band.data, {ENTITY_COLUMNS}
+    FROM anomaly
+    JOIN investigation ON investigation.id = anomaly.investigation
+    JOIN cluster ON cluster.id = investigation.cluster
+    JOIN subject ON subject.id = anomaly.subject
+    {ENTITY_JOIN.format(owner="subject")}
+    LEFT JOIN band ON band.anomaly = anomaly.id
+"""  # noqa: S608
+
+
+class Anomalies:
+    """Reads anomalies; cycles write them."""
+
+    def __init__(self, connections: Connections) -> None:
+        self._connections = connections
+
+    def unresolved(self, cluster: str) -> tuple[AnomalyRecord, ...]:
+        """Every anomaly of a cluster that is open or held, by id."""
+        return self._select(
+            "WHERE anomaly.state > 0 AND investigation.cluster = :cluster ORDER BY anomaly.id", cluster=cluster
+        )
+
+    def closed_since(self, cluster: str, since: float) -> tuple[AnomalyRecord, ...]:
+        """Anomalies of a cluster that closed at `since` or later, by id: those that can be reopened."""
+        return self._select(
+            """WHERE anomaly.closed >= :since AND anomaly.state = 0 AND anomaly.investigation IN (
+                SELECT id FROM investigation WHERE cluster = :cluster AND ended >= :since
+                UNION ALL SELECT id FROM investigation WHERE cluster = :cluster AND lifecycle = 0
+                UNION ALL SELECT id FROM investigation WHERE cluster = :cluster AND lifecycle = 2 AND ended IS NULL)
+            ORDER BY anomaly.id""",
+            cluster=cluster,
+            since=since,
+        )
+
+    def of(self, investigation: int) -> tuple[AnomalyRecord, ...]:
+        """The anomalies of one investigation: the worst first, then by onset."""
+        return self._select(
+            """WHERE anomaly.investigation = :investigation
+            ORDER BY anomaly.severity DESC, anomaly.peak_score DESC, anomaly.onset, anomaly.id""",
+            investigation=investigation,
+        )
+
+    def worst_of(self, investigations: Sequence[int]) -> dict[int, AnomalyRecord]:
+        """The anomaly that a list shows for each investigation: unresolved before closed, then severity and score."""
+        worst: dict[int, AnomalyRecord] = {}
+        for record in self._select(
+            """WHERE anomaly.investigation IN (SELECT value FROM json_each(:ids))
+            ORDER BY anomaly.state > 0 DESC, anomaly.severity DESC, anomaly.score DESC, anomaly.id""",
+            ids=str(list(investigations)),
+        ):
+            worst.setdefault(record.investigation, record)
+        return worst
+
+    def _select(self, where: str, cluster: str = "", **values: object) -> tuple[AnomalyRecord, ...]:
+        with self._connections.read() as connection:
+            cursor = connection.execute(_SELECT + where, {"cluster": cluster_id(connection, cluster), **values})
+            return tuple(_read(row) for row in cursor)
+
+
+def put(connection: sqlite3.Connection, names: Names, records: Iterable[AnomalyRecord]) -> None:
+    """Add anomalies or bring them up to date, by id."""
+    records = tuple(records)
+    connection.executemany(_PUT, _rows(names, records))
+    connection.executemany(_PUT_BAND, ((record.id, record.band) for record in records if record.band))
+
+
+def _rows(names: Names, records: Iterable[AnomalyRecord]) -> Iterator[tuple[object, ...]]:
+    for record in records:
+        yield (
+            record.id,
+            record.investigation,
+            names.subject(record.entity, record.signal, record.unit, record.source),
+            _STATE_CODES[record.state],
+            SEVERITY_CODES[record.severity],
+            thousandths(record.score),
+            thousandths(record.peak_score),
+            record.observed,
+            record.low,
+            record.high,
+            record.onset,
+            record.opened,
+            record.last_seen,
+            record.closed,
+            thousandths(record.confidence),
+            int(record.views),
+            record.clean_passes,
+            record.reopened,
+        )
+
+
+def _read(row: tuple[Any, ...]) -> AnomalyRecord:
+    (identity, investigation, _subject, state, severity, score, peak, observed, low, high,
+     onset, opened, last_seen, closed, confidence, views, clean_passes, reopened,
+     cluster, signal, unit, convention, query, band, *entity) = row  # fmt: skip
+    return AnomalyRecord(
+        id=identity,
+        cluster=cluster,
+        investigation=investigation,
+        signal=signal,
+        entity=read_entity(entity),
+        state=_STATES[state],
+        severity=SEVERITIES[severity],
+        score=from_thousandths(score),
+        peak_score=from_thousandths(peak),
+        observed=number(observed),
+        low=number(low),
+        high=number(high),
+        unit=unit,
+        onset=onset,
+        opened=opened,
+        last_seen=last_seen,
+        closed=closed,
+        confidence=from_thousandths(confidence),
+        views=views,
+        source=SourceRef(convention, query),
+        clean_passes=clean_passes,
+        reopened=reopened,
+        band=band or b"",
+    )

@@ -1,0 +1,131 @@
+"""How values cross the border to SQLite: hostile text, numbers that are none, and names that are stored once."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from detectors.model import Entity, EntityType, Severity, SourceRef
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterable
+
+NAME_LIMIT = 1_000
+"""Characters of a name; Kubernetes allows 253."""
+
+TEXT_LIMIT = 8_000
+"""Characters of a sentence, a log excerpt, a query: enough to understand, too little to fill the disk."""
+
+SEVERITIES = (Severity.INFO, Severity.LOW, Severity.MEDIUM, Severity.HIGH, Severity.CRITICAL)
+"""Stored as the position in this tuple: never reorder it."""
+
+SEVERITY_CODES = {severity: code for code, severity in enumerate(SEVERITIES)}
+
+_THOUSANDTHS_LIMIT = 2**53
+
+
+def clean(text: str, limit: int = TEXT_LIMIT) -> str:
+    """The text as it can be stored: valid Unicode (lone surrogates become `?`), and no longer than the limit."""
+    if len(text) > limit:
+        text = text[: limit - 1] + "…"
+    if text.isascii():
+        return text
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def thousandths(value: float) -> int | None:
+    """A score or a confidence as stored: rounded, infinities clamped to 2^53, NaN as NULL."""
+    scaled = value * 1000
+    if -_THOUSANDTHS_LIMIT < scaled < _THOUSANDTHS_LIMIT:
+        return round(scaled)
+    return None if math.isnan(scaled) else int(math.copysign(_THOUSANDTHS_LIMIT, scaled))
+
+
+def from_thousandths(value: int | None) -> float:
+    """The inverse of `thousandths`."""
+    return math.nan if value is None else value / 1000
+
+
+def number(value: float | None) -> float:
+    """A stored number: SQLite keeps NaN as NULL."""
+    return math.nan if value is None else value
+
+
+class Names:
+    """The ids of clusters, entities and subjects within one write transaction; unknown ones are added.
+
+    Lives as long as the transaction: another process may delete a name that nothing refers to any more.
+    """
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._clusters: dict[str, int] = {}
+        self._entities: dict[Entity, int] = {}
+        self._subjects: dict[tuple[Entity, str, str, SourceRef], int] = {}
+
+    def cluster(self, name: str) -> int:
+        """The id of a cluster."""
+        found = self._clusters.get(name)
+        if found is None:
+            found = self._clusters[name] = self._intern("cluster", ("name",), (clean(name, NAME_LIMIT),))
+        return found
+
+    def entity(self, entity: Entity) -> int:
+        """The id of an entity."""
+        found = self._entities.get(entity)
+        if found is None:
+            texts = (entity.namespace, entity.name, entity.type.value, entity.kind, entity.peer)
+            values = (self.cluster(entity.cluster), *(clean(text, NAME_LIMIT) for text in texts))
+            columns = ("cluster", "namespace", "name", "type", "kind", "peer")
+            found = self._entities[entity] = self._intern("entity", columns, values)
+        return found
+
+    def subject(self, entity: Entity, signal: str, unit: str, source: SourceRef) -> int:
+        """The id of one signal of one entity as one source gives it."""
+        key = (entity, signal, unit, source)
+        found = self._subjects.get(key)
+        if found is None:
+            texts = (clean(signal, NAME_LIMIT), clean(unit, NAME_LIMIT), clean(source.convention, NAME_LIMIT))
+            values = (self.entity(entity), *texts, clean(source.query))
+            columns = ("entity", "signal", "unit", "convention", "query")
+            found = self._subjects[key] = self._intern("subject", columns, values)
+        return found
+
+    def _intern(self, table: str, columns: tuple[str, ...], values: tuple[object, ...]) -> int:
+        where = " AND ".join(f"{column} = ?" for column in columns)
+        row = self._connection.execute(f"SELECT id FROM {table} WHERE {where}", values).fetchone()  # noqa: S608
+        if row is not None:
+            return int(row[0])
+        marks = ", ".join("?" * len(columns))
+        into = f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})"  # noqa: S608
+        return int(self._connection.execute(into, values).lastrowid or 0)
+
+
+ENTITY_COLUMNS = "entity.type, entity_cluster.name, entity.namespace, entity.kind, entity.name, entity.peer"
+"""What `read_entity` expects, in a query that has `ENTITY_JOIN`."""
+
+ENTITY_JOIN = """
+    JOIN entity ON entity.id = {owner}.entity JOIN cluster AS entity_cluster ON entity_cluster.id = entity.cluster
+"""
+
+
+def read_entity(row: Iterable[str]) -> Entity:
+    """An entity from `ENTITY_COLUMNS`."""
+    kind_of_thing, cluster, namespace, kind, name, peer = row
+    return Entity(EntityType(kind_of_thing), cluster, namespace, kind, name, peer)
+
+
+def cluster_id(connection: sqlite3.Connection, name: str) -> int:
+    """The id of a cluster that may be unknown (then one that nothing has), for reading."""
+    row = connection.execute("SELECT id FROM cluster WHERE name = ?", (clean(name, NAME_LIMIT),)).fetchone()
+    return int(row[0]) if row else -1
+
+
+def next_ids(connection: sqlite3.Connection, name: str, count: int) -> range:
+    """Reserve consecutive ids; they start at 1 and are never given twice."""
+    connection.execute(
+        "INSERT INTO sequence VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET last = last + excluded.last", (name, count)
+    )
+    last = int(connection.execute("SELECT last FROM sequence WHERE name = ?", (name,)).fetchone()[0])
+    return range(last - count + 1, last + 1)

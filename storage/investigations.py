@@ -1,0 +1,225 @@
+"""Investigations: what the engine knows of a case, and what the engineer did about it, merged when read."""
+
+from __future__ import annotations
+
+import heapq
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from storage.codec import (
+    ENTITY_COLUMNS,
+    ENTITY_JOIN,
+    NAME_LIMIT,
+    SEVERITIES,
+    SEVERITY_CODES,
+    clean,
+    cluster_id,
+    number,
+    read_entity,
+)
+from storage.records import InvestigationRecord, Label, Lifecycle
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterable, Mapping, Sequence
+    from typing import Any
+
+    from detectors.model import Entity
+    from storage.codec import Names
+    from storage.connections import Connections
+
+_LIFECYCLES = (Lifecycle.OPEN, Lifecycle.RECOVERED, Lifecycle.CLOSED)
+"""In the order of the schema's generated column."""
+
+_ENGINE = (
+    "id", "cluster", "entity", "title", "severity", "score", "onset", "opened", "updated", "ended",
+    "signals", "anomalies", "held",
+)  # fmt: skip
+"""What a cycle writes; everything else in the table is the engineer's."""
+
+_PUT = (
+    f"INSERT INTO investigation ({', '.join(_ENGINE)}) VALUES ({', '.join('?' * len(_ENGINE))}) "  # noqa: S608
+    f"ON CONFLICT (id) DO UPDATE SET {', '.join(f'{column} = excluded.{column}' for column in _ENGINE[1:])}"
+)
+
+_SELECT = f"""
+    SELECT investigation.id, cluster.name, title, severity, score, lifecycle, onset, opened, updated,
+        ended, signals, anomalies, held, seen_at, acknowledged_at, acknowledged_by,
+        snoozed_until, label, label_reason, pinned, {ENTITY_COLUMNS}
+    FROM investigation
+    JOIN cluster ON cluster.id = investigation.cluster
+    {ENTITY_JOIN.format(owner="investigation")}
+"""  # noqa: S608
+
+_signals = msgspec.json.Decoder(tuple[str, ...])
+
+
+class Investigations:
+    """Reads investigations; cycles and acts write them."""
+
+    def __init__(self, connections: Connections) -> None:
+        self._connections = connections
+
+    def get(self, investigation: int) -> InvestigationRecord | None:
+        """One investigation."""
+        with self._connections.read() as connection:
+            row = connection.execute(_SELECT + "WHERE investigation.id = ?", (investigation,)).fetchone()
+            return _read(row) if row else None
+
+    def open(self, cluster: str) -> tuple[InvestigationRecord, ...]:
+        """Every open investigation of a cluster, and every pinned one, by id: what the inbox never leaves out."""
+        return self._select(
+            """WHERE investigation.id IN (
+                SELECT id FROM investigation WHERE cluster = :cluster AND lifecycle = 0
+                UNION SELECT id FROM investigation WHERE cluster = :cluster AND pinned)
+            ORDER BY investigation.id""",
+            cluster,
+        )
+
+    def ended_since(self, cluster: str, since: float) -> tuple[InvestigationRecord, ...]:
+        """Investigations of a cluster whose last anomaly closed at `since` or later, by id."""
+        return self._select(
+            "WHERE ended >= :since AND investigation.cluster = :cluster ORDER BY investigation.id", cluster, since=since
+        )
+
+    def page(
+        self,
+        cluster: str | None = None,
+        *,
+        lifecycles: Iterable[Lifecycle] = tuple(Lifecycle),
+        since: float = 0.0,
+        before: int | None = None,
+        limit: int = 100,
+    ) -> tuple[InvestigationRecord, ...]:
+        """Investigations, newest first.
+
+        Args:
+            cluster: only of this one.
+            lifecycles: only in these.
+            since: only those updated at this time or later, unix seconds.
+            before: only ids below this one: the last of the previous page.
+            limit: how many at most.
+        """
+        where = ["investigation.id < :before", "updated >= :since"]
+        if cluster is not None:
+            where.append("investigation.cluster = :cluster")
+        # One ordered walk along an index for each lifecycle, merged: `IN` would make SQLite sort all of them.
+        query = f"WHERE {' AND '.join(where)} AND lifecycle = :lifecycle ORDER BY investigation.id DESC LIMIT :limit"
+        values = {"since": since, "before": 2**62 if before is None else before, "limit": limit}
+        walks = [
+            self._select(query, cluster or "", **values, lifecycle=_LIFECYCLES.index(lifecycle))
+            for lifecycle in dict.fromkeys(lifecycles)
+        ]
+        return tuple(heapq.merge(*walks, key=lambda record: -record.id))[:limit]
+
+    def labelled(
+        self, label: Label, cluster: str | None = None, *, before: int | None = None, limit: int = 100
+    ) -> tuple[InvestigationRecord, ...]:
+        """Investigations with this label, newest first."""
+        where = "" if cluster is None else "AND investigation.cluster = :cluster "
+        return self._select(
+            f"WHERE label = :label AND investigation.id < :before {where}ORDER BY investigation.id DESC LIMIT :limit",
+            cluster or "",
+            label=label.value,
+            before=2**62 if before is None else before,
+            limit=limit,
+        )
+
+    def about(self, entity: Entity, *, limit: int = 20) -> tuple[InvestigationRecord, ...]:
+        """The investigations of one entity, newest first: its past."""
+        return self._select(
+            f"""WHERE {_IS_ENTITY} ORDER BY investigation.id DESC LIMIT :limit""",
+            entity.cluster,
+            **_identity(entity),
+            limit=limit,
+        )
+
+    def label_counts(
+        self, cluster: str, *, entity: Entity | None = None, signal: str | None = None
+    ) -> dict[Label, int]:
+        """How often investigations of a cluster got each label, of one entity and with one signal where given."""
+        where = "label IS NOT NULL AND investigation.cluster = :cluster"
+        values: dict[str, object] = {"signal": signal}
+        if entity is not None:
+            where += f" AND {_IS_ENTITY}"
+            values |= _identity(entity)
+        if signal is not None:
+            where += """ AND EXISTS (SELECT 1 FROM anomaly JOIN subject ON subject.id = anomaly.subject
+                WHERE anomaly.investigation = investigation.id AND subject.signal = :signal)"""
+        with self._connections.read() as connection:
+            rows = connection.execute(
+                f"""SELECT label, count(*) FROM investigation {ENTITY_JOIN.format(owner="investigation")}
+                WHERE {where} GROUP BY label""",  # noqa: S608
+                {"cluster": cluster_id(connection, cluster), **values},
+            ).fetchall()
+        return {Label(label): count for label, count in rows}
+
+    def _select(self, where: str, cluster: str, **values: object) -> tuple[InvestigationRecord, ...]:
+        with self._connections.read() as connection:
+            cursor = connection.execute(_SELECT + where, {"cluster": cluster_id(connection, cluster), **values})
+            return tuple(_read(row) for row in cursor)
+
+
+_IS_ENTITY = """investigation.entity = (
+    SELECT id FROM entity WHERE cluster = :cluster AND namespace = :namespace AND name = :name
+        AND type = :type AND kind = :kind AND peer = :peer)"""
+
+
+def _identity(entity: Entity) -> Mapping[str, str]:
+    parts = {"namespace": entity.namespace, "name": entity.name, "kind": entity.kind, "peer": entity.peer}
+    return {key: clean(part, NAME_LIMIT) for key, part in parts.items()} | {"type": entity.type.value}
+
+
+def put(connection: sqlite3.Connection, names: Names, records: Sequence[InvestigationRecord]) -> None:
+    """Add investigations or bring what the engine knows of them up to date, by id; triage is left alone."""
+    connection.executemany(_PUT, [_row(names, record) for record in records])
+
+
+def _row(names: Names, record: InvestigationRecord) -> tuple[object, ...]:
+    ended = record.ended
+    if ended is None and record.lifecycle is Lifecycle.RECOVERED:
+        ended = record.updated
+    return (
+        record.id,
+        names.cluster(record.cluster),
+        names.entity(record.entity),
+        clean(record.title, NAME_LIMIT),
+        SEVERITY_CODES[record.severity],
+        record.score,
+        record.onset,
+        record.opened,
+        record.updated,
+        ended,
+        msgspec.json.encode([clean(signal, NAME_LIMIT) for signal in record.signals]).decode(),
+        record.anomalies,
+        record.held,
+    )
+
+
+def _read(row: tuple[Any, ...]) -> InvestigationRecord:
+    (identity, cluster, title, severity, score, lifecycle, onset, opened, updated, ended, signals, anomalies, held,
+     seen_at, acknowledged_at, acknowledged_by, snoozed_until, label, label_reason, pinned, *entity) = row  # fmt: skip
+    return InvestigationRecord(
+        id=identity,
+        cluster=cluster,
+        entity=read_entity(entity),
+        title=title,
+        severity=SEVERITIES[severity],
+        score=number(score),
+        lifecycle=_LIFECYCLES[lifecycle],
+        onset=onset,
+        opened=opened,
+        updated=updated,
+        ended=ended,
+        signals=_signals.decode(signals),
+        anomalies=anomalies,
+        held=bool(held),
+        seen_at=seen_at,
+        acknowledged_at=acknowledged_at,
+        acknowledged_by=acknowledged_by,
+        snoozed_until=snoozed_until,
+        label=None if label is None else Label(label),
+        label_reason=label_reason,
+        pinned=bool(pinned),
+    )
