@@ -1,0 +1,227 @@
+"""From labelled series to a detector's input: group sums by entity, in the meaning the labels give them.
+
+The caller has resolved every series of a block to an entity's index (`-1`: to none, dropped). What is missing is
+settled here, once: no error series beside a total means no errors; no sample at all stays NaN.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from detectors.windows import SignalData
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from detectors.series import BoolArray, FloatArray, SeriesBlock
+
+    Index = NDArray[np.intp]
+
+
+def group_sum(values: FloatArray, index: Index, size: int) -> FloatArray:
+    """Sum rows by group, ignoring NaN; NaN where a group has no sample at all.
+
+    Args:
+        values: shape (N, ...).
+        index: shape (N,): each row's group, -1 for none.
+        size: number of groups.
+
+    Returns:
+        Shape (size, ...).
+    """
+    return _grouped(np.add, values, index, size)
+
+
+def group_max(values: FloatArray, index: Index, size: int) -> FloatArray:
+    """The largest value by group, ignoring NaN: for states that several exporters repeat."""
+    return _grouped(np.fmax, values, index, size)
+
+
+def _grouped(operation: np.ufunc, values: FloatArray, index: Index, size: int) -> FloatArray:
+    result = np.full((size, *values.shape[1:]), np.nan)
+    order = np.argsort(index, kind="stable")
+    order = order[np.searchsorted(index[order], 0) :]
+    if not len(order):
+        return result
+    groups, starts = np.unique(index[order], return_index=True)
+    if len(groups) == len(order):
+        result[groups] = values[order]
+        return result
+    rows = values[order]
+    if operation is np.fmax:
+        result[groups] = np.fmax.reduceat(rows, starts, axis=0)
+        return result
+    present = ~np.isnan(rows)
+    sums = np.add.reduceat(np.where(present, rows, 0.0), starts, axis=0)
+    result[groups] = np.where(np.logical_or.reduceat(present, starts, axis=0), sums, np.nan)
+    return result
+
+
+def counts(
+    block: SeriesBlock,
+    index: Index,
+    size: int,
+    *,
+    status_label: str = "",
+    error_pattern: str = "",
+    up: FloatArray | None = None,
+) -> SignalData:
+    """Requests and errors per second, by entity.
+
+    Args:
+        block: rates by entity and status.
+        index: shape (N,): the entity of each series, -1 for none.
+        size: number of entities.
+        status_label: the label that tells errors apart; empty where the block has totals only.
+        error_pattern: regular expression that the whole label value of an error matches.
+        up: shape (size,), see `SignalData.up`.
+    """
+    total = group_sum(block.values, index, size)
+    if not error_pattern:
+        return SignalData(block.times, total=total, up=up)
+    failing = _matching(block, status_label, error_pattern)
+    errors = group_sum(block.values, np.where(failing, index, -1), size)
+    return SignalData(block.times, total=total, errors=_none_is_zero(errors, total), up=up)
+
+
+def counts_of(
+    total: SeriesBlock,
+    total_index: Index,
+    errors: SeriesBlock,
+    error_index: Index,
+    size: int,
+    *,
+    up: FloatArray | None = None,
+) -> SignalData:
+    """The same for conventions that count failures in a metric of their own."""
+    all_of_it = group_sum(total.values, total_index, size)
+    failed = group_sum(errors.values, error_index, size)
+    return SignalData(total.times, total=all_of_it, errors=_none_is_zero(failed, all_of_it), up=up)
+
+
+def levels(
+    block: SeriesBlock, index: Index, size: int, *, scale: float = 1.0, up: FloatArray | None = None
+) -> SignalData:
+    """Levels by entity, summed over its series, in the row's unit (`scale` times the metric's)."""
+    return SignalData(block.times, level=group_sum(block.values, index, size) * scale, up=up)
+
+
+def states(block: SeriesBlock, index: Index, size: int, *, up: FloatArray | None = None) -> SignalData:
+    """State metrics by entity: the largest value, so that two exporters of one fact do not make it two."""
+    return SignalData(block.times, level=group_max(block.values, index, size), up=up)
+
+
+@dataclass(frozen=True, slots=True)
+class BucketGroup:
+    """The entities whose histograms have the same bounds."""
+
+    entities: Index
+    """Shape (G,): which of the caller's entities."""
+    data: SignalData
+    """Of those G entities."""
+
+
+def buckets(
+    block: SeriesBlock,
+    index: Index,
+    size: int,
+    *,
+    scale: float = 1.0,
+    up: FloatArray | None = None,
+    le: str = "le",
+) -> tuple[BucketGroup, ...]:
+    """Bucket rates by entity, in one group for each set of bounds.
+
+    An entity's bounds are those of its newest sample; earlier instants with other bounds (a release changed the
+    buckets) are missing, since counts of different buckets say nothing about each other. Entities with fewer than one
+    finite bound are left out.
+
+    Args:
+        block: cumulative bucket rates by entity and `le`.
+        index: shape (N,): the entity of each series, -1 for none.
+        size: number of entities.
+        scale: from the metric's unit to the row's (0.001 for milliseconds).
+        up: shape (size,), see `SignalData.up`.
+        le: the bound's label.
+    """
+    bound_of = np.array([_bound(dict(labels).get(le, "")) for labels in block.labels]).reshape(-1)
+    usable = (index >= 0) & ~np.isnan(bound_of)
+    bounds = np.unique(bound_of[usable])
+    if not len(bounds):
+        return ()
+    cell = np.where(usable, index * len(bounds) + np.searchsorted(bounds, np.where(usable, bound_of, 0.0)), -1)
+    dense = group_sum(block.values, cell, size * len(bounds)).reshape(size, len(bounds), -1)
+    present = ~np.isnan(dense)
+    newest = _newest(present)
+    same = (present == newest[:, :, None]).all(axis=1)
+    groups = []
+    for pattern in np.unique(newest, axis=0):
+        members = np.flatnonzero((newest == pattern).all(axis=1))
+        if pattern.sum() < 2 or not np.isposinf(bounds[pattern][-1]):
+            continue
+        values = np.where(same[members][:, None, :], dense[members][:, pattern], np.nan)
+        kept = None if up is None else up[members]
+        data = SignalData(block.times, buckets=values, bounds=bounds[pattern] * scale, up=kept)
+        groups.append(BucketGroup(members, data))
+    return tuple(groups)
+
+
+def observations(data: SignalData) -> SignalData:
+    """The request counts that a histogram carries: its +Inf bucket."""
+    if data.buckets is None:
+        raise ValueError("no buckets")
+    return SignalData(data.times, total=data.buckets[:, -1], up=data.up)
+
+
+def pick(data: SignalData, wanted: Mapping[int, int], size: int) -> SignalData:
+    """Rearrange a reference's rows to those of today's data: row wanted[i] becomes row i, others are missing."""
+    source = np.array([wanted.get(row, -1) for row in range(size)], dtype=np.intp)
+
+    def move(values: FloatArray | None) -> FloatArray | None:
+        if values is None:
+            return None
+        moved = np.full((size, *values.shape[1:]), np.nan)
+        moved[source >= 0] = values[source[source >= 0]]
+        return moved
+
+    return SignalData(
+        data.times,
+        total=move(data.total),
+        errors=move(data.errors),
+        buckets=move(data.buckets),
+        bounds=data.bounds,
+        level=move(data.level),
+        up=move(data.up),
+    )
+
+
+def _newest(present: BoolArray) -> BoolArray:
+    """Which bounds an entity had at its last instant with any sample: (S, B, T) -> (S, B)."""
+    seen = present.any(axis=1)
+    last = seen.shape[1] - 1 - np.argmax(seen[:, ::-1], axis=1)
+    newest: BoolArray = np.take_along_axis(present, last[:, None, None], axis=2)[:, :, 0]
+    return newest
+
+
+def _matching(block: SeriesBlock, label: str, pattern: str) -> BoolArray:
+    expression = re.compile(pattern)
+    values = [dict(labels).get(label, "") for labels in block.labels]
+    matching = {value for value in set(values) if expression.fullmatch(value)}
+    return np.array([value in matching for value in values], dtype=np.bool_)
+
+
+def _none_is_zero(part: FloatArray, total: FloatArray) -> FloatArray:
+    return np.where(np.isnan(part) & ~np.isnan(total), 0.0, part)
+
+
+def _bound(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return float("nan")

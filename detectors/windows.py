@@ -1,0 +1,233 @@
+"""What a detector is given, and where in it the baseline ends and the evaluation begins.
+
+    |<------- baseline ------->|<-- hold - 1 -->|<- evaluation ->|
+    times[0]                                                times[-1]
+
+The evaluation window ends at each of the last `hold` instants in turn, always against the same baseline: a finding
+must hold at all of them. So one call tells what a live run would have said after `hold` cycles.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from detectors.statistics import Ordered, divide, robust_spread
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from detectors.model import Views
+    from detectors.series import BoolArray, FloatArray, TimeArray
+
+MINIMUM_COVERAGE = 0.6
+"""Share of its expected samples that a window must have."""
+_RUN_SPREADS = 3.0
+"""How many robust spreads from the median a baseline sample adjoining the evaluation counts as already anomalous."""
+
+
+@dataclass(frozen=True, slots=True)
+class Windows:
+    """Lengths in points of the grid, `step` in seconds."""
+
+    step: int = 60
+    evaluation: int = 5
+    baseline: int = 30
+    hold: int = 2
+
+    def __post_init__(self) -> None:
+        if min(self.step, self.evaluation, self.baseline, self.hold) < 1:
+            raise ValueError(f"window lengths must be at least 1: {self}")
+
+    @property
+    def points(self) -> int:
+        """How many instants a detector needs."""
+        return self.baseline + self.evaluation + self.hold - 1
+
+    def baseline_of(self, values: FloatArray) -> FloatArray:
+        """The baseline's part of (..., T), as a view; shorter where there is less data."""
+        end = values.shape[-1] - (self.evaluation + self.hold - 1)
+        return values[..., max(0, end - self.baseline) : max(0, end)]
+
+    def evaluation_sums(self, values: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Sum and number of samples of the last `hold` evaluation windows of (..., T): each (hold, ...), newest first.
+
+        The sum over no sample is 0.
+        """
+        present = ~np.isnan(values)
+        filled = np.where(present, values, 0.0)
+        ends = [values.shape[-1] - back for back in range(self.hold)]
+        parts = [slice(max(0, end - self.evaluation), end) for end in ends]
+        sums = np.stack([filled[..., part].sum(axis=-1) for part in parts])
+        counts = np.stack([present[..., part].sum(axis=-1).astype(np.float64) for part in parts])
+        return sums, counts
+
+    def evaluation_means(self, values: FloatArray) -> FloatArray:
+        """Mean of the last `hold` evaluation windows, (hold, ...); NaN where too few samples."""
+        sums, counts = self.evaluation_sums(values)
+        return np.where(counts >= MINIMUM_COVERAGE * self.evaluation, divide(sums, counts), np.nan)
+
+
+@dataclass(frozen=True, slots=True)
+class SignalData:
+    """One signal of S entities on one time grid; rates are per second, a count is rate x step.
+
+    What is filled in depends on the signal: `total` (and `errors`), `buckets` with `bounds`, or `level`.
+    """
+
+    times: TimeArray
+    """Shape (T,)."""
+    total: FloatArray | None = None
+    """Shape (S, T)."""
+    errors: FloatArray | None = None
+    """Shape (S, T)."""
+    buckets: FloatArray | None = None
+    """Shape (S, B, T): cumulative rates."""
+    bounds: FloatArray | None = None
+    """Shape (B,), ascending, ending with +Inf, in the row's unit."""
+    level: FloatArray | None = None
+    """Shape (S, T), in the row's unit."""
+    up: FloatArray | None = None
+    """Shape (S,): 1 where the entity's targets are scraped, 0 where not, NaN where unknown."""
+    references: tuple[tuple[Views, SignalData], ...] = ()
+    """The same quantities of the same entities a day and a week earlier, on the same grid."""
+    excluded: BoolArray | None = None
+    """Shape (S, T): instants known to be anomalous, which must not train the baseline."""
+
+    @property
+    def size(self) -> int:
+        """S."""
+        for values in (self.total, self.level, self.buckets):
+            if values is not None:
+                return len(values)
+        raise ValueError("signal data without values")
+
+    def rows(self, rows: slice) -> SignalData:
+        """The data of some entities, as views."""
+
+        def cut(values: FloatArray | None) -> FloatArray | None:
+            return None if values is None else values[rows]
+
+        return replace(
+            self,
+            total=cut(self.total),
+            errors=cut(self.errors),
+            buckets=cut(self.buckets),
+            level=cut(self.level),
+            up=cut(self.up),
+            references=tuple((view, reference.rows(rows)) for view, reference in self.references),
+            excluded=None if self.excluded is None else self.excluded[rows],
+        )
+
+    def scraped(self) -> FloatArray:
+        """`up` with unknown for what was not given, shape (S,)."""
+        return np.full(self.size, np.nan) if self.up is None else self.up
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """What is normal for every series, as learned from the minutes before the evaluation."""
+
+    training: FloatArray
+    """Shape (S, N): the baseline's values, NaN where missing, excluded, or already out of band."""
+    median: FloatArray
+    spread: FloatArray
+    """Robust, with its scale floors."""
+    coverage: FloatArray
+    """Share of the expected samples that exist, trained on or not."""
+
+    @property
+    def enough(self) -> BoolArray:
+        """Whether a verdict may rest on it, shape (S,)."""
+        trained = np.sum(~np.isnan(self.training), axis=-1)
+        enough: BoolArray = (self.coverage >= MINIMUM_COVERAGE) & (trained >= self.training.shape[-1] / 3)
+        return enough
+
+
+def learn(values: FloatArray, data: SignalData, windows: Windows, *, floor: FloatArray | float, sign: int) -> Baseline:
+    """Learn a baseline that no anomaly has trained.
+
+    Left out are the instants that the engine knows to be anomalous (`data.excluded`) and the run of samples right
+    before the evaluation that already are on the abnormal side, so that an incident some minutes old does not pass for
+    normal. A burst in the middle of the baseline stays: it is how this series behaves.
+
+    Args:
+        values: shape (S, T).
+        data: for its `excluded`.
+        windows: for the baseline's place.
+        floor: least spread, scalar or (S,).
+        sign: +1 where high values are abnormal, -1 where low ones are.
+    """
+    window = windows.baseline_of(values)
+    present = ~np.isnan(window)
+    if data.excluded is not None:
+        window = np.where(windows.baseline_of(data.excluded.astype(np.float64)) > 0, np.nan, window)
+    median = Ordered.of(window).median()
+    spread = np.maximum(robust_spread(window, median, share=0.05), floor)
+    out = sign * (window - median[:, None]) > _RUN_SPREADS * spread[:, None]
+    training = np.where(trailing_run(out, np.isnan(window)), np.nan, window)
+    return Baseline(training, median, spread, present.sum(axis=-1) / windows.baseline)
+
+
+def trailing_run(out: BoolArray, missing: BoolArray) -> BoolArray:
+    """The mask of the unbroken run of True that ends each row; what is missing neither breaks nor makes it."""
+    through = out | missing
+    run: BoolArray = np.logical_and.accumulate(through[:, ::-1], axis=1)[:, ::-1] & out
+    return run
+
+
+def moving_means(rows: FloatArray, length: int) -> FloatArray:
+    """Means over every stretch of `length` points of (S, N): shape (S, N - length + 1), at least one column.
+
+    NaN where fewer than `MINIMUM_COVERAGE` of a stretch are present.
+    """
+    length = max(1, min(length, rows.shape[-1]))
+    present = ~np.isnan(rows)
+    zero = np.zeros((len(rows), 1))
+    sums = np.concatenate([zero, np.cumsum(np.where(present, rows, 0.0), axis=1)], axis=1)
+    counts = np.concatenate([zero, np.cumsum(present, axis=1)], axis=1)
+    sums, counts = sums[:, length:] - sums[:, :-length], counts[:, length:] - counts[:, :-length]
+    return np.where(counts >= MINIMUM_COVERAGE * length, divide(np.maximum(sums, 0.0), counts), np.nan)
+
+
+@dataclass(frozen=True, slots=True)
+class Season:
+    """What the same minutes of an earlier day or week would lead one to expect."""
+
+    expected: FloatArray
+    """Shape (hold, S); NaN where there is no usable reference."""
+    views: FloatArray
+    """Shape (S,): the `Views` flags of the references that had data, as numbers."""
+
+
+def season(
+    data: SignalData,
+    windows: Windows,
+    local: FloatArray,
+    quantity: Callable[[SignalData], tuple[FloatArray, FloatArray]],
+) -> Season:
+    """The seasonal expectation: the value of the evaluation's own minutes on an earlier day.
+
+    Of several references, the one whose baseline resembles today's most speaks, so that Monday is compared with last
+    Monday rather than with Sunday.
+
+    Args:
+        data: for its references.
+        windows: for the number of evaluations.
+        local: shape (S,): today's baseline.
+        quantity: gives a reference's own baseline (S,) and evaluations (hold, S), NaN without data.
+    """
+    expected = np.full((windows.hold, len(local)), np.nan)
+    views = np.zeros(len(local))
+    nearest = np.full(len(local), np.inf)
+    for view, reference in data.references:
+        base, evaluations = quantity(reference)
+        usable = np.isfinite(base) & np.isfinite(evaluations).all(axis=0)
+        tiny = 1e-12 + 1e-3 * np.abs(local)
+        distance = np.abs(np.log((np.abs(base) + tiny) / (np.abs(local) + tiny)))
+        closer = usable & ~(distance >= nearest)
+        expected[:, closer], nearest[closer] = evaluations[:, closer], distance[closer]
+        views += np.where(usable, int(view), 0)
+    return Season(expected, views)
