@@ -11,6 +11,7 @@ from storage.records import EvidenceRecord, Stance
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterable
+    from typing import Any
 
     from storage.connections import Connections
 
@@ -29,7 +30,7 @@ class Evidence:
                 FROM evidence WHERE investigation = ? ORDER BY id""",
                 (investigation,),
             )
-            return tuple(EvidenceRecord(*row[:9], Stance(row[9])) for row in cursor)
+            return tuple(_read(row) for row in cursor)
 
 
 def append(connection: sqlite3.Connection, records: Iterable[EvidenceRecord]) -> None:
@@ -55,6 +56,11 @@ def _row(record: EvidenceRecord) -> tuple[object, ...]:
         record.recorded,
         record.stance.value,
     )
+
+
+def _read(row: tuple[Any, ...]) -> EvidenceRecord:
+    identity, investigation, anomaly, step, text, source, value, at, recorded, stance = row
+    return EvidenceRecord(identity, investigation, anomaly, step, text, source, value, at, recorded, Stance(stance))
 
 
 def _digest(anomaly: int | None, step: str, text: str) -> int:
