@@ -1,0 +1,1 @@
+"""Prometheus and everything that answers like it: VictoriaMetrics, Thanos, Mimir."""

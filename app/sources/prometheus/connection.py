@@ -1,0 +1,162 @@
+"""How to reach one Prometheus: the settings, and the secrets they point to."""
+
+from __future__ import annotations
+
+import base64
+import os
+import re
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import unquote, urlsplit, urlunsplit
+
+import msgspec
+
+from app.sources.base import SourceError, Trouble
+
+_REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+
+
+class Secret:
+    """A value that no log, traceback or message shows."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def reveal(self) -> str:
+        """The value itself, for the one place that sends it."""
+        return self._value
+
+    def __bool__(self) -> bool:
+        return bool(self._value)
+
+    def __repr__(self) -> str:
+        return "Secret(***)"
+
+
+class PrometheusConnection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """The settings of a metrics server. Secrets are named here, never held."""
+
+    url: str = ""
+    """With path prefix, without `/api/v1`."""
+    bearer_token_env: str = ""
+    """Name of the environment variable that holds the token."""
+    bearer_token_file: str = ""
+    """File that holds the token; read again when it changes."""
+    bearer_token_keyring: str = ""
+    """`service/name` in the system keyring."""
+    username: str = ""
+    password_env: str = ""
+    password_file: str = ""
+    password_keyring: str = ""
+    headers: dict[str, str] = {}
+    """Extra headers; `${NAME}` in a value stands for an environment variable."""
+    ca_file: str = ""
+    """PEM file of the authorities to trust instead of the system's."""
+    cert_file: str = ""
+    """PEM file of the client certificate."""
+    key_file: str = ""
+    insecure_skip_verify: bool = False
+    trust_env: bool = True
+    """Whether HTTPS_PROXY, HTTP_PROXY and NO_PROXY count."""
+    timeout: Annotated[float, msgspec.Meta(gt=0, le=600)] = 30.0
+    """Seconds, for a whole query on the server and for any silence of the connection."""
+    concurrency: Annotated[int, msgspec.Meta(ge=1, le=64)] = 4
+    """Queries running at once."""
+    retries: Annotated[int, msgspec.Meta(ge=0, le=10)] = 3
+    """How often a query is sent again after 429, 502, 503 or 504."""
+
+    @property
+    def address(self) -> str:
+        """The URL without login, query and trailing slash: what is asked and shown."""
+        parts = urlsplit(self.url)
+        return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path.rstrip("/"), "", ""))
+
+    def checked(self) -> PrometheusConnection:
+        """This connection, if its settings fit together; raises SourceError naming the one that does not."""
+        parts = urlsplit(self.url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise _misconfigured(f"prometheus.url is {self.address!r}", "Give http://HOST:PORT or https://HOST/PREFIX.")
+        for name in ("bearer_token", "password"):
+            given = [f"{name}_{way}" for way in ("env", "file", "keyring") if getattr(self, f"{name}_{way}")]
+            if len(given) > 1:
+                raise _misconfigured(f"prometheus has both {' and '.join(given)}", "Keep one of them.")
+        if self.key_file and not self.cert_file:
+            raise _misconfigured("prometheus.key_file is set without cert_file", "Set both, or neither.")
+        return self
+
+
+class Credentials:
+    """The headers that prove who asks; files are read again when they change."""
+
+    def __init__(self, connection: PrometheusConnection) -> None:
+        self._connection = connection
+        self._files: dict[str, tuple[tuple[int, int], Secret]] = {}
+
+    def headers(self) -> dict[str, str]:
+        """For one request; holds secrets. Raises SourceError where a variable, file or keyring entry is missing."""
+        headers = {name: _with_environment(name, value) for name, value in self._connection.headers.items()}
+        if token := self._secret("bearer_token"):
+            headers["Authorization"] = f"Bearer {token.reveal()}"
+        elif login := self._login():
+            headers["Authorization"] = f"Basic {base64.b64encode(login.reveal().encode()).decode()}"
+        return headers
+
+    def _login(self) -> Secret:
+        parts = urlsplit(self._connection.url)
+        username = self._connection.username or unquote(parts.username or "")
+        password = self._secret("password") or Secret(unquote(parts.password or ""))
+        return Secret(f"{username}:{password.reveal()}" if username else "")
+
+    def _secret(self, name: str) -> Secret:
+        variable, file, entry = (str(getattr(self._connection, f"{name}_{way}")) for way in ("env", "file", "keyring"))
+        if variable:
+            return Secret(_variable(f"prometheus.{name}_env", variable).strip())
+        if file:
+            return self._file(f"prometheus.{name}_file", file)
+        if entry:
+            return _keyring(f"prometheus.{name}_keyring", entry)
+        return Secret("")
+
+    def _file(self, key: str, name: str) -> Secret:
+        path = Path(name).expanduser()
+        try:
+            status = path.stat()
+            version = (status.st_mtime_ns, status.st_size)
+            if name not in self._files or self._files[name][0] != version:
+                self._files[name] = (version, Secret(path.read_text().strip()))
+        except (OSError, UnicodeDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "not text"
+            raise _misconfigured(f"{key}: {name}: {reason}", "Name a readable file.") from None
+        return self._files[name][1]
+
+
+def _with_environment(header: str, value: str) -> str:
+    return _REFERENCE.sub(lambda found: _variable(f"prometheus.headers.{header}", found[1]), value)
+
+
+def _variable(key: str, name: str) -> str:
+    value = os.environ.get(name)
+    if value is None:
+        raise _misconfigured(f"{key}: the environment variable {name} is not set", f"Export {name}.")
+    return value
+
+
+def _keyring(key: str, entry: str) -> Secret:
+    # Loading the keyring's back ends takes long and may talk to the desktop: only when it is asked for.
+    import keyring
+    from keyring.errors import KeyringError
+
+    service, _, name = entry.partition("/")
+    try:
+        value = keyring.get_password(service, name)
+    except KeyringError as error:
+        raise _misconfigured(f"{key}: the keyring does not open ({type(error).__name__})", "Unlock it.") from None
+    if value is None:
+        raise _misconfigured(f"{key}: no entry {entry} in the keyring", f"Run: keyring set {service} {name}")
+    return Secret(value.strip())
+
+
+def _misconfigured(message: str, hint: str) -> SourceError:
+    return SourceError(Trouble.CONFIGURATION, message, hint)
