@@ -21,7 +21,7 @@ from rich.cells import cell_len, set_cell_size
 from textual.content import Content
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from datetime import tzinfo
 
 ELLIPSIS = "…"
@@ -168,6 +168,12 @@ def quantity(value: float, unit: str = "") -> str:
         return "∞" if value > 0 else "-∞"
     scale = _scale(abs(value), unit)
     return f"{_written(value, scale)} {scale.suffix}".rstrip()
+
+
+def alike(values: Sequence[float], unit: str = "") -> list[str]:
+    """Finite values in one scale, that of the largest, as an axis needs them: `['0.5 s', '1 s', '1.5 s']`."""
+    scale = _scale(max((abs(value) for value in values), default=0.0), unit)
+    return [f"{_written(value, scale)} {scale.suffix}".rstrip() for value in values]
 
 
 def span(low: float, high: float, unit: str = "", like: float = math.nan) -> str:
