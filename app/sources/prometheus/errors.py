@@ -64,7 +64,7 @@ def from_exception(error: Exception, url: str) -> SourceError:
 
 def from_answer(status: int, headers: httpx.Headers, reason: str, url: str) -> SourceError:
     """What a failed answer means; `reason` is the server's own error text, or empty."""
-    said = f": {reason}" if reason else ""
+    said = f": {_shortened(reason)}" if reason else ""
     if status == 401:
         tenant = "org id" in reason
         hint = "Set the header X-Scope-OrgID." if tenant else "Set or renew the token or password."
@@ -102,10 +102,17 @@ def not_json(content_type: str, body: bytes, url: str) -> SourceError:
 
 def _rejected(status: int, reason: str, url: str) -> SourceError:
     if _POINTS_LIMIT.search(reason):
-        return LimitError(f"{url}: {reason}", points=True)
+        return LimitError(f"{url}: {_shortened(reason)}", points=True)
     if _SERIES_LIMIT.search(reason):
-        return LimitError(f"{url}: {reason}", points=False)
-    return SourceError(Trouble.REJECTED, f"{url}: {status}: {reason or 'refused'}", "The server refuses the query.")
+        return LimitError(f"{url}: {_shortened(reason)}", points=False)
+    return SourceError(
+        Trouble.REJECTED, f"{url}: {status}: {_shortened(reason) or 'refused'}", "The server refuses the query."
+    )
+
+
+def _shortened(reason: str) -> str:
+    """VictoriaMetrics repeats the expression first and says what is the matter last."""
+    return reason if len(reason) <= 400 else f"{reason[:120]} ... {reason[-270:]}"
 
 
 def _certificate(error: ssl.SSLCertVerificationError, url: str) -> SourceError:

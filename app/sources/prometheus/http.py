@@ -164,7 +164,7 @@ def _reason(response: httpx.Response) -> str:
         text = msgspec.json.decode(response.content, type=Envelope).error
     if not text and response.headers.get("content-type", "").startswith("text/plain"):
         text = response.content[:1000].decode(errors="replace")
-    return " ".join("".join(mark if mark.isprintable() else " " for mark in text[:1000]).split())[:400]
+    return " ".join("".join(mark if mark.isprintable() else " " for mark in text[:50_000]).split())
 
 
 def _retry_after(value: str) -> float | None:
