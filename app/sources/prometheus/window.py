@@ -1,0 +1,113 @@
+"""A window over each expression that moves with time: after the first answer, only new steps are asked for."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from app.sources.prometheus.blocks import merge
+from detectors.series import Grid, SeriesBlock
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from app.sources.base import MetricsSource, ServerInfo
+
+RECHECKED = 2
+"""How many of the newest steps are asked for again: they may have been incomplete, for late scrapes and pushes."""
+_LABELS_SIZE = 1000
+"""Bytes that a series' labels take, roughly."""
+_ANNOTATION = "PromQL "
+"""How Prometheus 3 begins remarks about the expression itself; all others are about missing data."""
+
+
+class WindowCache:
+    """A `MetricsSource` that keeps the windows of another one's range queries; thread-safe.
+
+    An expression may have several windows, for example today's and the same minutes of a week ago.
+
+    Args:
+        source: who is asked for what is missing.
+        limit: bytes that the windows may take; the least recently used are given up first.
+        rechecked: how many of the newest steps to ask for again.
+    """
+
+    def __init__(self, source: MetricsSource, limit: int = 256_000_000, rechecked: int = RECHECKED) -> None:
+        self._source = source
+        self._limit = limit
+        self._rechecked = rechecked
+        self._lock = threading.Lock()
+        self._windows: dict[tuple[str, Grid], SeriesBlock] = {}
+
+    def range(self, promql: str, grid: Grid) -> SeriesBlock:
+        """The values of an expression on exactly this grid; series without a sample in it are left out."""
+        found = self._overlapping(promql, grid)
+        block = self._advanced(promql, grid, *found) if found else self._source.range(promql, grid)
+        with self._lock:
+            if found:
+                self._windows.pop((promql, found[0]), None)
+            self._windows[promql, grid] = block
+            self._shrink()
+        return block
+
+    def info(self) -> ServerInfo:
+        """As the source."""
+        return self._source.info()
+
+    def instant(self, promql: str, at: float) -> SeriesBlock:
+        """As the source."""
+        return self._source.instant(promql, at)
+
+    def label_values(self, label: str, matchers: Sequence[str], start: float, end: float) -> tuple[str, ...]:
+        """As the source."""
+        return self._source.label_values(label, matchers, start, end)
+
+    def label_names(self, matchers: Sequence[str], start: float, end: float) -> tuple[str, ...]:
+        """As the source."""
+        return self._source.label_names(matchers, start, end)
+
+    def close(self) -> None:
+        """Forget the windows and close the source."""
+        with self._lock:
+            self._windows.clear()
+        self._source.close()
+
+    def _overlapping(self, promql: str, grid: Grid) -> tuple[Grid, SeriesBlock] | None:
+        """The window that can be moved onto a grid with less than a whole query, and where it stands."""
+        with self._lock:
+            for (text, old), window in self._windows.items():
+                if text == promql and self._reaches(old, grid) and not _incomplete(window):
+                    return old, window
+        return None
+
+    def _reaches(self, old: Grid, grid: Grid) -> bool:
+        moved, phase = divmod(grid.end - old.end, grid.step)
+        aligned = old.step == grid.step and phase == 0
+        return aligned and moved >= 0 and old.start <= grid.start <= old.end - self._rechecked * old.step
+
+    def _advanced(self, promql: str, grid: Grid, old: Grid, window: SeriesBlock) -> SeriesBlock:
+        missing = (grid.end - old.end) // grid.step + self._rechecked
+        newest = self._source.range(promql, Grid(grid.end, grid.step, missing))
+        kept = slice(0, old.points - self._rechecked)
+        past = SeriesBlock(window.times[kept], window.values[:, kept], window.labels)
+        block = merge(grid, [past, newest])
+        alive = np.flatnonzero(~np.isnan(block.values).all(axis=1))
+        if len(alive) == len(block.labels):
+            return block
+        return SeriesBlock(block.times, block.values[alive], tuple(block.labels[row] for row in alive), block.warnings)
+
+    def _shrink(self) -> None:
+        held = sum(_size(window) for window in self._windows.values())
+        while held > self._limit and self._windows:
+            held -= _size(self._windows.pop(next(iter(self._windows))))
+
+
+def _incomplete(window: SeriesBlock) -> bool:
+    """Whether a window holds a partial answer, which must not be carried along."""
+    return any(not warning.startswith(_ANNOTATION) for warning in window.warnings)
+
+
+def _size(window: SeriesBlock) -> int:
+    return window.values.nbytes + len(window.labels) * _LABELS_SIZE
