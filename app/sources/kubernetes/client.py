@@ -7,6 +7,8 @@ classes and models are not used: they are a hundred times slower than decoding w
 from __future__ import annotations
 
 import threading
+import time
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 
 CONNECT_SECONDS = 10.0
 _POOL_SIZE = 40
+_LOGIN_PAUSE = 10.0
+"""Seconds between two logins: a login plugin may open a browser, and every watch would ask for it."""
 _CHUNK = 1 << 16
 
 
@@ -52,16 +56,20 @@ class KubernetesClient:
         self._place: Place | None = None
         self._login: Configuration | None = None
         self._pool: Any = None
+        self._tried = -_LOGIN_PAUSE
+        self._refused: SourceError | None = None
         self._streams: set[Any] = set()
         self._closed = threading.Event()
 
     @property
     def cluster(self) -> str:
         """The context's name; needs no login. Raises SourceError when there is none."""
-        with self._lock:
-            if self._place is None:
-                self._place = find(self._kubeconfig, self._context)
-            return self._place.context
+        return self._chosen().context
+
+    @property
+    def namespace(self) -> str:
+        """The namespace that the context names, else empty. Raises SourceError when there is no context."""
+        return self._chosen().namespace
 
     @property
     def server(self) -> str:
@@ -89,7 +97,8 @@ class KubernetesClient:
             response.release_conn()
         return Response(response.status, _lower(response.headers), body)
 
-    def stream(self, path: str, query: Mapping[str, str], idle_timeout: float) -> Iterator[bytes]:
+    @contextmanager
+    def stream(self, path: str, query: Mapping[str, str], idle_timeout: float) -> Iterator[Iterator[bytes]]:
         """The lines of an endless answer, until the server ends it, it falls silent, or `close` is called.
 
         Args:
@@ -98,28 +107,31 @@ class KubernetesClient:
             idle_timeout: seconds without a byte after which the connection is taken for dead.
 
         Yields:
-            Lines without their end, never empty.
+            An iterator over lines without their end, never empty; it raises SourceError when the connection breaks.
 
         Raises:
-            SourceError: no answer, a broken connection.
+            SourceError: no answer.
             StreamRefusedError: the server answered with a status other than 200.
         """
         login, response = self._authorised(path, query, None, idle_timeout)
-        if response.status != 200:
-            answer = Response(response.status, _lower(response.headers), response.read(decode_content=True))
-            response.release_conn()
-            raise StreamRefusedError(answer)
         with self._lock:
             self._streams.add(response)
+        try:
+            if response.status != 200:
+                body = response.read(decode_content=True)
+                raise StreamRefusedError(Response(response.status, _lower(response.headers), body))
+            yield self._read(login, response)
+        finally:
+            with self._lock:
+                self._streams.discard(response)
+            response.close()
+
+    def _read(self, login: Configuration, response: Any) -> Iterator[bytes]:
         try:
             yield from _lines(response.stream(_CHUNK, decode_content=True))
         except Exception as error:
             if not self._closed.is_set():
                 raise self._failed(error, login) from None
-        finally:
-            with self._lock:
-                self._streams.discard(response)
-            response.close()
 
     def close(self) -> None:
         """End streams at once and let go of connections; what runs fails soon."""
@@ -182,17 +194,30 @@ class KubernetesClient:
             settings: Any = login.auth_settings()
         return {each["key"]: each["value"] for each in settings.values() if each["in"] == "header" and each["value"]}
 
+    def _chosen(self) -> Place:
+        with self._lock:
+            if self._place is None:
+                self._place = find(self._kubeconfig, self._context)
+            return self._place
+
     def _connected(self) -> tuple[Configuration, Any]:
         with self._lock:
             if self._login is None:
+                if self._refused is not None and not self._may_try():
+                    raise self._refused
                 self._connect()
             assert self._login is not None
             return self._login, self._pool
+
+    def _may_try(self) -> bool:
+        return time.monotonic() - self._tried >= _LOGIN_PAUSE
 
     def _renewed(self, used: Configuration) -> tuple[Configuration, Any] | None:
         """A login made after the one that was refused; None when nothing new came of it."""
         with self._lock:
             if self._login is used:
+                if not self._may_try():
+                    return None
                 before = used.api_key.copy(), used.cert_file
                 self._connect()
                 assert self._login is not None
@@ -202,24 +227,33 @@ class KubernetesClient:
             return self._login, self._pool
 
     def _connect(self) -> None:
-        from kubernetes.client.rest import RESTClientObject
-
-        self._place = find(self._kubeconfig, self._context)
-        login = log_in(self._place)
-        login.connection_pool_maxsize = _POOL_SIZE
-        if not login.verify_ssl:
-            # The engineer's own choice in the kubeconfig; the warning would be printed over the screen.
-            import urllib3
-
-            urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
+        self._tried = time.monotonic()
         try:
-            self._pool = RESTClientObject(login).pool_manager
-        except (OSError, ValueError) as error:
-            raise failure(error, str(login.host)) from None
-        self._login = login
+            self._place = find(self._kubeconfig, self._context)
+            login = log_in(self._place)
+            self._pool = _pool(login)
+        except SourceError as error:
+            self._refused = error
+            raise
+        self._login, self._refused = login, None
 
     def _failed(self, error: Exception, login: Configuration) -> SourceError:
         return error if isinstance(error, SourceError) else failure(error, str(login.host))
+
+
+def _pool(login: Configuration) -> Any:
+    from kubernetes.client.rest import RESTClientObject
+
+    login.connection_pool_maxsize = _POOL_SIZE
+    if not login.verify_ssl:
+        # The engineer's own choice in the kubeconfig; the warning would be printed over the screen.
+        import urllib3
+
+        urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
+    try:
+        return RESTClientObject(login).pool_manager
+    except (OSError, ValueError) as error:
+        raise failure(error, str(login.host)) from None
 
 
 class StreamRefusedError(Exception):

@@ -37,6 +37,8 @@ class Place(NamedTuple):
     paths: str
     """Empty: the pod's own service account."""
     merger: Any
+    namespace: str = ""
+    """The context's own, where it names one."""
 
 
 def find(kubeconfig: str = "", context: str = "") -> Place:
@@ -54,7 +56,8 @@ def find(kubeconfig: str = "", context: str = "") -> Place:
     files = [Path(path).expanduser() for path in paths.split(os.pathsep) if path]
     if any(file.exists() for file in files):
         merger = _read(paths)
-        return Place(_choose(paths, merger, context), paths, merger)
+        chosen, namespace = _choose(paths, merger, context)
+        return Place(chosen, paths, merger, namespace)
     if not kubeconfig and not context and _SERVICE_HOST in os.environ:
         return Place(IN_CLUSTER, "", None)
     raise SourceError(
@@ -105,12 +108,12 @@ def _read(paths: str) -> Any:
         raise SourceError(Trouble.CONFIGURATION, message, "Mend the kubeconfig.") from None
 
 
-def _choose(paths: str, merger: Any, context: str) -> str:
+def _choose(paths: str, merger: Any, context: str) -> tuple[str, str]:
     content = merger.config.value if merger.config is not None else {}
-    contexts = [entry["name"] for entry in content.get("contexts") or []]
+    contexts = {entry["name"]: entry for entry in content.get("contexts") or []}
     chosen = context or content.get("current-context") or ""
     if chosen in contexts:
-        return str(chosen)
+        return chosen, str(contexts[chosen]["context"].safe_get("namespace") or "")
     there = f"it has {', '.join(contexts)}" if contexts else "it has none"
     what = f"context {chosen} is not in {paths}" if chosen else f"{paths} has no current context"
     raise SourceError(Trouble.CONFIGURATION, f"{what}; {there}", "Choose one with --context.")
