@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import math
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -80,7 +81,9 @@ class Investigations:
     def ended_since(self, cluster: str, since: float) -> tuple[InvestigationRecord, ...]:
         """Investigations of a cluster whose last anomaly closed at `since` or later, by id."""
         return self._select(
-            "WHERE ended >= :since AND investigation.cluster = :cluster ORDER BY investigation.id", cluster, since=since
+            "WHERE ended >= :since AND +investigation.cluster = :cluster ORDER BY investigation.id",
+            cluster,
+            since=since,
         )
 
     def page(
@@ -89,29 +92,30 @@ class Investigations:
         *,
         lifecycles: Iterable[Lifecycle] = tuple(Lifecycle),
         since: float = 0.0,
-        before: int | None = None,
+        after: InvestigationRecord | None = None,
         limit: int = 100,
     ) -> tuple[InvestigationRecord, ...]:
-        """Investigations, newest first.
+        """Investigations, the most recently updated first.
 
         Args:
             cluster: only of this one.
             lifecycles: only in these.
             since: only those updated at this time or later, unix seconds.
-            before: only ids below this one: the last of the previous page.
+            after: the last one of the previous page.
             limit: how many at most.
         """
-        where = ["investigation.id < :before", "updated >= :since"]
-        if cluster is not None:
-            where.append("investigation.cluster = :cluster")
+        where = "" if cluster is None else "investigation.cluster = :cluster AND "
         # One ordered walk along an index for each lifecycle, merged: `IN` would make SQLite sort all of them.
-        query = f"WHERE {' AND '.join(where)} AND lifecycle = :lifecycle ORDER BY investigation.id DESC LIMIT :limit"
-        values = {"since": since, "before": 2**62 if before is None else before, "limit": limit}
+        query = f"""WHERE {where} lifecycle = :lifecycle AND updated >= :since
+            AND (updated, investigation.id) < (:updated, :id)
+            ORDER BY updated DESC, investigation.id DESC LIMIT :limit"""
+        last = (math.inf, 0) if after is None else (after.updated, after.id)
+        values = {"since": since, "updated": last[0], "id": last[1], "limit": limit}
         walks = [
             self._select(query, cluster or "", **values, lifecycle=_LIFECYCLES.index(lifecycle))
             for lifecycle in dict.fromkeys(lifecycles)
         ]
-        return tuple(heapq.merge(*walks, key=lambda record: -record.id))[:limit]
+        return tuple(heapq.merge(*walks, key=lambda record: (-record.updated, -record.id)))[:limit]
 
     def labelled(
         self, label: Label, cluster: str | None = None, *, before: int | None = None, limit: int = 100
@@ -139,7 +143,7 @@ class Investigations:
         self, cluster: str, *, entity: Entity | None = None, signal: str | None = None
     ) -> dict[Label, int]:
         """How often investigations of a cluster got each label, of one entity and with one signal where given."""
-        where = "label IS NOT NULL AND investigation.cluster = :cluster"
+        where = "label IS NOT NULL AND +investigation.cluster = :cluster"
         values: dict[str, object] = {"signal": signal}
         if entity is not None:
             where += f" AND {_IS_ENTITY}"
@@ -149,8 +153,7 @@ class Investigations:
                 WHERE anomaly.investigation = investigation.id AND subject.signal = :signal)"""
         with self._connections.read() as connection:
             rows = connection.execute(
-                f"""SELECT label, count(*) FROM investigation {ENTITY_JOIN.format(owner="investigation")}
-                WHERE {where} GROUP BY label""",  # noqa: S608
+                f"SELECT label, count(*) FROM investigation WHERE {where} GROUP BY label",  # noqa: S608
                 {"cluster": cluster_id(connection, cluster), **values},
             ).fetchall()
         return {Label(label): count for label, count in rows}

@@ -91,8 +91,8 @@ _INVESTIGATIONS = (
         closed_at REAL,
         lifecycle INTEGER GENERATED ALWAYS AS
             (CASE WHEN closed_at IS NOT NULL THEN 2 WHEN ended IS NOT NULL THEN 1 ELSE 0 END) VIRTUAL)""",
-    "CREATE INDEX investigation_cluster ON investigation (cluster, lifecycle)",
-    "CREATE INDEX investigation_lifecycle ON investigation (lifecycle)",
+    "CREATE INDEX investigation_cluster ON investigation (cluster, lifecycle, updated)",
+    "CREATE INDEX investigation_lifecycle ON investigation (lifecycle, updated)",
     "CREATE INDEX investigation_entity ON investigation (entity)",
     "CREATE INDEX investigation_ended ON investigation (ended)",
     "CREATE INDEX investigation_label ON investigation (label, cluster) WHERE label IS NOT NULL",
@@ -121,7 +121,7 @@ _ANOMALIES = (
         clean_passes INTEGER NOT NULL,
         reopened INTEGER NOT NULL)""",
     "CREATE INDEX anomaly_investigation ON anomaly (investigation)",
-    "CREATE INDEX anomaly_unresolved ON anomaly (investigation) WHERE state > 0",
+    "CREATE INDEX anomaly_unresolved ON anomaly (state) WHERE state > 0",
     """CREATE TABLE band (
         anomaly INTEGER PRIMARY KEY REFERENCES anomaly (id) ON DELETE CASCADE,
         data BLOB NOT NULL)""",
