@@ -1,0 +1,135 @@
+"""The `:` line: a command by name with completion while typing, and what was typed before.
+
+line.names = ("context", "namespace", "quit", "coverage")
+line.open()
+
+@on(CommandLine.Submitted)
+def _command(self, event): run(event.name, event.arguments)
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import on
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal
+from textual.message import Message
+from textual.reactive import reactive
+from textual.suggester import SuggestFromList
+from textual.widgets import Input, Static
+
+if TYPE_CHECKING:
+    from textual.app import ComposeResult
+
+LONGEST_HISTORY = 100
+
+
+class CommandLine(Horizontal):
+    """Hidden until `open()`; enter submits, escape leaves, tab completes, up and down go through the history."""
+
+    DEFAULT_CSS = """
+    CommandLine {
+        height: 1;
+        display: none;
+        background: $panel;
+        &.-open { display: block; }
+        & > Static { width: 2; color: $text-accent; text-style: bold; }
+        & > Input { width: 1fr; background: transparent; }
+    }
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "leave", "Leave", id="command.leave", show=False),
+        Binding("tab", "complete", "Complete", id="command.complete", show=False, priority=True),
+        Binding("up", "recall(-1)", "Earlier", id="command.earlier", show=False),
+        Binding("down", "recall(1)", "Later", id="command.later", show=False),
+    ]
+
+    names: reactive[tuple[str, ...]] = reactive(())
+    """What can be completed: command names, and whole commands with their arguments."""
+    history: reactive[tuple[str, ...]] = reactive(())
+    """Submitted commands, oldest first; the owner keeps it across sessions."""
+
+    @dataclass
+    class Submitted(Message):
+        """A command was given."""
+
+        command_line: CommandLine
+        name: str
+        """The first word, lower case."""
+        arguments: str
+        """Everything after it, as typed."""
+
+        @property
+        def control(self) -> CommandLine:
+            """The line it was typed into."""
+            return self.command_line
+
+    @dataclass
+    class Left(Message):
+        """The line was closed; the focus should go back."""
+
+        command_line: CommandLine
+
+        @property
+        def control(self) -> CommandLine:
+            """The line that was left."""
+            return self.command_line
+
+    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002
+        super().__init__(id=id, classes=classes)
+        self._recalled: int | None = None
+
+    def compose(self) -> ComposeResult:
+        """A sign and the input."""
+        yield Static(":")
+        yield Input(compact=True, select_on_focus=False)
+
+    def open(self, text: str = "") -> None:
+        """Show the line and type into it."""
+        self.add_class("-open")
+        self._recalled = None
+        self._write(text)
+        self.query_one(Input).focus()
+
+    def watch_names(self, names: tuple[str, ...]) -> None:
+        """Complete from other names; shorter ones first, so that they win over what begins like them."""
+        ranked = sorted(names, key=lambda name: (len(name), name))
+        self.query_one(Input).suggester = SuggestFromList(ranked, case_sensitive=False)
+
+    def action_leave(self) -> None:
+        """Close the line."""
+        self.remove_class("-open")
+        self.post_message(self.Left(self))
+
+    def action_complete(self) -> None:
+        """Take the completion."""
+        self.query_one(Input).action_cursor_right()
+
+    def action_recall(self, step: int) -> None:
+        """An earlier (-1) or later (1) command."""
+        count = len(self.history)
+        index = (count if self._recalled is None else self._recalled) + step
+        self._recalled = min(max(index, 0), count)
+        self._write(self.history[self._recalled] if self._recalled < count else "")
+
+    def _write(self, text: str) -> None:
+        line = self.query_one(Input)
+        line.value = text
+        line.cursor_position = len(text)
+
+    @on(Input.Changed)
+    def _changed(self, event: Input.Changed) -> None:
+        event.stop()
+
+    @on(Input.Submitted)
+    def _submitted(self, event: Input.Submitted) -> None:
+        event.stop()
+        text = event.value.strip().removeprefix(":")
+        self.action_leave()
+        if text:
+            self.history = (*(old for old in self.history if old != text), text)[-LONGEST_HISTORY:]
+            name, _, arguments = text.partition(" ")
+            self.post_message(self.Submitted(self, name.lower(), arguments.strip()))

@@ -1,0 +1,48 @@
+"""Names and values below each other, the values aligned.
+
+facts.facts = (("url", setting.value), ("health", palette.HEALTH["ok"].full))
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from textual.content import Content
+from textual.reactive import reactive
+from textual.widget import Widget
+
+from widgets import palette
+from widgets.text import harmless, plain, shorten
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+WIDEST_NAME = 24
+
+
+class Facts(Widget):
+    """A panel of facts; long values go on below themselves."""
+
+    DEFAULT_CSS = """
+    Facts { height: auto; color: $foreground; }
+    """
+
+    facts: reactive[tuple[tuple[str, str | Content], ...]] = reactive((), layout=True)
+    """Name and value; a `str` may be hostile and stays in one style."""
+
+    def render(self) -> Content:
+        """All facts."""
+        return Content("\n").join(self._lines(self.size.width))
+
+    def get_content_height(self, container: object, viewport: object, width: int) -> int:  # noqa: ARG002
+        """As many lines as the values need at that width."""
+        return len(list(self._lines(width)))
+
+    def _lines(self, width: int) -> Iterator[Content]:
+        left = min(WIDEST_NAME, max((len(name) for name, _ in self.facts), default=0))
+        for name, value in self.facts:
+            content = plain(value) if isinstance(value, str) else harmless(value)
+            head = plain(shorten(name, left).ljust(left), style=palette.MUTED)
+            for line in content.wrap(max(1, width - left - 2)) or [Content("")]:
+                yield Content.assemble(head, "  ", line.rstrip())
+                head = Content(" " * left)

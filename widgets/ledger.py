@@ -1,0 +1,78 @@
+"""The ledger of an investigation: what was looked at, what it says about the suspected cause, and how to ask again.
+
+ledger = Ledger(id="ledger")
+ledger.show(case.evidence, zone)
+ledger.border_title = tally(case.evidence)      # 'Evidence  for 3  against 2  unknown 1'
+
+@on(Ledger.SourceAsked)                          # enter on a line
+def _source(self, event): ...event.record.source...
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import UTC, tzinfo
+from typing import TYPE_CHECKING
+
+from textual.content import Content
+
+from storage.records import EvidenceRecord, Stance
+from widgets import palette
+from widgets.row_list import RowList
+from widgets.rows import Column
+from widgets.text import clock, plain
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_WORDS = {Stance.SUPPORTS: "for", Stance.CONTRADICTS: "against", Stance.SILENT: "silent", Stance.UNKNOWN: "unknown"}
+_ORDER = list(Stance)
+
+
+def tally(evidence: Iterable[EvidenceRecord]) -> Content:
+    """How much speaks for and against the cause; a missing source is counted apart, it is no evidence of health."""
+    counts = Counter(record.stance for record in evidence)
+    told = [f"{word} {counts[stance]}" for stance, word in _WORDS.items() if counts[stance]]
+    return Content("  ".join(["Evidence", *told]))
+
+
+class Ledger(RowList[EvidenceRecord]):
+    """Evidence, one line each."""
+
+    @dataclass
+    class SourceAsked(RowList.ListMessage):
+        """The query or command behind a line is wanted."""
+
+        record: EvidenceRecord
+
+    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002
+        self._zone: tzinfo = UTC
+        columns: tuple[Column[EvidenceRecord], ...] = (
+            Column(
+                "stance",
+                " ",
+                lambda record, _: palette.STANCE[record.stance].sign,
+                1,
+                sort=lambda record: _ORDER.index(record.stance),
+            ),
+            Column("step", "STEP", lambda record, _: plain(record.step, style=palette.MUTED), 8, priority=3, limit=8),
+            Column("text", "EVIDENCE", lambda record, _: record.text, 12, flex=1),
+            Column("value", "VALUE", lambda record, _: record.value, 10, right=True, priority=2),
+            Column(
+                "at", "AT", lambda record, _: clock(record.at, self._zone), 5, priority=4, sort=lambda record: record.at
+            ),
+        )
+        super().__init__(
+            columns, lambda record: record.id, empty="Nothing has been looked at yet.", id=id, classes=classes
+        )
+
+    def show(self, evidence: Iterable[EvidenceRecord], zone: tzinfo = UTC) -> None:
+        """Show these lines, times in that zone."""
+        self._zone = zone
+        self.replace(evidence)
+
+    def action_open(self) -> None:
+        """Ask for the source of the line under the cursor."""
+        if (record := self.highlighted) is not None:
+            self.post_message(self.SourceAsked(self, record))

@@ -1,0 +1,51 @@
+"""What happened around an investigation, in the order it happened, whatever told of it.
+
+timeline.show(case.timeline, now=snapshot.now, zone=zone, onset=case.investigation.onset)
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, tzinfo
+from typing import TYPE_CHECKING
+
+from storage.records import TimelineEntry
+from widgets import palette
+from widgets.row_list import RowList
+from widgets.rows import Column
+from widgets.text import plain, stamp
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from textual.content import Content
+
+ONSET = TimelineEntry(0.0, "onset", "the first value out of band")
+
+
+class Timeline(RowList[TimelineEntry]):
+    """Dated entries, oldest first, with a line where it began."""
+
+    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002
+        self._zone: tzinfo = UTC
+        self._now = 0.0
+        columns: tuple[Column[TimelineEntry], ...] = (
+            Column(
+                "at", "WHEN", lambda entry, _: stamp(entry.at, self._now, self._zone), 11, sort=lambda entry: entry.at
+            ),
+            Column("kind", "WHAT", self._kind, 8, priority=2, limit=8, sort=lambda entry: entry.kind),
+            Column("text", "", lambda entry, _: entry.text, 12, flex=1),
+        )
+        super().__init__(columns, key=hash, empty="Nothing happened around it.", id=id, classes=classes)
+
+    def show(
+        self, entries: Iterable[TimelineEntry], *, now: float, zone: tzinfo = UTC, onset: float | None = None
+    ) -> None:
+        """Show these entries; dates are told where they are not today's."""
+        self._zone, self._now = zone, now
+        begun = [] if onset is None else [TimelineEntry(onset, ONSET.kind, ONSET.text)]
+        self.replace(sorted((*entries, *begun), key=lambda entry: entry.at))
+
+    @staticmethod
+    def _kind(entry: TimelineEntry, width: int) -> Content:
+        style = palette.BAD if entry.kind in {"onset", "anomaly"} else palette.MUTED
+        return plain(entry.kind, width, style)
