@@ -27,7 +27,7 @@ GAP = 1
 """Cells between two columns."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Column(Generic[Row]):
     """One column as data."""
 
