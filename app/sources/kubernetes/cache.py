@@ -50,6 +50,8 @@ class ClusterCache:
     def state(self, now: float) -> ClusterState:
         """What is known, as a value that never changes."""
         with self._changed:
+            # The observer learns at which point among the inputs a state was taken.
+            self._observe("state", at=now)
             self._forget(now)
             self._lent.update(self._tables)
             tables: dict[str, Any] = dict(self._tables)

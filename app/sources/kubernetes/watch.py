@@ -158,7 +158,8 @@ class ResourceWatch:
         status = _REFUSED.get(error.trouble, AccessStatus.ERROR)
         if status is AccessStatus.FORBIDDEN and self._forbidden is not None:
             self._forbidden(self._resource)
-        self._say(status, error.message)
+        unserved = f"this cluster does not serve {self._resource.name}"
+        self._say(status, unserved if status is AccessStatus.NOT_SERVED else error.message)
         return self._backoff.next() if status is AccessStatus.ERROR else self._pace.refused
 
     def _say(self, status: AccessStatus, detail: str = "") -> None:
