@@ -37,9 +37,6 @@ BUILD_INFO = "/api/v1/status/buildinfo"
 _THANOS: Parameters = [("dedup", "true"), ("partial_response", "true"), ("max_source_resolution", "0s")]
 """One series of two replicas; what answers, with a warning; and no downsampled blocks."""
 
-INGEST_DELAY = {"victoria-metrics": 30.0, "mimir": 60.0}
-"""Seconds by product for which the newest samples may be hidden or incomplete; others show them at once."""
-
 
 class PrometheusClient:
     """Implements `MetricsSource`; thread-safe, all calls block.

@@ -59,6 +59,13 @@ class Envelope(msgspec.Struct, rename="camel"):
         return (*partial, *(self.warnings or ()), *(self.infos or ()))
 
 
+class Failure(msgspec.Struct):
+    """The body of a refusal: by the query API, or (`message`) by the Kubernetes API in front of it."""
+
+    error: str = ""
+    message: str = ""
+
+
 class _Series(msgspec.Struct):
     metric: dict[str, str] = {}
     value: tuple[float, str] | None = None

@@ -17,7 +17,7 @@ import msgspec
 from app.sources.base import SourceError, Trouble
 from app.sources.prometheus import errors
 from app.sources.prometheus.connection import Credentials, PrometheusConnection
-from app.sources.prometheus.decode import Envelope
+from app.sources.prometheus.decode import Failure
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -161,7 +161,8 @@ def _reason(response: httpx.Response) -> str:
     """The server's own error text, on one line and without control characters."""
     text = ""
     with suppress(msgspec.DecodeError, UnicodeDecodeError):
-        text = msgspec.json.decode(response.content, type=Envelope).error
+        failure = msgspec.json.decode(response.content, type=Failure)
+        text = failure.error or failure.message
     if not text and response.headers.get("content-type", "").startswith("text/plain"):
         text = response.content[:1000].decode(errors="replace")
     return " ".join("".join(mark if mark.isprintable() else " " for mark in text[:50_000]).split())

@@ -1,0 +1,263 @@
+"""What a metrics server knows: which conventions, under which labels, how often sampled, how far back.
+
+All questions are cheap: names come from the index, freshness and cost from `count(...)`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from app.sources.base import SourceError, Trouble
+from app.sources.prometheus import probes
+from app.sources.prometheus.sharding import restricted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from app.sources.base import MetricsSource, ServerInfo
+    from app.sources.prometheus.probes import Target
+
+NAMES_REACH = 900.0
+"""Seconds back from now in which a name has to have been there to be looked at."""
+SAMPLES_PER_WINDOW = 4
+"""Scrapes that a `rate` window spans, so that one missed scrape still leaves the two samples it needs."""
+INGEST_DELAY = {"mimir": 60.0}
+"""Seconds by product until samples of all series have arrived; elsewhere a scrape is visible as a whole."""
+
+DAY = 86_400.0
+
+_TOO_BIG = frozenset({Trouble.LIMITED, Trouble.REJECTED, Trouble.TIMEOUT})
+_ALIASES = {
+    "namespace": ("exported_namespace", "namespace", "kubernetes_namespace"),
+    "pod": ("exported_pod", "pod", "pod_name", "kubernetes_pod_name"),
+    "container": ("exported_container", "container", "container_name"),
+    "node": ("exported_node", "node", "kubernetes_node", "nodename"),
+    "service": ("exported_service", "service"),
+    "job": ("exported_job", "job"),
+}
+"""A label's names, best first: the target's own label pushes the metric's aside unless the scrape honors it."""
+_CLUSTER_LABELS = ("cluster", "k8s_cluster_name", "cluster_name")
+_STATUS_LABELS = ("http_response_status_code", "response_code", "code", "status", "status_code", "http_status_code")
+_SCRAPED_ONCE = {
+    "container_cpu_usage_seconds_total": 'container!="",namespace="kube-system"',
+    "kube_pod_info": "",
+    "kube_pod_owner": "",
+}
+"""Metrics that one job has to have for each object, with a scope that keeps the probe cheap."""
+
+
+@dataclass(frozen=True, slots=True)
+class Presence:
+    """One convention as this server has it."""
+
+    convention: str
+    series: Mapping[str, int | None]
+    """Number of series by presence selector, which is also what a query over it costs: 0 where there is none any more,
+    None where they are more than the server counts."""
+    labels: frozenset[str]
+    """Label names of its series."""
+    aliases: Mapping[str, str]
+    """Labels that are called otherwise here: `{"namespace": "exported_namespace"}`."""
+    jobs: tuple[str, ...]
+    """The scrape jobs it comes from, most series first."""
+    interval: float
+    """Seconds between its samples."""
+    match: str = ""
+    """A matcher to use in every query over it, where two jobs scrape the same objects."""
+    troubles: Mapping[str, str] = field(default_factory=dict)
+    """By presence selector: what the server said instead of counting it."""
+
+    @property
+    def live(self) -> bool:
+        """Whether there are series now."""
+        return any(count != 0 for count in self.series.values())
+
+    @property
+    def status_label(self) -> str:
+        """The label that holds a request's outcome; empty where it is none of the usual ones."""
+        return next((label for label in _STATUS_LABELS if label in self.labels), "")
+
+
+@dataclass(frozen=True, slots=True)
+class Discovery:
+    """What one look at a server found."""
+
+    server: ServerInfo
+    at: float
+    """Unix seconds, by the server's clock where the look was at the present."""
+    newest: float | None
+    """Unix seconds of the newest sample; None: nothing was scraped lately."""
+    skew: float | None
+    """Seconds by which the server's clock is ahead of ours; None where that is not known."""
+    interval: float
+    """Seconds between two scrapes of most targets."""
+    conventions: Mapping[str, Presence]
+    """Those with series now."""
+    targets: Mapping[str, Target]
+    """By scrape job."""
+    cluster_label: str = ""
+    clusters: tuple[str, ...] = ()
+    """Its values: more than one is a central server, whose every query needs a matcher on it."""
+    day: bool = False
+    """Whether there are samples of a day ago."""
+    week: bool = False
+    troubles: Mapping[str, str] = field(default_factory=dict)
+    """What the server said to selectors that it did not count."""
+
+    def grid_end(self, step: int) -> int | None:
+        """The newest multiple of the step at which all targets' samples are there; None without samples."""
+        return None if self.newest is None else self.complete(self.newest, step)
+
+    def complete(self, newest: float, step: int) -> int:
+        """The newest complete multiple of the step, given a later newest sample."""
+        return int((newest - max(self.interval, INGEST_DELAY.get(self.server.product, 0.0))) // step) * step
+
+    def window(self, step: int, convention: str = "") -> int:
+        """Seconds for `$window`: at least the step, and wide enough for the convention's scrape interval."""
+        presence = self.conventions.get(convention)
+        return max(step, round(SAMPLES_PER_WINDOW * (presence.interval if presence else self.interval)))
+
+
+def discover(
+    source: MetricsSource,
+    presence: Mapping[str, Sequence[str]],
+    at: float,
+    *,
+    live: bool = True,
+    match: str = "",
+    concurrency: int = 4,
+) -> Discovery:
+    """Look at a server.
+
+    Args:
+        source: who is asked.
+        presence: convention ids with the selectors (or metric names) any of which proves that it is there.
+        at: unix seconds by our clock.
+        live: whether `at` is the present, so that clocks can be compared; else it is taken as the server's.
+        match: matchers that scope every question, for example to one cluster.
+        concurrency: questions at once.
+
+    Raises:
+        SourceError: the server does not answer; what it merely refuses to count is in `troubles`.
+    """
+    server = source.info()
+    skew = server.clock - at if live and server.clock is not None else None
+    at += skew or 0.0
+    newest = probes.newest_sample(source, at, match)
+    if newest is not None:
+        at = min(at, newest + probes.LOOKBACK / 2)
+    targets = probes.targets(source, at, match)
+    look = _Look(source, at, match, targets, frozenset(source.label_values("__name__", (), at - NAMES_REACH, at)))
+    with ThreadPoolExecutor(concurrency, thread_name_prefix="discover") as pool:
+        found = tuple(pool.map(look.presence, presence.keys(), presence.values()))
+        conventions = {known.convention: known for known in found if known.live}
+        sample = _cheapest(found) or "up"
+        day, week = pool.map(look.had, (sample, sample), (DAY, 7 * DAY))
+    cluster_label, clusters = look.clusters(conventions.values())
+    return Discovery(
+        server=server,
+        at=at,
+        newest=newest,
+        skew=skew,
+        interval=probes.usual_interval(targets),
+        conventions=conventions,
+        targets=targets,
+        cluster_label=cluster_label,
+        clusters=clusters,
+        day=day,
+        week=week,
+        troubles={selector: text for known in found for selector, text in known.troubles.items()},
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """One look at a server, and what it is about."""
+
+    source: MetricsSource
+    at: float
+    match: str
+    targets: Mapping[str, Target]
+    names: frozenset[str]
+    """All metric names of the server."""
+
+    def presence(self, convention: str, selectors: Sequence[str]) -> Presence:
+        """Whether and how a convention is there."""
+        jobs: Counter[str] = Counter()
+        series: dict[str, int | None] = {}
+        troubles: dict[str, str] = {}
+        for selector in selectors:
+            scoped = restricted(selector, self.match)
+            try:
+                counts = self._count(scoped)
+            except SourceError as trouble:
+                if trouble.trouble not in _TOO_BIG:
+                    raise
+                series[selector], troubles[selector] = None, trouble.message
+            else:
+                series[selector] = int(sum(counts.values()))
+                jobs.update({job: int(count) for job, count in counts.items()})
+        live = [restricted(selector, self.match) for selector, count in series.items() if count != 0]
+        ranked = tuple(job for job, _ in jobs.most_common())
+        names = frozenset(self.source.label_names(live, self.at - NAMES_REACH, self.at)) if live else frozenset()
+        return Presence(
+            convention=convention,
+            series=series,
+            labels=names,
+            aliases=_aliases(names),
+            jobs=ranked,
+            interval=self._interval(ranked, live),
+            match=self._one_job(live) if len(ranked) > 1 else "",
+            troubles=troubles,
+        )
+
+    def had(self, selector: str, ago: float) -> bool:
+        """Whether there were samples that many seconds before."""
+        return probes.has_samples(self.source, restricted(selector, self.match), self.at - ago)
+
+    def clusters(self, conventions: Iterable[Presence]) -> tuple[str, tuple[str, ...]]:
+        """The label that tells clusters apart, and its values."""
+        names = frozenset[str]().union(*(known.labels for known in conventions))
+        label = next((label for label in _CLUSTER_LABELS if label in names), "")
+        matchers = (restricted("up", self.match),) if self.match else ()
+        values = self.source.label_values(label, matchers, self.at - NAMES_REACH, self.at) if label else ()
+        return label, values
+
+    def _count(self, selector: str) -> dict[str, float]:
+        """Series by job; nothing is asked about names that the index does not have."""
+        name = probes.metric_name(selector)
+        if name and name not in self.names:
+            return {}
+        return probes.by_job(self.source, f"count by (job) ({selector})", self.at)
+
+    def _interval(self, jobs: Sequence[str], live: Sequence[str]) -> float:
+        known = [self.targets[job].interval for job in jobs if job in self.targets]
+        if known or not live:
+            return max(known, default=probes.usual_interval(self.targets))
+        return probes.own_interval(self.source, live[0], self.at)
+
+    def _one_job(self, live: Sequence[str]) -> str:
+        """A matcher for one of several jobs that scrape the same objects; empty where there is but one."""
+        for selector in live:
+            scope = _SCRAPED_ONCE.get(probes.metric_name(selector))
+            if scope is not None:
+                scoped = restricted(restricted(selector, scope) if scope else selector, self.match)
+                counts = probes.by_job(self.source, f"count by (job) ({scoped})", self.at)
+                if len(counts) > 1:
+                    return f"job={json.dumps(max(counts, key=lambda job: (counts[job], job)))}"
+        return ""
+
+
+def _aliases(names: frozenset[str]) -> dict[str, str]:
+    chosen = {label: next((name for name in known if name in names), label) for label, known in _ALIASES.items()}
+    return {label: name for label, name in chosen.items() if name != label}
+
+
+def _cheapest(found: Iterable[Presence]) -> str:
+    """The present selector with the fewest series; empty when there is none."""
+    counted = [(count, selector) for known in found for selector, count in known.series.items() if count]
+    return min(counted, default=(0, ""))[1]
