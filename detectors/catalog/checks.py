@@ -1,0 +1,152 @@
+"""Checks that types cannot express: names that must exist, ranges, patterns, matchers."""
+
+from __future__ import annotations
+
+import re
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from detectors.catalog.compose import UNITS
+from detectors.catalog.errors import CatalogError
+from detectors.catalog.identity import SPLIT_FIELDS
+from detectors.catalog.parameters import GUARDS, PARAMETERS, Range, with_defaults
+from detectors.catalog.promql import parse_matchers
+from detectors.catalog.schema import DetectorKind, Kind, Statistic
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from detectors.catalog.schema import Convention, IdentityRule, Instrument, Row
+
+_ID = re.compile(r"[a-z0-9][a-z0-9+.-]*")
+_METRIC = re.compile(r"[a-zA-Z_:][\w:]*")
+
+STATISTICS: dict[DetectorKind, Statistic] = {
+    DetectorKind.RATIO_SPIKE: Statistic.ERROR_SHARE,
+    DetectorKind.RATE_DROP: Statistic.RATE,
+    DetectorKind.RATE_SURGE: Statistic.RATE,
+    DetectorKind.QUANTILE_SHIFT: Statistic.QUANTILE,
+    DetectorKind.COUNT_SPIKE: Statistic.COUNT,
+    DetectorKind.LEVEL_SHIFT: Statistic.LEVEL,
+    DetectorKind.STATE_TRANSITION: Statistic.STATE,
+    DetectorKind.THRESHOLD_FORECAST: Statistic.SHARE_OF_LIMIT,
+    DetectorKind.RIGHT_SIZING_PERCENTILE: Statistic.PERCENTILE,
+}
+"""What each detector judges, unless the row says otherwise."""
+
+
+def check_convention(file: str, convention: Convention) -> None:
+    """Check names, units, matchers and identity rules.
+
+    Raises:
+        CatalogError: something does not fit.
+    """
+    _name(file, "id", convention.id)
+    _one_of(file, "time_unit", convention.time_unit, UNITS)
+    for name, rule in convention.identity.items():
+        _identity(file, f"identity.{name}", rule)
+    for number, instrument in enumerate(convention.instrument):
+        _instrument(file, f"instrument[{number}:{instrument.name}]", instrument, convention.identity)
+
+
+def check_row(file: str, place: str, row: Row, instruments: frozenset[str], preferences: frozenset[str]) -> Row:
+    """Check a row against its detector and the conventions, and complete it with the detector's defaults.
+
+    Raises:
+        CatalogError: something does not fit.
+    """
+    _name(file, f"{place}.id", row.id)
+    _within(file, f"{place}.params", row.params, PARAMETERS[row.detector], row.detector)
+    _within(file, f"{place}.guards", row.guards, GUARDS[row.detector], row.detector)
+    if bool(row.reads) == bool(row.promql):
+        raise CatalogError(file, place, None, "needs either `reads` (instruments) or a `promql` of its own")
+    for number, read in enumerate(row.reads):
+        _one_of(file, f"{place}.reads[{number}].instrument", read.instrument, instruments)
+    if row.preference:
+        _one_of(file, f"{place}.preference", row.preference, preferences)
+    _row_promql(file, place, row)
+    params = with_defaults(PARAMETERS[row.detector], row.params)
+    guards = with_defaults(GUARDS[row.detector], row.guards)
+    statistic = row.statistic or STATISTICS[row.detector]
+    return msgspec.structs.replace(row, params=params, guards=guards, statistic=statistic)
+
+
+def _row_promql(file: str, place: str, row: Row) -> None:
+    if not row.promql:
+        return
+    _identity(file, f"{place}.identity", row.identity)
+    if row.detector is DetectorKind.RATIO_SPIKE and not row.errors:
+        raise CatalogError(file, f"{place}.errors", None, "is missing", 'matchers of the failed series: code=~"5.."')
+    for number, text in enumerate(row.errors):
+        _matchers(file, f"{place}.errors[{number}]", text)
+
+
+def _instrument(file: str, place: str, instrument: Instrument, rules: Mapping[str, IdentityRule]) -> None:
+    _name(file, f"{place}.name", instrument.name)
+    if instrument.kind is Kind.EXPRESSION:
+        if not instrument.promql:
+            raise CatalogError(file, f"{place}.promql", None, "is missing", "an expression, for kind `expression`")
+    elif not instrument.metric and not instrument.buckets:
+        raise CatalogError(file, f"{place}.metric", None, "is missing", "the name of a metric")
+    for key in ("metric", "buckets"):
+        name = getattr(instrument, key)
+        if name and not _METRIC.fullmatch(name.replace("{family}", "x")):
+            raise CatalogError(file, f"{place}.{key}", name, "is not a metric name")
+    if not instrument.owners:
+        _one_of(file, f"{place}.identity", instrument.identity, rules)
+    _one_of(file, f"{place}.bucket_unit", instrument.bucket_unit or "s", UNITS)
+    _matchers(file, f"{place}.match", instrument.match)
+    for key in ("also", "plus"):
+        for number, term in enumerate(getattr(instrument, key)):
+            _matchers(file, f"{place}.{key}[{number}].match", term.match)
+    if instrument.per:
+        _matchers(file, f"{place}.per.match", instrument.per.match)
+    for number, text in enumerate(instrument.errors):
+        _matchers(file, f"{place}.errors[{number}]", text)
+
+
+def _identity(file: str, place: str, rule: IdentityRule) -> None:
+    for number, split in enumerate(rule.split):
+        key = f"{place}.split[{number}].pattern"
+        try:
+            groups = re.compile(split.pattern).groupindex
+        except re.error as error:
+            raise CatalogError(file, key, split.pattern, f"is not a regular expression: {error}") from None
+        if not groups or not SPLIT_FIELDS.issuperset(groups):
+            allowed = f"named groups (?P<field>...) with field one of {', '.join(sorted(SPLIT_FIELDS))}"
+            raise CatalogError(file, key, split.pattern, "does not name identity fields", allowed)
+
+
+def _matchers(file: str, key: str, text: str) -> None:
+    try:
+        parse_matchers(text)
+    except ValueError as error:
+        raise CatalogError(file, key, text, str(error), 'label matchers: code=~"5..",job!=""') from None
+
+
+def _within(file: str, place: str, stated: Mapping[str, float], ranges: Mapping[str, Range], detector: str) -> None:
+    for name, value in stated.items():
+        if name not in ranges:
+            allowed = _nearest(name, ranges)
+            raise CatalogError(file, f"{place}.{name}", value, f"{detector} has no such number", allowed)
+        low, high, _ = ranges[name]
+        if not low <= value <= high:
+            raise CatalogError(file, f"{place}.{name}", value, "out of range", f"{low:g} to {high:g}")
+
+
+def _name(file: str, key: str, value: str) -> None:
+    if not _ID.fullmatch(value):
+        raise CatalogError(file, key, value, "is not an id", "lower case letters, digits and dashes")
+
+
+def _one_of(file: str, key: str, value: str, allowed: Iterable[str]) -> None:
+    names = tuple(allowed)
+    if value not in names:
+        raise CatalogError(file, key, value, "is not known here", _nearest(value, names))
+
+
+def _nearest(value: str, allowed: Iterable[str]) -> str:
+    names = sorted(allowed)
+    return ", ".join(get_close_matches(value, names, 3) or names)

@@ -1,0 +1,239 @@
+"""The loaded catalogue: rows, conventions, and what each row can ask of each convention."""
+
+from __future__ import annotations
+
+from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING, NamedTuple
+
+from detectors.catalog import compose
+from detectors.catalog.identity import POD_RULE, Identifier, labels_of
+from detectors.catalog.promql import matcher, matchers, parse_matchers, relabelled, render
+from detectors.catalog.schema import Absence, Convention, DetectorKind, Kind, Owners, Role, Row, Statistic
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from detectors.catalog.compose import QueryTemplate
+    from detectors.catalog.schema import Instrument, Read
+
+OWN_CONVENTION = "own"
+"""The convention of a row that carries its own expression."""
+
+_ROLES = list(Role)
+
+
+class RowSource(NamedTuple):
+    """One row as one convention tells it: what to ask, how to read the answer, what to show."""
+
+    row: str
+    convention: str
+    role: Role
+    instrument: str
+    statistic: Statistic
+    queries: tuple[QueryTemplate, ...]
+    detect_metric: str
+    """A metric without which there is no data."""
+    detect_selector: str
+    """The same with the matchers that tell the convention from others of the same name."""
+    identity: Identifier
+    errors: tuple[str, ...]
+    """Matchers of failed series in a `counts` answer, alternatives; empty when failures are not told by labels."""
+    status_labels: tuple[str, ...]
+    """The labels those matchers look at."""
+    scale: float
+    """Factor from the answers' unit (bucket bounds, for histograms) to the row's."""
+    unit: str
+    """The row's unit, or the source's own where it differs: then it cannot be judged, only shown."""
+    absence: Absence
+    display: str
+    """The row's own number as a template to render, show and paste."""
+    labels: tuple[str, ...]
+    """Labels that `display` groups by, besides `$by`."""
+    note: str = ""
+
+    @property
+    def status_label(self) -> str:
+        """The label that tells failures; empty when there is none."""
+        return self.status_labels[0] if self.status_labels else ""
+
+    @property
+    def error_pattern(self) -> str:
+        """The anchored regular expression of failures on `status_label`, for the first alternative."""
+        for label, operator, value in parse_matchers(self.errors[0]) if self.errors else ():
+            if label == self.status_label and operator in ("=~", "="):
+                return value
+        return ""
+
+    def is_error(self, labels: Mapping[str, str]) -> bool:
+        """Whether a series of a `counts` answer counts failures."""
+        return any(matcher(text)(labels) for text in self.errors)
+
+    def evidence(self, labels: Mapping[str, str], window_seconds: float, by: str = "") -> str:
+        """The display for one entity: an expression that gives the number behind a finding."""
+        names = [name for name in self.labels if name not in ("workload", "workload_type")]
+        return render(self.display, window_seconds, match=matchers(labels, names), by=by)
+
+    def aliased(self, aliases: Mapping[str, str]) -> RowSource:
+        """The same source on a server that calls some labels otherwise (`namespace` `exported_namespace`)."""
+
+        def rename(label: str) -> str:
+            return aliases.get(label, label)
+
+        return self._replace(
+            queries=tuple(q._replace(promql=relabelled(q.promql, rename)) for q in self.queries),
+            display=relabelled(self.display, rename),
+            detect_selector=relabelled(self.detect_selector, rename),
+            identity=Identifier(self.identity.rule, rename),
+            errors=tuple(relabelled(f"{{{text}}}", rename)[1:-1] for text in self.errors),
+            status_labels=tuple(map(rename, self.status_labels)),
+            labels=tuple(map(rename, self.labels)),
+        )
+
+
+class Catalogue:
+    """All rows and conventions; immutable, sources are composed when first asked for."""
+
+    def __init__(
+        self,
+        conventions: tuple[Convention, ...],
+        rows: tuple[Row, ...],
+        preferences: Mapping[str, tuple[str, ...]],
+    ) -> None:
+        """Keep what was loaded and checked."""
+        self.conventions = conventions
+        self.rows = rows
+        self.preferences = preferences
+        self._composed = lru_cache(maxsize=None)(self._compose)
+
+    @cached_property
+    def _by_id(self) -> dict[str, Row]:
+        return {row.id: row for row in self.rows}
+
+    @cached_property
+    def _instruments(self) -> dict[str, list[tuple[Convention, Instrument]]]:
+        found: dict[str, list[tuple[Convention, Instrument]]] = {}
+        for convention in self.conventions:
+            for instrument in convention.instrument:
+                found.setdefault(instrument.name, []).append((convention, instrument))
+        return found
+
+    def row(self, row_id: str) -> Row:
+        """A row by its id; KeyError when there is none."""
+        return self._by_id[row_id]
+
+    def convention(self, convention_id: str) -> Convention:
+        """A convention by its id or by a sub-convention's; KeyError when there is none."""
+        for convention in self.conventions:
+            if convention_id in {convention.id, *(i.convention for i in convention.instrument)}:
+                return convention
+        raise KeyError(convention_id)
+
+    def sources(self, row_id: str, owners: Owners | str = Owners.NONE) -> tuple[RowSource, ...]:
+        """Every way to feed a row, primary before evidence before surrogate, then in order of preference.
+
+        Args:
+            row_id: a row's id; KeyError when there is none.
+            owners: who maps pods to workloads; `none` when the Kubernetes API is there.
+        """
+        return self._composed(row_id, Owners(owners))
+
+    def _compose(self, row_id: str, owners: Owners) -> tuple[RowSource, ...]:
+        row = self.row(row_id)
+        if row.promql:
+            return (_own_source(row),)
+        found = [
+            _source(row, read, convention, instrument, owners)
+            for read in row.reads
+            for convention, instrument in self._instruments[read.instrument]
+            if _feeds(instrument, read.statistic or row.statistic)
+        ]
+        order = {name: place for place, name in enumerate(self.preferences.get(row.preference, ()))}
+        found.sort(key=lambda source: (_ROLES.index(source.role), order.get(source.convention, len(order))))
+        return tuple(found)
+
+
+def _feeds(instrument: Instrument, statistic: Statistic | None) -> bool:
+    """Whether an instrument has what a statistic needs."""
+    if instrument.kind is Kind.EXPRESSION:
+        return True
+    if statistic is Statistic.QUANTILE:
+        return bool(instrument.buckets)
+    if statistic is Statistic.ERROR_SHARE:
+        return bool(instrument.errors or instrument.failed)
+    return bool(instrument.metric)
+
+
+def _source(row: Row, read: Read, convention: Convention, instrument: Instrument, owners: Owners) -> RowSource:
+    rule = POD_RULE if instrument.owners else convention.identity[instrument.identity]
+    grouped = () if instrument.owners else labels_of(rule)
+    reading = compose.Reading(
+        instrument=instrument,
+        convention=instrument.convention or convention.id,
+        labels=tuple(dict.fromkeys((*grouped, *instrument.by))),
+        statistic=read.statistic or row.statistic or Statistic.LEVEL,
+        select=read.select,
+        quantile=read.quantile or float(row.params.get("quantile", row.params.get("percentile", 0.95))),
+        time_unit=convention.time_unit,
+        owners=owners,
+    )
+    selector = _presence(convention, reading)
+    return RowSource(
+        row=row.id,
+        convention=reading.convention,
+        role=max(read.role, instrument.role, key=_ROLES.index),
+        instrument=instrument.name,
+        statistic=reading.statistic,
+        queries=compose.queries_of(reading),
+        detect_metric=selector.partition("{")[0],
+        detect_selector=selector,
+        identity=Identifier(rule),
+        errors=instrument.errors,
+        status_labels=compose.status_labels(instrument),
+        scale=compose.scale_of(reading),
+        unit=instrument.unit or row.unit,
+        absence=instrument.absence,
+        display=compose.display_of(reading),
+        labels=compose.grouping(reading),
+        note=instrument.note,
+    )
+
+
+def _presence(convention: Convention, reading: compose.Reading) -> str:
+    """The selector that proves a source: the family's, where a series comes only with its first occurrence."""
+    instrument = reading.instrument
+    if instrument.absence is Absence.ZERO and not instrument.presence:
+        return convention.detect[0]
+    return compose.selector_of(reading)
+
+
+_OWN_RETURNS = {
+    DetectorKind.QUANTILE_SHIFT: compose.Returns.BUCKETS,
+    DetectorKind.LEVEL_SHIFT: compose.Returns.LEVEL,
+    DetectorKind.STATE_TRANSITION: compose.Returns.STATE,
+    DetectorKind.THRESHOLD_FORECAST: compose.Returns.LEVEL,
+    DetectorKind.RIGHT_SIZING_PERCENTILE: compose.Returns.LEVEL,
+}
+
+
+def _own_source(row: Row) -> RowSource:
+    """The one source of a row that carries its own expression."""
+    returns = _OWN_RETURNS.get(row.detector, compose.Returns.COUNTS)
+    status = tuple(dict.fromkeys(label for text in row.errors for label, _, _ in parse_matchers(text)))
+    return RowSource(
+        row=row.id,
+        convention=OWN_CONVENTION,
+        role=Role.PRIMARY,
+        instrument="",
+        statistic=row.statistic or Statistic.LEVEL,
+        queries=(compose.QueryTemplate(f"{OWN_CONVENTION}/{row.id}/{returns}", row.promql, returns),),
+        detect_metric="",
+        detect_selector=row.promql,
+        identity=Identifier(row.identity),
+        errors=row.errors,
+        status_labels=status,
+        scale=1.0,
+        unit=row.unit,
+        absence=Absence.UNKNOWN,
+        display=row.promql,
+        labels=labels_of(row.identity),
+    )
