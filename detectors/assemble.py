@@ -7,7 +7,7 @@ settled here, once: no error series beside a total means no errors; no sample at
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,10 +15,11 @@ import numpy as np
 from detectors.windows import SignalData
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
+    from detectors.model import Views
     from detectors.series import BoolArray, FloatArray, SeriesBlock
 
     Index = NDArray[np.intp]
@@ -179,31 +180,22 @@ def observations(data: SignalData) -> SignalData:
     return SignalData(data.times, total=data.buckets[:, -1], up=data.up)
 
 
-def pick(data: SignalData, wanted: Mapping[int, int], size: int) -> SignalData:
-    """Rearrange a reference's rows to those of today's data: row wanted[i] becomes row i, others are missing."""
-    source = np.array([wanted.get(row, -1) for row in range(size)], dtype=np.intp)
-
-    def move(values: FloatArray | None) -> FloatArray | None:
-        if values is None:
-            return None
-        moved = np.full((size, *values.shape[1:]), np.nan)
-        moved[source >= 0] = values[source[source >= 0]]
-        return moved
-
-    return SignalData(
-        data.times,
-        total=move(data.total),
-        errors=move(data.errors),
-        buckets=move(data.buckets),
-        bounds=data.bounds,
-        level=move(data.level),
-        up=move(data.up),
-    )
+def with_reference(group: BucketGroup, view: Views, earlier: Sequence[BucketGroup]) -> BucketGroup:
+    """The group with the same entities of an earlier day as a reference, as far as their bounds were the same."""
+    assert group.data.buckets is not None
+    values = np.full_like(group.data.buckets, np.nan)
+    for other in earlier:
+        if np.array_equal(other.data.bounds, group.data.bounds):  # type: ignore[arg-type]
+            assert other.data.buckets is not None
+            _, ours, theirs = np.intersect1d(group.entities, other.entities, return_indices=True)
+            values[ours] = other.data.buckets[theirs]
+    reference = SignalData(group.data.times, buckets=values, bounds=group.data.bounds)
+    return replace(group, data=replace(group.data, references=(*group.data.references, (view, reference))))
 
 
 def _newest(present: BoolArray) -> BoolArray:
     """Which bounds an entity had at its last instant with any sample: (S, B, T) -> (S, B)."""
-    seen = present.any(axis=1)
+    seen: BoolArray = present.any(axis=1)
     last = seen.shape[1] - 1 - np.argmax(seen[:, ::-1], axis=1)
     newest: BoolArray = np.take_along_axis(present, last[:, None, None], axis=2)[:, :, 0]
     return newest

@@ -84,7 +84,8 @@ def mean_and_variance(rows: FloatArray) -> tuple[FloatArray, FloatArray]:
 def divide(numerator: FloatArray, denominator: FloatArray | float) -> FloatArray:
     """The quotient, NaN where the denominator is not positive."""
     positive = np.broadcast_to(np.greater(denominator, 0), np.broadcast_shapes(numerator.shape, np.shape(denominator)))
-    return np.divide(numerator, denominator, out=np.full(positive.shape, np.nan), where=positive)
+    quotient: FloatArray = np.divide(numerator, denominator, out=np.full(positive.shape, np.nan), where=positive)
+    return quotient
 
 
 def false_discoveries(p_values: FloatArray, q: float) -> BoolArray:

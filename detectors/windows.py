@@ -56,9 +56,10 @@ class Windows:
 
         The sum over no sample is 0.
         """
-        present = ~np.isnan(values)
-        filled = np.where(present, values, 0.0)
-        ends = [values.shape[-1] - back for back in range(self.hold)]
+        recent = values[..., max(0, values.shape[-1] - self.evaluation - self.hold + 1) :]
+        present = ~np.isnan(recent)
+        filled = np.where(present, recent, 0.0)
+        ends = [recent.shape[-1] - back for back in range(self.hold)]
         parts = [slice(max(0, end - self.evaluation), end) for end in ends]
         sums = np.stack([filled[..., part].sum(axis=-1) for part in parts])
         counts = np.stack([present[..., part].sum(axis=-1).astype(np.float64) for part in parts])
@@ -166,16 +167,27 @@ def learn(values: FloatArray, data: SignalData, windows: Windows, *, floor: Floa
         window = np.where(windows.baseline_of(data.excluded.astype(np.float64)) > 0, np.nan, window)
     median = Ordered.of(window).median()
     spread = np.maximum(robust_spread(window, median, share=0.05), floor)
-    out = sign * (window - median[:, None]) > _RUN_SPREADS * spread[:, None]
-    training = np.where(trailing_run(out, np.isnan(window)), np.nan, window)
+    reach = (_RUN_SPREADS * spread)[:, None]
+    # Most series are in band right before the evaluation: only the others can end in a run.
+    rows = np.flatnonzero(~(np.abs(window[:, -2:] - median[:, None]) <= reach).all(axis=1))
+    training = window.copy()
+    out = sign * (window[rows] - median[rows, None]) > reach[rows]
+    training[rows] = np.where(trailing_run(out, np.isnan(window[rows])), np.nan, window[rows])
     return Baseline(training, median, spread, present.sum(axis=-1) / windows.baseline)
 
 
 def trailing_run(out: BoolArray, missing: BoolArray) -> BoolArray:
-    """The mask of the unbroken run of True that ends each row; what is missing neither breaks nor makes it."""
+    """The mask, from its first to its last sample, of the run of True in which each row of (S, N) ends.
+
+    What is missing neither makes nor breaks a run, and a single False inside it does not either.
+    """
     through = out | missing
-    run: BoolArray = np.logical_and.accumulate(through[:, ::-1], axis=1)[:, ::-1] & out
-    return run
+    through[:, 1:] |= through[:, :-1]
+    run = np.logical_and.accumulate(through[:, ::-1], axis=1)[:, ::-1]
+    first = np.argmax(run & out, axis=1)
+    begun = np.arange(out.shape[1]) >= first[:, None]
+    trailing: BoolArray = run & begun & (run & out).any(axis=1, keepdims=True)
+    return trailing
 
 
 def moving_means(rows: FloatArray, length: int) -> FloatArray:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from detectors.kinds.verdict import Numbers
+    from detectors.series import FloatArray
     from detectors.windows import SignalData, Windows
 
 BLOCK = 1024
@@ -62,17 +63,23 @@ def in_blocks(detector: Detector) -> Detector:
 
 def _joined(parts: Sequence[Judgement]) -> Judgement:
     """One judgement of all series; the parts have the same times and the same extra numbers."""
-    arrays = {
-        field.name: np.concatenate([getattr(part, field.name) for part in parts])
-        for field in fields(Judgement)
-        if field.name not in ("times", "coverage", "extra")
-    }
+    names = [field.name for field in fields(Judgement) if field.name not in ("times", "views", "coverage", "extra")]
+    arrays = {name: _stacked([getattr(part, name) for part in parts]) for name in names}
     return Judgement(
         times=parts[0].times,
+        views=np.concatenate([part.views for part in parts]),
         coverage=tuple(coverage for part in parts for coverage in part.coverage),
         extra={name: np.concatenate([part.extra[name] for part in parts]) for name in parts[0].extra},
         **arrays,
     )
+
+
+def _stacked(parts: Sequence[FloatArray]) -> FloatArray:
+    """Rows below each other; an edge that is the same at every instant stays one column in memory."""
+    if all(part.ndim == 2 and part.strides[1] == 0 for part in parts):
+        column = np.concatenate([part[:, :1] for part in parts])
+        return np.broadcast_to(column, (len(column), parts[0].shape[1]))
+    return np.concatenate(parts)
 
 
 DETECTORS: Mapping[str, Detector] = {

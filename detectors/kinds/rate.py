@@ -13,7 +13,7 @@ from detectors.kinds.verdict import LOCAL_ONLY, NO_DATA, Test, conclude, margin,
 from detectors.model import Views
 from detectors.statistics import divide, mean_and_variance, median
 from detectors.tails import log_negative_binomial_lower, log_negative_binomial_upper
-from detectors.windows import MINIMUM_COVERAGE, Season, learn, moving_means, season, trailing_run
+from detectors.windows import MINIMUM_COVERAGE, Season, learn, moving_means, season
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -166,9 +166,14 @@ def vanished_is_zero(rate: FloatArray, up: FloatArray) -> FloatArray:
 
     Gaps inside the series stay unknown: the scrape failed, not the traffic.
     """
-    missing = np.isnan(rate)
-    ended = trailing_run(missing, np.zeros_like(missing)) & ~missing.all(axis=1, keepdims=True)
-    return np.where(ended & (up == 1)[:, None], 0.0, rate)
+    rows = np.flatnonzero(np.isnan(rate[:, -1]) & (up == 1))
+    if not len(rows):
+        return rate
+    missing = np.isnan(rate[rows])
+    ended = np.logical_and.accumulate(missing[:, ::-1], axis=1)[:, ::-1] & ~missing.all(axis=1, keepdims=True)
+    filled = rate.copy()
+    filled[rows] = np.where(ended, 0.0, rate[rows])
+    return filled
 
 
 def dispersion(training: FloatArray, windows: Windows) -> FloatArray:

@@ -29,8 +29,8 @@ HIGHEST = 100.0
 """Margins and scores end here: beyond it, more is not worse."""
 LOCAL_ONLY = 1.25
 """Without a seasonal reference a limit is this much further away."""
-_NEARLY = 0.5
-"""Tail probabilities are computed where the other conditions hold at least by half."""
+_NEARLY = 0.75
+"""Tail probabilities are computed where the other conditions hold at least to this extent."""
 
 _CODES = (Coverage.LIVE, Coverage.LEARNING, Coverage.NO_TRAFFIC, Coverage.NO_DATA)
 LIVE, LEARNING, NO_TRAFFIC, NO_DATA = range(len(_CODES))
@@ -104,7 +104,7 @@ def _with_tails(test: Test, margins: FloatArray, live: BoolArray) -> tuple[Float
     """Add the tail's margin, and the p-value of the whole conjunction.
 
     A conjunction is refuted by its weakest part, so its p-value is the largest: 1 where a condition without a
-    probability does not hold even by half. There the tail is not computed, and almost all series are there.
+    probability is far from holding. There the tail is not computed, and almost all series are there.
     """
     if test.log_tail is None:
         return margins, np.full(len(live), np.nan)
