@@ -15,15 +15,19 @@ from app.actions import ACTIONS, ALIASES, PLACES, Action, Group
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from textual.binding import BindingType
+
 _NAMES = {
     "enter": "enter", "escape": "esc", "space": "space", "question_mark": "?", "slash": "/", "colon": ":", "minus": "-",
     "pagedown": "pgdn", "pageup": "pgup", "down": "↓", "up": "↑",
+    "backslash": "\\",
 }  # fmt: skip
 
 
 def key_name(key: str) -> str:
     """A key as people write it: `esc`, `?`, `ctrl+p`."""
-    return _NAMES.get(key, key)
+    *modifiers, last = key.split("+")
+    return "+".join((*modifiers, _NAMES.get(last, last)))
 
 
 def keys_of(action: Action, keymap: Mapping[str, str]) -> tuple[str, ...]:
@@ -32,7 +36,7 @@ def keys_of(action: Action, keymap: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(key_name(key.strip()) for key in keys.split(",")) if keys else ()
 
 
-def bindings(actions: Iterable[Action]) -> list[Binding]:
+def bindings(actions: Iterable[Action]) -> list[BindingType]:
     """Bindings of the actions that have a key and a handler; the others are bound by the widgets they belong to."""
     return [
         Binding(
@@ -61,35 +65,34 @@ def _where(action: Action) -> str:
 
 
 def _table(group: Group) -> list[str]:
-    rows = [
-        f"| {' '.join(f'`{key}`' for key in keys_of(action, {}))} | {action.title} | {action.tooltip} | {_where(action)} "
-        f"| `{action.id}` |"
-        for action in ACTIONS
-        if action.group is group and action.keys
-    ]
-    return [f"## {group}", "", "| Keys | | What it does | Where | Name in the keymap |", "| --- | --- | --- | --- | --- |", *rows, ""]
+    lines = [f"## {group}", "", "| Keys | | What it does | Where | Name in the keymap |", "| --- " * 5 + "|"]
+    for action in ACTIONS:
+        if action.group is group and action.keys:
+            keys = " ".join(f"`{key}`" for key in keys_of(action, {}))
+            lines.append(f"| {keys} | {action.title} | {action.tooltip} | {_where(action)} | `{action.id}` |")
+    return [*lines, ""]
+
+
+def _command(action: Action) -> str:
+    usage = f":{action.command} {action.parameter}".rstrip()
+    return f"| `{usage}` | {action.tooltip} | {_where(action)} |"
 
 
 def reference() -> str:
     """The key reference as Markdown."""
-    commands = [
-        f"| `:{action.command}{' ' + action.parameter if action.parameter else ''}` | {action.tooltip} | {_where(action)} |"
-        for action in ACTIONS
-        if action.command
-    ]
     aliases = ", ".join(f"`:{short}` is `:{word}`" for short, word in ALIASES.items())
     lines = [
         "# Keys and commands",
         "",
-        "Written by `python -m app.keymap > docs/keys.md` from the registry in `app/actions.py`. A key means the same thing",
-        "everywhere or does nothing; one that is not possible at the moment says why.",
+        "Written by `python -m app.keymap > docs/keys.md` from the registry in `app/actions.py`. A key means the same",
+        "thing everywhere or does nothing; one that is not possible at the moment says why.",
         "",
         *(line for group in Group for line in _table(group)),
         "## Commands",
         "",
         "| Command | What it does | Where |",
         "| --- | --- | --- |",
-        *commands,
+        *(_command(action) for action in ACTIONS if action.command),
         "",
         f"Short forms: {aliases}.",
         "",

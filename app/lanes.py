@@ -60,4 +60,5 @@ class Lanes:
     def close(self, timeout: float) -> bool:
         """Finish all lanes within a time in seconds; False when one was still busy."""
         deadline = time.monotonic() + timeout
-        return all([lane.close(max(0.0, deadline - time.monotonic())) for lane in self._lanes.values()])
+        ended = [lane.close(max(0.0, deadline - time.monotonic())) for lane in self._lanes.values()]
+        return all(ended)

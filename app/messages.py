@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 class SnapshotArrived(Message):
     """A cycle is done, or an act has changed something."""
 
-    def __init__(self, snapshot: Snapshot) -> None:
+    def __init__(self, number: int, snapshot: Snapshot) -> None:
+        self.number = number
+        """Of the session it comes from."""
         self.snapshot = snapshot
         super().__init__()
 
@@ -26,7 +28,8 @@ class SnapshotArrived(Message):
 class SessionOpened(Message):
     """There is a session, and what its store remembered."""
 
-    def __init__(self, session: Session, restored: Snapshot, memory: str) -> None:
+    def __init__(self, number: int, session: Session, restored: Snapshot, memory: str) -> None:
+        self.number = number
         self.session = session
         self.restored = restored
         self.memory = memory
@@ -36,7 +39,8 @@ class SessionOpened(Message):
 class SessionRefused(Message):
     """The session could not be opened."""
 
-    def __init__(self, trouble: str, message: str, hint: str) -> None:
+    def __init__(self, number: int, trouble: str, message: str, hint: str) -> None:
+        self.number = number
         self.trouble = trouble
         self.message = message
         self.hint = hint

@@ -1,0 +1,252 @@
+"""Everything a key, a command or the palette can do, declared once.
+
+Bindings, help, command line, palette, footer and `docs/keys.md` are all read from `ACTIONS`. An action names a handler:
+the method `do_<handler>` of the screen in front, or else of the console.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class Group(StrEnum):
+    """The columns of the help page."""
+
+    TRIAGE = "Triage"
+    HERE = "On this screen"
+    MOVE = "Moving"
+    SCREENS = "Screens"
+    EVERYWHERE = "Everywhere"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A top-level screen: its number key is its position in `PLACES`."""
+
+    id: str
+    title: str
+    tooltip: str
+
+
+PLACES = (
+    Place("inbox", "Inbox", "What may be wrong, the worst first"),
+    Place("investigation", "Investigation", "The investigation opened last, with all its evidence"),
+    Place("coverage", "Coverage", "What is watched here, and what cannot be seen"),
+    Place("settings", "Settings", "Every setting with its origin, and the connections"),
+)
+
+INBOX, INVESTIGATION, COVERAGE, SETTINGS = (frozenset({place.id}) for place in PLACES)
+CASES = INBOX | INVESTIGATION
+LISTED = CASES | COVERAGE | SETTINGS
+CONNECTION = frozenset({"connection"})
+EVERY_PLACE: frozenset[str] = frozenset()
+"""No names: the action applies on every screen."""
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What decides whether an action makes sense at this moment."""
+
+    connected: bool
+    """There is a session to ask."""
+    cases: tuple[int, ...] = ()
+    """Investigations an act would apply to: the marked ones, or the one under the cursor."""
+    name: str = ""
+    """What `copy` would copy."""
+    query: str = ""
+    """The PromQL or kubectl command behind the selected line."""
+
+
+def allowed(_: Situation) -> str:
+    """No reason against it, ever."""
+    return ""
+
+
+def with_session(situation: Situation) -> str:
+    """Needs a session."""
+    return "" if situation.connected else "still starting: there is nothing to ask yet"
+
+
+def with_case(situation: Situation) -> str:
+    """Needs an investigation to apply to."""
+    return with_session(situation) or ("" if situation.cases else "no investigation is selected")
+
+
+def with_name(situation: Situation) -> str:
+    """Needs something to copy."""
+    return "" if situation.name else "nothing is selected that could be copied"
+
+
+def with_query(situation: Situation) -> str:
+    """Needs a line with a query."""
+    return with_session(situation) or ("" if situation.query else "the selected line has no query")
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One thing the engineer can do."""
+
+    id: str
+    """Also the id of its binding: what a keymap in the settings names."""
+    keys: str
+    """Textual key names, comma separated; empty for what only the command line and the palette offer."""
+    title: str
+    tooltip: str
+    group: Group
+    handler: str = ""
+    """`do_<handler>`; empty where a widget binds the key itself."""
+    arguments: tuple[str, ...] = ()
+    places: frozenset[str] = EVERY_PLACE
+    footer: int = 0
+    """Its place in the footer, 1 first; 0 for not there."""
+    command: str = ""
+    """Its word on the `:` line."""
+    parameter: str = ""
+    """What the command takes after its word, as help shows it."""
+    refusal: Callable[[Situation], str] = field(default=allowed)
+    """Why it is not possible now; empty when it is."""
+
+    def applies(self, place: str) -> bool:
+        """Whether it exists on that screen."""
+        return not self.places or place in self.places
+
+
+def _places() -> tuple[Action, ...]:
+    return tuple(
+        Action(
+            f"go.{place.id}",
+            str(number),
+            place.title,
+            place.tooltip,
+            Group.SCREENS,
+            "go",
+            (place.id,),
+            command=place.id,
+        )
+        for number, place in enumerate(PLACES, 1)
+    )
+
+
+def _lists() -> tuple[Action, ...]:
+    """The keys of lists and panes: widgets bind them, here they are only described; a test compares the two."""
+    rows = (
+        ("move.down", "j,down", "Down", "One line down"),
+        ("move.up", "k,up", "Up", "One line up"),
+        ("move.top", "g,home", "Top", "To the first line"),
+        ("move.bottom", "G,end", "End", "To the last line"),
+        ("move.half-down", "ctrl+d", "Half a page down", "Half a page down"),
+        ("move.half-up", "ctrl+u", "Half a page up", "Half a page up"),
+        ("move.page-down", "pagedown,ctrl+f", "Page down", "A page down"),
+        ("move.page-up", "pageup,ctrl+b", "Page up", "A page up"),
+        ("list.open", "enter", "Open", "Open the line: the investigation, the query behind it, the value"),
+        ("list.mark", "space", "Mark", "Mark or unmark the line; acts then apply to all that are marked"),
+        ("list.mark-range", "v", "Mark range", "Mark up to the line under the cursor"),
+        ("list.unmark", "ctrl+backslash", "Clear marks", "Unmark all"),
+        ("list.sort", "O", "Sort", "Sort by the chosen column; again reverses, a third time ranks"),
+        ("list.column-left", "shift+left", "Column left", "Choose the column to the left for sorting"),
+        ("list.column-right", "shift+right", "Column right", "Choose the column to the right for sorting"),
+    )
+    places = {"list.mark": INBOX, "list.mark-range": INBOX, "list.unmark": INBOX}
+    footer = {"list.open": 1, "list.mark": 11}
+    return tuple(
+        Action(name, keys, title, tooltip, Group.MOVE, places=places.get(name, LISTED), footer=footer.get(name, 0))
+        for name, keys, title, tooltip in rows
+    )
+
+
+def _triage() -> tuple[Action, ...]:
+    def act(name: str, keys: str, title: str, tooltip: str, footer: int, *call: str, command: str = "") -> Action:
+        handler, *arguments = call
+        return Action(
+            f"case.{name}", keys, title, tooltip, Group.TRIAGE, handler, tuple(arguments), CASES, footer, command,
+            refusal=with_case,
+        )  # fmt: skip
+
+    return (
+        act("acknowledge", "a", "Ack", "Take it; once more gives it back", 2, "acknowledge", command="ack"),
+        act("true", "t", "True", "Label as a real problem, go to the next", 3, "label", "true", command="true"),
+        act("false", "f", "False", "Label as noise, go to the next", 4, "label", "false", command="false"),
+        act("unsure", "u", "Unsure", "Label as unsure, go to the next", 7, "label", "unsure", command="unsure"),
+        act("snooze", "s", "Snooze", "Hide it for 15 minutes, 1 hour or 4 hours", 5, "snooze"),
+        act("close", "x", "Close", "Close it", 8, "close", command="close"),
+        act("pin", "p", "Pin", "Keep it at the top; once more lets it go", 9, "pin", command="pin"),
+    )
+
+
+def _here() -> tuple[Action, ...]:
+    here = Group.HERE
+    return (
+        Action("pane.next", "tab", "Next pane", "To the next pane", here, "pane", ("1",), INVESTIGATION, footer=12),
+        Action("pane.previous", "shift+tab", "Previous pane", "To the one before", here, "pane", ("-1",),
+               INVESTIGATION),
+        Action("snooze.for", "", "Snooze for", "Hide it for a time such as 15m, 1h or 4h", Group.TRIAGE, "snooze",
+               places=CASES, command="snooze", parameter="TIME", refusal=with_case),
+        Action("inbox.hidden", "h", "Hidden", "Show or hide what is snoozed or closed", here, "hidden", places=INBOX),
+        Action("settings.test", "T", "Test", "Test the connections and the rights", here, "test", places=SETTINGS,
+               footer=2, command="test", refusal=with_session),
+        Action("settings.file", "e", "File", "Open the settings file in $EDITOR", here, "edit_file", places=SETTINGS,
+               footer=3, command="edit", refusal=with_session),
+        Action("copy.query", "c", "Copy query", "Copy the query of the selected line", here, "copy_query",
+               places=INVESTIGATION | COVERAGE, footer=6, refusal=with_query),
+        Action("copy.name", "c", "Copy", "Copy the name", here, "copy_name", places=INBOX | SETTINGS,
+               refusal=with_name),
+        Action("browse", "o", "Browse", "Open the query in Prometheus, in the browser", here, "browse",
+               places=INBOX | INVESTIGATION | COVERAGE, refusal=with_query),
+        Action("connection.test", "ctrl+t", "Test", "Try these values", here, "test", places=CONNECTION, footer=1),
+        Action("connection.use", "ctrl+s", "Use", "Keep these values and go on", here, "use", places=CONNECTION,
+               footer=2),
+        Action("connection.demo", "ctrl+o", "Demo", "Replay a recorded incident instead", here, "demo",
+               places=CONNECTION, footer=3),
+    )  # fmt: skip
+
+
+def _everywhere() -> tuple[Action, ...]:
+    everywhere = Group.EVERYWHERE
+    lists = INBOX | COVERAGE | SETTINGS
+    return (
+        Action("undo", "z", "Undo", "Take back the last act", everywhere, "undo", footer=6, command="undo",
+               refusal=with_session),
+        Action("redo", "Z", "Redo", "Do it again", everywhere, "redo", command="redo", refusal=with_session),
+        Action("pause", "P", "Pause", "Freeze the screen; once more follows again", everywhere, "pause", footer=10,
+               command="pause"),
+        Action("refresh", "ctrl+r", "Refresh", "Run a cycle now", everywhere, "refresh", command="refresh",
+               refusal=with_session),
+        Action("filter", "/", "Filter", "Filter the list: text, !not, key:value", everywhere, "filter", places=lists),
+        Action("filter.namespace", "", "Namespace", "Show one namespace; `*` shows all", everywhere, "namespace",
+               places=INBOX, command="ns", parameter="NAME"),
+        Action("case", "", "Case", "Open an investigation by its number", everywhere, "case", command="case",
+               parameter="NUMBER", refusal=with_session),
+        Action("connect", "", "Connect", "Choose Prometheus and the cluster", everywhere, "connect", command="connect"),
+        Action("theme", "", "Theme", "Change the colours", everywhere, "theme", command="theme", parameter="NAME"),
+        Action("command", ":", "Command", "Type a command", everywhere, "command"),
+        Action("palette", "ctrl+p", "Palette", "Find an action or an investigation", everywhere, "palette"),
+        Action("help", "?", "Help", "The keys of this screen", everywhere, "help", command="help"),
+        Action("last", "-", "Last view", "The screen before this one", everywhere, "last"),
+        Action("escape", "escape", "Back", "Clear the filter, or go back", everywhere, "escape"),
+        Action("back", "q", "Back", "Go back; on a top-level screen quit, keeping everything", everywhere, "back"),
+        Action("quit", "ctrl+q", "Quit", "Quit, keeping everything", everywhere, "quit", command="quit"),
+    )  # fmt: skip
+
+
+ACTIONS: tuple[Action, ...] = (*_triage(), *_here(), *_lists(), *_places(), *_everywhere())
+BY_ID = {action.id: action for action in ACTIONS}
+ALIASES = {"q": "quit", "q!": "quit", "i": "inbox", "s": "settings", "cov": "coverage", "h": "help"}
+"""Short forms of commands that fingers already know."""
+COMMANDS = {action.command: action for action in ACTIONS if action.command} | {
+    alias: next(action for action in ACTIONS if action.command == word) for alias, word in ALIASES.items()
+}
+
+
+def actions_of(place: str) -> tuple[Action, ...]:
+    """What exists on a screen, in the registry's order."""
+    return tuple(action for action in ACTIONS if action.applies(place))
+
+
+def commands_of(place: str) -> tuple[str, ...]:
+    """The words of the `:` line on a screen, for completion."""
+    return tuple(word for word, action in COMMANDS.items() if action.applies(place))

@@ -1,0 +1,40 @@
+"""What is remembered of the screens: which one, which investigation, and each one's filter, order and row."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(slots=True)
+class Memory:
+    """The screens' state, as the store keeps it."""
+
+    place: str = ""
+    case: int | None = None
+    views: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """By place."""
+
+    @classmethod
+    def read(cls, text: str) -> Memory:
+        """From JSON; what is odd in it counts as not remembered."""
+        try:
+            found = json.loads(text or "{}")
+        except ValueError:
+            return cls()
+        memory = cls()
+        match found:
+            case {"place": str(place)}:
+                memory.place = place
+        match found:
+            case {"case": int(case)}:
+                memory.case = case
+        match found:
+            case {"views": dict(views)}:
+                memory.views = {name: state for name, state in views.items() if isinstance(state, dict)}
+        return memory
+
+    def write(self) -> str:
+        """As JSON."""
+        return json.dumps({"place": self.place, "case": self.case, "views": self.views}, sort_keys=True)

@@ -1,0 +1,1 @@
+"""One module and one style sheet beside it per screen."""

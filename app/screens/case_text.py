@@ -1,0 +1,53 @@
+"""An investigation in words: its headline, the marks on its chart, and what was done about it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from textual.content import Content
+
+from storage.records import TimelineEntry
+from widgets import palette
+from widgets.band_chart import ChartMark
+from widgets.text import age, clock, plain
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import tzinfo
+
+    from storage.records import HistoryRecord, InvestigationRecord
+
+CHANGES = frozenset({"rollout", "deploy", "hpa", "scale", "config", "node", "change"})
+"""Kinds of the timeline that can be causes: they are marked on the chart."""
+
+
+def headline(record: InvestigationRecord, now: float, zone: tzinfo) -> Content:
+    """One line: number, severity, what and where, since when, state and label."""
+    parts = [
+        Content.styled(f"#{record.id}", palette.MUTED),
+        palette.SEVERITY[record.severity].full,
+        plain(record.entity.title, 44, palette.EMPHASIS),
+        plain(record.title, 48),
+        Content(f"since {clock(record.onset, zone)} ({age(now - record.onset)})"),
+        palette.STATE[record.state(now)].label,
+    ]
+    if record.acknowledged_at is not None:
+        parts.append(plain(f"by {record.acknowledged_by}", 20))
+    if record.label is not None:
+        parts.append(palette.LABEL[record.label].full)
+    if record.pinned:
+        parts.append(Content.styled("pinned", palette.MUTED))
+    return Content("  ").join(parts)
+
+
+def changes(timeline: Iterable[TimelineEntry]) -> tuple[ChartMark, ...]:
+    """What may have caused it, for the chart."""
+    return tuple(ChartMark(entry.at, f"{entry.kind} {clock(entry.at)}") for entry in timeline if entry.kind in CHANGES)
+
+
+def done(history: Iterable[HistoryRecord]) -> list[TimelineEntry]:
+    """What was done, by whom."""
+    return [
+        TimelineEntry(line.at, line.actor, line.action if line.undoes is None else f"undo: {line.action}")
+        for line in history
+    ]

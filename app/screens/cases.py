@@ -1,0 +1,69 @@
+"""Triage: what the engineer can do to investigations, on every screen that shows them."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from app.screens.snooze import SnoozeDialog
+from app.screens.view import View
+from storage.records import Label
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from app.snapshot import ActResult, Session
+
+UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+LONGEST_SNOOZE = 30 * 86400.0
+
+
+def duration(text: str) -> float | None:
+    """Seconds of a time such as `15m` or `1h`; None when it is none, or longer than thirty days."""
+    match = re.fullmatch(r"(\d{1,6})([smhd])", text.strip())
+    if match is None:
+        return None
+    seconds = int(match[1]) * UNITS[match[2]]
+    return seconds if 0 < seconds <= LONGEST_SNOOZE else None
+
+
+class CaseView(View):
+    """A screen whose selection is one or more investigations."""
+
+    def advance(self) -> None:
+        """Go on to the next investigation: this one is dealt with."""
+
+    def _act(self, what: str, work: Callable[[Session, tuple[int, ...]], ActResult], *, advance: bool = True) -> None:
+        cases = self.console.situation.cases
+        self.console.act(what, lambda session: work(session, cases))
+        if advance:
+            self.advance()
+
+    def do_label(self, label: str) -> None:
+        """Judge."""
+        self._act(f"label {label}", lambda session, cases: session.label(cases, Label(label)))
+
+    def do_acknowledge(self) -> None:
+        """Take, or give back."""
+        self._act("acknowledge", lambda session, cases: session.acknowledge(cases), advance=False)
+
+    def do_close(self) -> None:
+        """Close."""
+        self._act("close", lambda session, cases: session.close_cases(cases))
+
+    def do_pin(self) -> None:
+        """Pin, or let go."""
+        self._act("pin", lambda session, cases: session.pin(cases), advance=False)
+
+    def do_snooze(self, text: str = "") -> None:
+        """Snooze for a time, or ask for how long."""
+        if not text:
+            self.app.push_screen(SnoozeDialog(len(self.console.situation.cases)), self._snooze)
+        elif (seconds := duration(text)) is None:
+            self.console.say(f"snooze {text!r}: a time is a number with s, m, h or d, at most 30d", "warning")
+        else:
+            self._snooze(seconds)
+
+    def _snooze(self, seconds: float | None) -> None:
+        if seconds is not None:
+            self._act("snooze", lambda session, cases: session.snooze(cases, seconds))

@@ -1,0 +1,82 @@
+"""Header, tabs and footer of every screen, from the snapshot and the registry: pure functions."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from app.actions import PLACES, Action, Group, actions_of
+from app.keymap import keys_of
+from widgets.key_footer import FooterKey
+from widgets.status_header import Source, Status, Tab
+from widgets.text import age, clock, zone_name
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import tzinfo
+
+    from app.actions import Situation
+    from app.freeze import Freeze
+    from app.link import Link
+    from app.snapshot import Snapshot
+
+SHORT = {"prometheus": "prom", "kubernetes": "k8s"}
+COUNTED = ("new", "open", "snoozed")
+"""States that the header counts; `open` includes what was acknowledged or is held."""
+
+
+def status_of(freeze: Freeze, link: Link, zone: tzinfo, wall: float) -> Status:
+    """The header.
+
+    Args:
+        freeze: What is shown, and how far behind the newest it is.
+        link: Whether there is a session.
+        zone: For the clock.
+        wall: The machine's clock, for the age of what the store remembered.
+    """
+    snapshot = freeze.shown
+    mode, freshness = snapshot.mode, f"every {snapshot.interval:g}s"
+    if freeze.frozen:
+        mode, freshness = "paused", f"{age(freeze.age)} old"
+    elif link.refused:
+        mode, freshness = "offline", ""
+    elif link.session is None or snapshot.cycle == 0:
+        mode, freshness = "connecting", f"as of {age(wall - snapshot.now)} ago" if snapshot.rows else ""
+    return Status(
+        context=snapshot.cluster,
+        mode=mode,
+        freshness=freshness,
+        sources=tuple(
+            Source(SHORT.get(source.name, source.name), source.health, source.detail) for source in snapshot.sources
+        ),
+        counts=counts_of(snapshot),
+        clock=f"{clock(snapshot.now, zone, seconds=True)} {zone_name(snapshot.now, zone)}" if snapshot.now else "",
+        notice=snapshot.progress,
+    )
+
+
+def counts_of(snapshot: Snapshot) -> tuple[tuple[str, int], ...]:
+    """What waits for the engineer."""
+    states = Counter(row.investigation.state(snapshot.now) for row in snapshot.rows)
+    states["open"] += states["ack"] + states["held"]
+    return tuple((word, states[word]) for word in COUNTED)
+
+
+def tabs_of(snapshot: Snapshot) -> tuple[Tab, ...]:
+    """The top-level screens."""
+    waiting = {"inbox": dict(counts_of(snapshot))["new"]}
+    return tuple(
+        Tab(place.id, place.title, str(number), waiting.get(place.id, 0)) for number, place in enumerate(PLACES, 1)
+    )
+
+
+def footer_of(place: str, situation: Situation, keymap: Mapping[str, str]) -> tuple[FooterKey, ...]:
+    """The keys worth showing here; those that are not possible say why."""
+    shown = sorted((action for action in actions_of(place) if action.footer), key=lambda action: action.footer)
+    return tuple(_footer_key(action, action.refusal(situation), keymap) for action in shown)
+
+
+def _footer_key(action: Action, reason: str, keymap: Mapping[str, str]) -> FooterKey:
+    key = next(iter(keys_of(action, keymap)), "")
+    group = action.group if action.group is Group.TRIAGE else ""
+    return FooterKey(action.id, action.title.lower(), not reason, reason, group, action.footer, display=key)

@@ -1,0 +1,79 @@
+"""What a screen says when there is nothing to show, or when what it shows cannot be trusted: pure text.
+
+Silence has to be explainable: every empty list says what was looked at, and every missing source what to do about it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from app.snapshot import Health
+from detectors.model import Coverage
+from widgets.text import age
+
+if TYPE_CHECKING:
+    from app.snapshot import Snapshot, SourceStatus
+
+BLIND = (Coverage.NO_DATA, Coverage.NO_SOURCE, Coverage.FORBIDDEN, Coverage.QUERY_ERROR)
+
+
+def troubled(snapshot: Snapshot) -> tuple[SourceStatus, ...]:
+    """The sources that do not answer as they should, the worst first."""
+    down = [source for source in snapshot.sources if source.health is Health.DOWN]
+    degraded = [source for source in snapshot.sources if source.health is Health.DEGRADED]
+    return (*down, *degraded)
+
+
+def notice(snapshot: Snapshot) -> str:
+    """One line about the worst that is the matter with the sources or the cycle; empty when all is well."""
+    for source in troubled(snapshot):
+        since = "" if source.since is None else f" for {age(snapshot.now - source.since)}"
+        held = ": its rows are held, not resolved" if source.health is Health.DOWN else ""
+        hint = f" - {source.hint}" if source.hint else ""
+        return f"{source.name} {source.health}{since}{held}. {source.detail}{hint}"
+    if snapshot.warnings:
+        more = f" (and {len(snapshot.warnings) - 1} more)" if len(snapshot.warnings) > 1 else ""
+        return snapshot.warnings[0] + more
+    return ""
+
+
+def coverage_counts(snapshot: Snapshot) -> dict[Coverage, int]:
+    """How many rows of the coverage matrix are in each state, in the order of the words."""
+    counts = Counter(record.status for record in snapshot.coverage)
+    return {status: counts[status] for status in Coverage if counts[status]}
+
+
+def empty_inbox(snapshot: Snapshot, begun: str, hidden: int, filtered: bool) -> str:
+    """Why there is no row in the inbox.
+
+    Args:
+        snapshot: What is known.
+        begun: The time of day of the first cycle; empty when not known.
+        hidden: How many rows are not shown.
+        filtered: There is a filter.
+    """
+    if filtered:
+        return "No row matches the filter.\nesc clears it"
+    if hidden:
+        return f"Nothing is left.\n{hidden} snoozed or closed not shown: h shows them"
+    if down := [source for source in troubled(snapshot) if source.health is Health.DOWN]:
+        lines = [f"{source.name} is down: {source.detail}\n{source.hint}".rstrip() for source in down]
+        return "\n".join(["Nothing is known at the moment.", "", *lines])
+    if snapshot.cycle == 0:
+        doing = snapshot.progress or "Connecting, then the first cycle"
+        return f"{doing} ...\nfindings appear here as soon as there are any"
+    return "\n".join(["Nothing is wrong.", "", *watched(snapshot, begun)])
+
+
+def watched(snapshot: Snapshot, begun: str) -> list[str]:
+    """What the silence rests on."""
+    counts = coverage_counts(snapshot)
+    blind = sum(counts.get(status, 0) for status in BLIND)
+    learning = counts.get(Coverage.LEARNING, 0)
+    since = f" since {begun}" if begun else ""
+    return [
+        f"{snapshot.workloads} workloads and {snapshot.series} series are watched{since}, every {snapshot.interval:g} s",
+        f"{counts.get(Coverage.LIVE, 0)} of {sum(counts.values())} signals are live, {learning} learning, "
+        f"{blind} cannot be seen: :coverage says why",
+    ]

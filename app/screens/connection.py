@@ -1,0 +1,119 @@
+"""Where the console starts when it cannot connect: what is the matter, what to do, and what to connect to instead."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from textual import on
+from textual.containers import Horizontal, VerticalScroll
+from textual.content import Content
+from textual.widgets import Button, Input, OptionList, Static
+
+from app.actions import actions_of
+from app.connection import Choice
+from app.keymap import bindings
+from app.messages import ConnectionsTested, ContextsFound
+from app.screens.settings import check_lines
+from app.screens.view import View
+from widgets import palette
+from widgets.text import multi, plain
+
+if TYPE_CHECKING:
+    from textual.app import ComposeResult
+
+WELCOME = "Tocsin reads a Prometheus server and a Kubernetes cluster, and writes to neither."
+AS_SET = "as the settings say"
+AS_SET_ROW = 0
+"""The first of the offered contexts: the kubeconfig's own choice."""
+
+
+class ConnectionScreen(View):
+    """A URL, a context, a test; and the demo for those who have neither."""
+
+    place = "connection"
+    CSS_PATH = "connection.tcss"
+    BINDINGS = bindings(action for action in actions_of(place) if action.places)
+    AUTO_FOCUS = "#url"
+
+    def __init__(self, trouble: str = "", message: str = "", hint: str = "") -> None:
+        super().__init__()
+        self._trouble = trouble
+        self._message = message
+        self._hint = hint
+        self._contexts: tuple[str, ...] = ()
+
+    def body(self) -> ComposeResult:
+        """What is the matter above what can be chosen above what a test says."""
+        with VerticalScroll(id="connection", can_focus=False):
+            yield Static(self._reason(), id="reason", markup=False)
+            yield Static(Content("Prometheus URL, with its path prefix if it has one"), classes="label", markup=False)
+            yield Input(placeholder="http://prometheus.example:9090   empty: found in the cluster", id="url")
+            yield Static(Content("Kubernetes context"), classes="label", markup=False)
+            yield OptionList(Content(AS_SET), id="contexts", markup=False)
+            with Horizontal(id="buttons"):
+                yield Button(Content("Test  ctrl+t"), id="test", compact=True)
+                yield Button(Content("Connect  ctrl+s"), id="use", compact=True, variant="primary")
+                yield Button(Content("Demo  ctrl+o"), id="demo", compact=True)
+            yield Static(id="results", markup=False)
+
+    def _reason(self) -> Content:
+        if not self._message:
+            return Content(WELCOME)
+        head = Content.assemble(
+            palette.HEALTH["down"].sign, " ", plain(f"Not connected: {self._trouble}", style=palette.BAD)
+        )
+        parts = [head, multi(self._message)]
+        if self._hint:
+            parts.append(Content.styled(multi(self._hint).plain, palette.DOUBTFUL))
+        return Content("\n").join(parts)
+
+    def on_mount(self) -> None:
+        """Look which contexts there are."""
+        connections = self.console.connections
+        self.console.link.run("checks", "kubeconfig", lambda: ContextsFound(connections.contexts()), self)
+
+    @on(ContextsFound)
+    def _contexts_found(self, message: ContextsFound) -> None:
+        self._contexts = message.contexts
+        options = self.query_one(OptionList)
+        options.clear_options()
+        options.add_options([Content(AS_SET), *(plain(context) for context in message.contexts)])
+        options.highlighted = AS_SET_ROW
+
+    @property
+    def choice(self) -> Choice:
+        """What is chosen at the moment."""
+        row = self.query_one(OptionList).highlighted or AS_SET_ROW
+        context = self._contexts[row - 1] if 0 < row <= len(self._contexts) else ""
+        return Choice(self.query_one(Input).value.strip(), context)
+
+    def do_test(self) -> None:
+        """Try what is chosen."""
+        self._say([Content.styled("testing ...", palette.DOUBTFUL)])
+        connections, choice = self.console.connections, self.choice
+        self.console.link.run("checks", "test", lambda: ConnectionsTested(connections.test(choice)), self)
+
+    def do_use(self) -> None:
+        """Connect to what is chosen."""
+        self.console.connect(self.choice)
+        self.console.pop_screen()
+
+    def do_demo(self) -> None:
+        """The recorded incident."""
+        self.console.connect(Choice(demo=True))
+        self.console.pop_screen()
+
+    @on(ConnectionsTested)
+    def _tested(self, message: ConnectionsTested) -> None:
+        self._say([line for check in message.results for line in check_lines(check)])
+
+    def _say(self, lines: list[Content]) -> None:
+        self.query_one("#results", Static).update(Content("\n").join(lines))
+
+    @on(Button.Pressed)
+    def _pressed(self, event: Button.Pressed) -> None:
+        {"test": self.do_test, "use": self.do_use, "demo": self.do_demo}[event.button.id or "test"]()
+
+    @on(Input.Submitted)
+    def _submitted(self) -> None:
+        self.do_test()

@@ -1,0 +1,108 @@
+"""The coverage matrix by issue type: its columns, what its words mean, and what its filter sees, as data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from app.screens.inbox_rows import short_title
+from detectors.model import Coverage
+from widgets import palette
+from widgets.rows import Column
+from widgets.text import age, quantity
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from detectors.catalog import Row
+    from storage.records import CoverageRecord
+
+MEANING: dict[Coverage, str] = {
+    Coverage.LIVE: "Judged in every cycle.",
+    Coverage.LEARNING: "There is data, but too little of it yet for a verdict.",
+    Coverage.NO_TRAFFIC: "The targets are up and nothing happens: there is nothing to judge.",
+    Coverage.NO_DATA: "The metric exists, but it has no samples; this is no proof of health.",
+    Coverage.FORBIDDEN: "The source refuses us: what happens here is invisible.",
+    Coverage.QUERY_ERROR: "The query fails: what happens here is invisible.",
+    Coverage.NO_SOURCE: "No convention present in this cluster feeds it.",
+    Coverage.DISABLED: "Switched off in the settings.",
+    Coverage.PLANNED: "Declared; its detector is not built yet.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class CoverageRow:
+    """One row of the matrix with the catalogue's words for it."""
+
+    number: int
+    """Its place in the matrix."""
+    record: CoverageRecord
+    title: str
+    group: str
+
+
+def merged(records: Sequence[CoverageRecord], catalogue: Mapping[str, Row]) -> list[CoverageRow]:
+    """Records with titles and groups; what the catalogue does not know is told by its id."""
+    rows = []
+    for number, record in enumerate(records):
+        known = catalogue.get(record.signal)
+        title, group = (known.title, known.group) if known else (record.signal, "")
+        rows.append(CoverageRow(number, record, title, group))
+    return rows
+
+
+def columns(group: Callable[[CoverageRow], str], now: Callable[[], float]) -> Sequence[Column[CoverageRow]]:
+    """The columns; `group` tells a row's group where it begins."""
+    order = list(Coverage)
+    return (
+        Column("group", "GROUP", lambda row, _: group(row), 12, flex=3, limit=26, priority=4, sort=lambda row: row.group),
+        Column("signal", "SIGNAL", lambda row, _: short_title(row.title), 20, flex=4, limit=36, sort=lambda row: row.title),
+        Column("status", "STATUS", lambda row, _: palette.COVERAGE[row.record.status].full, 16,
+               sort=lambda row: order.index(row.record.status)),
+        Column("live", "LIVE", lambda row, _: count(row.record.live), 5, right=True, sort=lambda row: row.record.live,
+               descending=True),
+        Column("learning", "LEARN", lambda row, _: count(row.record.learning), 5, right=True, priority=3,
+               sort=lambda row: row.record.learning, descending=True),
+        Column("silent", "SILENT", lambda row, _: count(row.record.silent), 6, right=True, priority=2,
+               sort=lambda row: row.record.silent, descending=True),
+        Column("fed", "FED BY", lambda row, _: ", ".join(row.record.conventions) or "-", 10, flex=3, limit=30, priority=5),
+        Column("fired", "FIRED", lambda row, _: fired(row, now()), 5, right=True, priority=1,
+               sort=lambda row: row.record.last_fired, descending=True),
+    )  # fmt: skip
+
+
+def count(number: int) -> str:
+    """A number of entities; none is a dash, so that the eye finds the others."""
+    return str(number) if number else "-"
+
+
+def fired(row: CoverageRow, now: float) -> str:
+    """How long ago it last fired."""
+    return "-" if row.record.last_fired is None else age(now - row.record.last_fired)
+
+
+def fields(row: CoverageRow) -> dict[str, str]:
+    """What a filter sees."""
+    record = row.record
+    return {
+        "group": row.group,
+        "signal": f"{record.signal} {row.title}",
+        "status": record.status,
+        "fed": " ".join(record.conventions),
+        "detail": record.detail,
+    }
+
+
+def explanation(row: CoverageRow, now: float) -> list[tuple[str, str]]:
+    """Everything known of a row, as names and texts."""
+    record = row.record
+    facts = [
+        ("means", MEANING[record.status]),
+        ("detail", record.detail),
+        ("entities", f"{record.live} live, {record.learning} learning, {record.silent} without data or traffic"),
+        ("fed by", ", then ".join(record.conventions) or "nothing here"),
+        ("fired", "never" if record.last_fired is None else f"{age(now - record.last_fired)} ago"),
+        ("took", "" if record.query_seconds is None else quantity(record.query_seconds, "seconds")),
+        ("id", record.signal),
+    ]
+    return [(name, text) for name, text in facts if text]

@@ -1,0 +1,126 @@
+"""The inbox: one row per investigation, the worst first, with a preview of the one under the cursor."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from textual import on
+from textual.content import Content
+
+from app.actions import Situation, actions_of
+from app.keymap import bindings
+from app.screens.cases import CaseView
+from app.screens.conditions import empty_inbox
+from app.screens.inbox_rows import HIDDEN_STATES, columns, fields
+from app.screens.listed import ListedView
+from app.screens.preview import Preview
+from widgets.filter import FilterBar
+from widgets.row_list import RowList
+from widgets.text import clock
+
+if TYPE_CHECKING:
+    from textual.app import ComposeResult
+
+    from app.snapshot import InboxRow, Snapshot
+
+
+class InboxScreen(ListedView, CaseView):
+    """Rank, filter, label, go on."""
+
+    place = "inbox"
+    CSS_PATH = "inbox.tcss"
+    BINDINGS = bindings(action for action in actions_of(place) if action.places)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._all = False
+        """Snoozed and closed ones are shown too."""
+        self._hidden = 0
+
+    def body(self) -> ComposeResult:
+        """The list above the preview."""
+        yield FilterBar()
+        yield RowList(
+            columns(lambda: self.console.snapshot.now),
+            key=lambda row: row.investigation.id,
+            fields=lambda row: fields(row, self.console.snapshot.now),
+            id="cases",
+        )
+        yield Preview()
+
+    @property
+    def current(self) -> InboxRow | None:
+        """The row under the cursor."""
+        row: InboxRow | None = self.rows.highlighted
+        return row
+
+    def fill(self, snapshot: Snapshot) -> None:
+        """The rows that belong here now."""
+        shown = [row for row in snapshot.rows if self._belongs(row, snapshot.now)]
+        self._hidden = len(snapshot.rows) - len(shown)
+        self.replace(shown)
+        self._retitle()
+        begun = "" if self.console.since is None else clock(self.console.since, self.console.zone)
+        self.rows.say_empty(empty_inbox(snapshot, begun, self._hidden, bool(self.bar.query_text)))
+        self.selected()
+
+    def _belongs(self, row: InboxRow, now: float) -> bool:
+        return self._all or "state:" in self.bar.query_text or row.investigation.state(now) not in HIDDEN_STATES
+
+    @on(RowList.PendingChanged)
+    def _retitle(self) -> None:
+        """How many there are, and how many are not shown."""
+        parts = [f"{len(self.rows.rows.items)} investigations"]
+        if self.rows.pending:
+            parts.append(f"{self.rows.pending} new waiting")
+        if self._hidden:
+            parts.append(f"{self._hidden} snoozed or closed (h)")
+        self.rows.border_title = Content("  ".join(parts))
+
+    def filtered(self, event: FilterBar.Changed) -> None:
+        """A filter on states looks at all of them."""
+        self.rows.rows.query = event.query
+        self.fill(self.console.snapshot)
+
+    def selected(self) -> None:
+        """Show the row under the cursor in the preview."""
+        self.query_one(Preview).show(self.current, self.console.snapshot.now, self.console.zone)
+
+    def situation(self, connected: bool) -> Situation:
+        """What the keys would act on."""
+        row = self.current
+        return Situation(
+            connected,
+            tuple(chosen.investigation.id for chosen in self.rows.selection()),
+            row.investigation.entity.title if row else "",
+            row.worst.source.query if row else "",
+        )
+
+    def advance(self) -> None:
+        """The next row; marks have done their work."""
+        marked = bool(self.rows.marks)
+        self.rows.action_unmark()
+        if not marked:
+            self.rows.action_move(1)
+
+    def do_hidden(self) -> None:
+        """Show or hide what was dealt with."""
+        self._all = not self._all
+        self.fill(self.console.snapshot)
+
+    def do_namespace(self, name: str) -> None:
+        """Show one namespace."""
+        self.bar.set_text("" if name == "*" else f"namespace:{name}")
+
+    @on(RowList.Opened)
+    def _open(self, event: RowList.Opened) -> None:
+        self.console.open_case(event.key)
+
+    def state(self) -> dict[str, Any]:
+        """The list's state, and whether everything is shown."""
+        return super().state() | {"all": self._all}
+
+    def resume(self, state: dict[str, Any]) -> None:
+        """As remembered."""
+        self._all = state.get("all") is True
+        super().resume(state)

@@ -1,0 +1,123 @@
+"""What all screens have in common: header, tabs, footer, a place in the registry, and state that is remembered."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any, ClassVar, cast
+
+from textual import on
+from textual.screen import Screen
+
+from app.actions import BY_ID, Situation, commands_of
+from app.screens.chrome import footer_of, status_of, tabs_of
+from app.screens.conditions import notice
+from widgets.command_line import CommandLine
+from widgets.key_footer import KeyFooter
+from widgets.notice import Notice
+from widgets.status_header import StatusHeader, TabLine
+
+if TYPE_CHECKING:
+    from textual.app import ComposeResult
+    from textual.widget import Widget
+
+    from app.console import Console
+    from app.snapshot import Snapshot
+
+
+class View(Screen[None]):
+    """A full screen of the console."""
+
+    place: ClassVar[str] = ""
+    """Its name in the registry of actions."""
+
+    _before_command: Widget | None = None
+    """What had the focus before the command line."""
+
+    @property
+    def console(self) -> Console:
+        """The app."""
+        return cast("Console", self.app)
+
+    def compose(self) -> ComposeResult:
+        """Header and tabs, the screen's own body, the keys."""
+        yield StatusHeader()
+        yield TabLine()
+        yield Notice()
+        yield from self.body()
+        yield CommandLine()
+        yield KeyFooter()
+
+    def body(self) -> ComposeResult:
+        """What is between tabs and footer."""
+        yield from ()
+
+    def on_mount(self) -> None:
+        """Be as remembered, where there is a memory yet."""
+        self.resume(self.console.memory.views.get(self.place, {}))
+
+    def on_screen_resume(self) -> None:
+        """In front again: show what is newest."""
+        self.console.show()
+
+    def on_screen_suspend(self) -> None:
+        """Behind another: the state at this moment is what is remembered."""
+        self.console.keep(self)
+
+    def show(self, snapshot: Snapshot) -> None:
+        """Show a snapshot."""
+        if not self.is_mounted:
+            return
+        self.fill(snapshot)
+        self.refresh_chrome()
+
+    def fill(self, snapshot: Snapshot) -> None:
+        """Show a snapshot in the body."""
+
+    def refresh_chrome(self) -> None:
+        """Header, tabs and footer as things are now."""
+        console, snapshot = self.console, self.console.snapshot
+        self.query_one(StatusHeader).status = status_of(console.freeze, console.link, console.zone, time.time())
+        tabs = self.query_one(TabLine)
+        tabs.tabs, tabs.active = tabs_of(snapshot), self.place
+        self.query_one(Notice).show(notice(snapshot))
+        self.refresh_keys()
+
+    def refresh_keys(self) -> None:
+        """The footer, after what is selected has changed."""
+        self.query_one(KeyFooter).keys = footer_of(self.place, self.console.situation, self.console.keys)
+
+    def situation(self, connected: bool) -> Situation:
+        """What decides which actions are possible."""
+        return Situation(connected)
+
+    def state(self) -> dict[str, Any]:
+        """What to remember of it, as JSON values."""
+        return {}
+
+    def resume(self, state: dict[str, Any]) -> None:
+        """Be again as remembered; unknown or odd values are ignored."""
+
+    def open_command_line(self) -> None:
+        """Type a command; the focus comes back afterwards."""
+        line = self.query_one(CommandLine)
+        line.names, line.history = commands_of(self.place), self.console.commands
+        self._before_command = self.focused
+        line.open()
+
+    @on(CommandLine.Left)
+    def _command_left(self) -> None:
+        if self._before_command is not None:
+            self._before_command.focus()
+
+    @on(CommandLine.Submitted)
+    def _command_submitted(self, event: CommandLine.Submitted) -> None:
+        self.console.commands = event.command_line.history
+        self.console.run_command(event.name, event.arguments)
+
+    @on(TabLine.Selected)
+    def _tab_clicked(self, event: TabLine.Selected) -> None:
+        self.console.do_go(event.id)
+
+    @on(KeyFooter.Pressed)
+    def _key_clicked(self, event: KeyFooter.Pressed) -> None:
+        self.console.perform(BY_ID[event.key])
