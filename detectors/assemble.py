@@ -6,7 +6,6 @@ settled here, once: no error series beside a total means no errors; no sample at
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -15,11 +14,10 @@ import numpy as np
 from detectors.windows import SignalData
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping
 
     from numpy.typing import NDArray
 
-    from detectors.model import Views
     from detectors.series import BoolArray, FloatArray, SeriesBlock
 
     Index = NDArray[np.intp]
@@ -64,33 +62,6 @@ def _grouped(operation: np.ufunc, values: FloatArray, index: Index, size: int) -
     return result
 
 
-def counts(
-    block: SeriesBlock,
-    index: Index,
-    size: int,
-    *,
-    status_label: str = "",
-    error_pattern: str = "",
-    up: FloatArray | None = None,
-) -> SignalData:
-    """Requests and errors per second, by entity.
-
-    Args:
-        block: rates by entity and status.
-        index: shape (N,): the entity of each series, -1 for none.
-        size: number of entities.
-        status_label: the label that tells errors apart; empty where the block has totals only.
-        error_pattern: regular expression that the whole label value of an error matches.
-        up: shape (size,), see `SignalData.up`.
-    """
-    total = group_sum(block.values, index, size)
-    if not error_pattern:
-        return SignalData(block.times, total=total, up=up)
-    failing = _matching(block, status_label, error_pattern)
-    errors = group_sum(block.values, np.where(failing, index, -1), size)
-    return SignalData(block.times, total=total, errors=_none_is_zero(errors, total), up=up)
-
-
 def counts_of(
     total: SeriesBlock,
     total_index: Index,
@@ -100,7 +71,16 @@ def counts_of(
     *,
     up: FloatArray | None = None,
 ) -> SignalData:
-    """The same for conventions that count failures in a metric of their own."""
+    """Requests and errors per second, by entity.
+
+    Args:
+        total: rates of all requests, by entity and whatever else.
+        total_index: shape (N,): the entity of each series, -1 for none.
+        errors: rates of the failed ones: some of the same series, or a metric of their own.
+        error_index: shape (M,).
+        size: number of entities.
+        up: shape (size,), see `SignalData.up`.
+    """
     all_of_it = group_sum(total.values, total_index, size)
     failed = group_sum(errors.values, error_index, size)
     return SignalData(total.times, total=all_of_it, errors=_none_is_zero(failed, all_of_it), up=up)
@@ -180,32 +160,34 @@ def observations(data: SignalData) -> SignalData:
     return SignalData(data.times, total=data.buckets[:, -1], up=data.up)
 
 
-def with_reference(group: BucketGroup, view: Views, earlier: Sequence[BucketGroup]) -> BucketGroup:
-    """The group with the same entities of an earlier day as a reference, as far as their bounds were the same."""
-    assert group.data.buckets is not None
-    values = np.full_like(group.data.buckets, np.nan)
-    for other in earlier:
-        if np.array_equal(other.data.bounds, group.data.bounds):  # type: ignore[arg-type]
-            assert other.data.buckets is not None
-            _, ours, theirs = np.intersect1d(group.entities, other.entities, return_indices=True)
-            values[ours] = other.data.buckets[theirs]
-    reference = SignalData(group.data.times, buckets=values, bounds=group.data.bounds)
-    return replace(group, data=replace(group.data, references=(*group.data.references, (view, reference))))
+def pick(data: SignalData, rows: Mapping[int, int], size: int) -> SignalData:
+    """An earlier day's data in the order of today's entities: row `rows[i]` becomes row i, others are missing."""
+    source = np.array([rows.get(row, -1) for row in range(size)], dtype=np.intp)
+    found = source >= 0
+
+    def move(values: FloatArray | None) -> FloatArray | None:
+        if values is None:
+            return None
+        moved = np.full((size, *values.shape[1:]), np.nan)
+        moved[found] = values[source[found]]
+        return moved
+
+    return replace(
+        data,
+        total=move(data.total),
+        errors=move(data.errors),
+        buckets=move(data.buckets),
+        level=move(data.level),
+        up=move(data.up),
+    )
 
 
 def _newest(present: BoolArray) -> BoolArray:
     """Which bounds an entity had at its last instant with any sample: (S, B, T) -> (S, B)."""
-    seen: BoolArray = present.any(axis=1)
-    last = seen.shape[1] - 1 - np.argmax(seen[:, ::-1], axis=1)
+    seen = present.any(axis=1)
+    last = present.shape[2] - 1 - np.argmax(np.flip(seen, axis=1), axis=1)
     newest: BoolArray = np.take_along_axis(present, last[:, None, None], axis=2)[:, :, 0]
     return newest
-
-
-def _matching(block: SeriesBlock, label: str, pattern: str) -> BoolArray:
-    expression = re.compile(pattern)
-    values = [dict(labels).get(label, "") for labels in block.labels]
-    matching = {value for value in set(values) if expression.fullmatch(value)}
-    return np.array([value in matching for value in values], dtype=np.bool_)
 
 
 def _none_is_zero(part: FloatArray, total: FloatArray) -> FloatArray:

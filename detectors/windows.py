@@ -19,6 +19,8 @@ from detectors.statistics import Ordered, divide, robust_spread
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from numpy.typing import NDArray
+
     from detectors.model import Views
     from detectors.series import BoolArray, FloatArray, TimeArray
 
@@ -105,8 +107,8 @@ class SignalData:
                 return len(values)
         raise ValueError("signal data without values")
 
-    def rows(self, rows: slice) -> SignalData:
-        """The data of some entities, as views."""
+    def rows(self, rows: slice | NDArray[np.intp]) -> SignalData:
+        """The data of some entities: views of a slice, copies of chosen rows."""
 
         def cut(values: FloatArray | None) -> FloatArray | None:
             return None if values is None else values[rows]
