@@ -64,6 +64,8 @@ class Reading(NamedTuple):
     quantile: float = 0.95
     time_unit: str = "s"
     owners: Owners = Owners.NONE
+    pod_labels: tuple[str, ...] = POD_LABELS
+    """What tells pods apart where their owners are not joined; less of them sums over pods."""
 
 
 def scale_of(reading: Reading) -> float:
@@ -95,7 +97,7 @@ def grouping(reading: Reading) -> tuple[str, ...]:
     """The labels a reading's results carry, besides `$by`."""
     if not reading.instrument.owners:
         return reading.labels
-    return (*(POD_LABELS if reading.owners is Owners.NONE else OWNER_LABELS), *reading.labels)
+    return (*(reading.pod_labels if reading.owners is Owners.NONE else OWNER_LABELS), *reading.labels)
 
 
 def queries_of(reading: Reading) -> tuple[QueryTemplate, ...]:
@@ -126,7 +128,7 @@ def display_of(reading: Reading) -> str:
     text = _side(reading, instrument)
     if instrument.per:
         text = _quotient(reading, text)
-    return _divided(text, instrument.scale) + _suffix(instrument.where) + _outer_filter(instrument)
+    return _narrowed(instrument, _divided(text, instrument.scale), instrument.where)
 
 
 def _is_requests(instrument: Instrument) -> bool:
@@ -161,7 +163,7 @@ def _plain_queries(reading: Reading, prefix: str) -> tuple[QueryTemplate, ...]:
 def _state(reading: Reading) -> str:
     """1 where the object is in the state and 0 where it is not, so that a healthy object differs from a missing one."""
     where = re.sub(r"^\s*(==|!=|<=|>=|<|>)\s*", r"\1 bool ", reading.instrument.where)
-    return _side(reading, reading.instrument) + _suffix(where) + _outer_filter(reading.instrument)
+    return _narrowed(reading.instrument, _side(reading, reading.instrument), where)
 
 
 def _errors(reading: Reading) -> str:
@@ -194,8 +196,7 @@ def _percentile(reading: Reading) -> str:
 def _quotient(reading: Reading, dividend: str) -> str:
     instrument = reading.instrument
     assert instrument.per is not None
-    divisor = _side(reading, instrument.per) + _suffix(instrument.per.where)
-    divisor = _in_parentheses(divisor, instrument.per.plus or instrument.per.where)
+    divisor = _in_parentheses(_side(reading, instrument.per), instrument.per.plus)
     text = f"{_in_parentheses(dividend, instrument.plus)} / {divisor}"
     return f"1 - {text}" if instrument.complement else text
 
@@ -234,6 +235,8 @@ def _selected(reading: Reading, metric: str, match: str, part: Part | None = Non
     selector = f"{metric}{{{_both(match, '$match')}}}"
     over = _function(reading, part)
     text = f"{over}({selector}[{window}])" if over else selector
+    if part is instrument.per:
+        text += _suffix(part.where)
     if not part.inner:
         return text
     return f"{part.inner.op} by ({_listed(part.inner.by)}) ({text}){_suffix(part.inner.where)}"
@@ -265,17 +268,19 @@ def _own(reading: Reading) -> str:
     text = reading.instrument.promql
     if not reading.instrument.owners:
         return text
-    labels = POD_LABELS if reading.owners is Owners.NONE else OWNER_LABELS
-    join = "" if reading.owners is Owners.NONE else _JOIN
-    return text.replace("$entity", ", ".join(labels)).replace(" $join", f" {join}" if join else "")
+    entity = reading.pod_labels if reading.owners is Owners.NONE else OWNER_LABELS
+    join = "" if reading.owners is Owners.NONE else f" {_JOIN}"
+    return text.replace("$entity", ", ".join(entity)).replace(" $join", join)
 
 
 def _family(instrument: Instrument, name: str, vector: str) -> str:
     return f'label_replace({vector}, "{instrument.family_label}", "{name}", "", "")' if name else vector
 
 
-def _outer_filter(instrument: Instrument) -> str:
-    return "" if instrument.inner else _suffix(instrument.filter)
+def _narrowed(instrument: Instrument, text: str, where: str) -> str:
+    """A result, compared and filtered, where the filter was not applied below the aggregation."""
+    text += _suffix(where)
+    return text if instrument.inner or not instrument.filter else f"({text}) {instrument.filter}"
 
 
 def _both(first: str, second: str) -> str:
@@ -295,4 +300,4 @@ def _in_parentheses(text: str, needed: object) -> str:
 
 
 def _divided(text: str, scale: float) -> str:
-    return text if scale == 1 else f"{text} / {1 / scale:g}"
+    return text if scale == 1 else f"{text} / {1 / scale:.12g}"

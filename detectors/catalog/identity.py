@@ -57,11 +57,12 @@ def labels_of(rule: IdentityRule) -> tuple[str, ...]:
 class Identifier:
     """An identity rule, compiled once; calling it per series is cheap (a few microseconds)."""
 
-    __slots__ = ("_firsts", "_ignore", "_kinds", "_object", "_peer_port", "_splits", "rule")
+    __slots__ = ("_firsts", "_ignore", "_kinds", "_object", "_peer_port", "_splits", "pod_labels", "rule")
 
     def __init__(self, rule: IdentityRule, rename: Callable[[str], str] = str) -> None:
         """Compile a rule; `rename` maps the labels it names to what this server calls them."""
         self.rule = rule
+        self.pod_labels = tuple(map(rename, rule.pod))
         lists = {field: getattr(rule, field) for field in _FIELDS}
         lists |= {"cluster": rule.cluster or _CLUSTER, "environment": rule.environment or _ENVIRONMENT}
         self._firsts = tuple((field, tuple(map(rename, labels))) for field, labels in lists.items() if labels)

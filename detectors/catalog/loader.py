@@ -135,5 +135,3 @@ def _unique(name: str, key: str, value: str, taken: dict[str, Any]) -> None:
 
 def _listed(names: Iterable[str]) -> str:
     return ", ".join(sorted(names)) or "none is declared in this file"
-
-

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from detectors.catalog import compose
 from detectors.catalog.identity import POD_RULE, Identifier, labels_of
-from detectors.catalog.promql import matcher, matchers, parse_matchers, relabelled, render
+from detectors.catalog.promql import matcher, matchers, parse_matchers, quoted, relabelled, render
 from detectors.catalog.schema import Absence, Convention, DetectorKind, Kind, Owners, Role, Row, Statistic
 
 if TYPE_CHECKING:
@@ -47,6 +48,8 @@ class RowSource(NamedTuple):
     absence: Absence
     display: str
     """The row's own number as a template to render, show and paste."""
+    summed: str
+    """The same over all pods that match: a workload's own number where `display` is per pod."""
     labels: tuple[str, ...]
     """Labels that `display` groups by, besides `$by`."""
     note: str = ""
@@ -68,26 +71,47 @@ class RowSource(NamedTuple):
         """Whether a series of a `counts` answer counts failures."""
         return any(matcher(text)(labels) for text in self.errors)
 
-    def evidence(self, labels: Mapping[str, str], window_seconds: float, by: str = "") -> str:
-        """The display for one entity: an expression that gives the number behind a finding."""
-        names = [name for name in self.labels if name not in ("workload", "workload_type")]
-        return render(self.display, window_seconds, match=matchers(labels, names), by=by)
+    def evidence(self, labels: Mapping[str, str], window_seconds: float, by: str = "", workload: str = "") -> str:
+        """An expression that gives the number behind a finding.
+
+        Args:
+            labels: of one of the entity's series.
+            window_seconds: see `render`.
+            by: see `render`.
+            workload: the workload's name, when the series are per pod and its other pods belong to it too.
+        """
+        names = [name for name in self.labels if name not in compose.OWNER_LABELS[1:]]
+        pods = [name for name in self.identity.pod_labels if labels.get(name)] if workload else []
+        exact = matchers(labels, (name for name in names if name not in pods))
+        alike = [f"{name}=~{quoted(_pods_of(workload))}" for name in pods]
+        template = self.summed if pods else self.display
+        return render(template, window_seconds, match=",".join(filter(None, (exact, *alike))), by=by)
 
     def aliased(self, aliases: Mapping[str, str]) -> RowSource:
-        """The same source on a server that calls some labels otherwise (`namespace` `exported_namespace`)."""
+        """The same source on a server that calls some labels otherwise (`namespace` `exported_namespace`).
+
+        A convention that knows both names keeps them.
+        """
+        renamed = {label: name for label, name in aliases.items() if name not in self.labels}
 
         def rename(label: str) -> str:
-            return aliases.get(label, label)
+            return renamed.get(label, label)
 
         return self._replace(
             queries=tuple(q._replace(promql=relabelled(q.promql, rename)) for q in self.queries),
             display=relabelled(self.display, rename),
+            summed=relabelled(self.summed, rename),
             detect_selector=relabelled(self.detect_selector, rename),
             identity=Identifier(self.identity.rule, rename),
             errors=tuple(relabelled(f"{{{text}}}", rename)[1:-1] for text in self.errors),
             status_labels=tuple(map(rename, self.status_labels)),
             labels=tuple(map(rename, self.labels)),
         )
+
+
+def _pods_of(workload: str) -> str:
+    """A regular expression for the names of a workload's pods."""
+    return re.escape(workload).replace(r"\-", "-") + "(-.+)?"
 
 
 class Catalogue:
@@ -177,6 +201,11 @@ def _source(row: Row, read: Read, convention: Convention, instrument: Instrument
         owners=owners,
     )
     selector = _presence(convention, reading)
+    identifier = Identifier(rule)
+    per_workload = reading._replace(
+        labels=tuple(label for label in reading.labels if label not in identifier.pod_labels),
+        pod_labels=compose.POD_LABELS[:1],
+    )
     return RowSource(
         row=row.id,
         convention=reading.convention,
@@ -186,13 +215,14 @@ def _source(row: Row, read: Read, convention: Convention, instrument: Instrument
         queries=compose.queries_of(reading),
         detect_metric=selector.partition("{")[0],
         detect_selector=selector,
-        identity=Identifier(rule),
+        identity=identifier,
         errors=instrument.errors,
         status_labels=compose.status_labels(instrument),
         scale=compose.scale_of(reading),
         unit=instrument.unit or row.unit,
         absence=instrument.absence,
         display=compose.display_of(reading),
+        summed=compose.display_of(per_workload),
         labels=compose.grouping(reading),
         note=instrument.note,
     )
@@ -235,5 +265,6 @@ def _own_source(row: Row) -> RowSource:
         unit=row.unit,
         absence=Absence.UNKNOWN,
         display=row.promql,
+        summed=row.promql,
         labels=labels_of(row.identity),
     )

@@ -99,21 +99,16 @@ def render(
         "horizon": f"{horizon_seconds:g}",
         "hold": f"{hold_seconds:g}",
     }
-    text = _list_filled(template, "match", match, "{}")
-    text = _list_filled(text, "by", by, "()")
+    text = _filled(template, "match", match, r"\{\$match\}")
+    text = _filled(text, "by", by, r" by \(\$by\)")
     return re.sub(r"\$(" + "|".join(values) + r")\b", lambda found: values[found[1]], text)
 
 
-def _list_filled(text: str, name: str, value: str, brackets: str) -> str:
-    """Replace a placeholder that ends a list, together with the comma before it when there is nothing to add."""
+def _filled(text: str, name: str, value: str, alone: str) -> str:
+    """Replace a placeholder that ends a list; without a value it goes with its comma, or with the list it is `alone` in."""
     if value:
         return text.replace(f"${name}", value)
-    opening, closing = brackets
-    if name == "match":
-        text = text.replace(f"{opening}$match{closing}", "")
-    else:
-        text = re.sub(r" by \(\$by\)", "", text)
-    return re.sub(rf",?\s*\${name}\b", "", text)
+    return re.sub(rf"{alone}|,?\s*\${name}\b", "", text)
 
 
 def quoted(value: str) -> str:
@@ -174,7 +169,7 @@ def matcher(text: str) -> Callable[[Mapping[str, str]], bool]:
 _LABEL_PLACES = re.compile(
     r'(?P<string>"(?:[^"\\]|\\.)*")'
     r"|(?P<list>\b(?:by|without|on|ignoring|group_left|group_right)\s*\([^)]*\))"
-    r'|(?P<matcher>(?<=[{,])\s*[a-zA-Z_]\w*(?=\s*[=!]))'
+    r"|(?P<matcher>(?<=[{,])\s*[a-zA-Z_]\w*(?=\s*[=!]))"
 )
 
 

@@ -118,7 +118,7 @@ class Strict(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
     """Base of everything that is read from a file."""
 
 
-class Split(Strict, kw_only=True):
+class Split(Strict, frozen=True, kw_only=True):
     """Identity fields cut out of one label."""
 
     label: str
@@ -128,7 +128,7 @@ class Split(Strict, kw_only=True):
     """The workload's kind when the pattern matches."""
 
 
-class IdentityRule(Strict, kw_only=True):
+class IdentityRule(Strict, frozen=True, kw_only=True):
     """Which labels say what a series is about. Every list is tried in order, the first label with a value wins."""
 
     like: str = ""
@@ -157,7 +157,7 @@ class IdentityRule(Strict, kw_only=True):
     """Values that mean the exporter does not know."""
 
 
-class Term(Strict, kw_only=True):
+class Term(Strict, frozen=True, kw_only=True):
     """One metric with its matchers."""
 
     metric: str
@@ -165,7 +165,7 @@ class Term(Strict, kw_only=True):
     """PromQL label matchers, comma separated."""
 
 
-class Inner(Strict, kw_only=True):
+class Inner(Strict, frozen=True, kw_only=True):
     """An aggregation below the outer one, for example to count an object once that two exporters report."""
 
     by: tuple[str, ...]
@@ -174,7 +174,7 @@ class Inner(Strict, kw_only=True):
     """Comparison that keeps part of the result: `== 1`."""
 
 
-class Part(Term, kw_only=True):
+class Part(Term, frozen=True, kw_only=True):
     """One side of an instrument: metrics, and how they are aggregated."""
 
     over: str | None = None
@@ -186,10 +186,11 @@ class Part(Term, kw_only=True):
     inner: Inner | None = None
     aggregate: Aggregate = Aggregate.SUM
     where: str = ""
-    """Comparison for display; in queries it becomes 0/1 for states and is left out otherwise."""
+    """Comparison for display; in queries it becomes 0/1 for states and is left out otherwise. In `per`: which samples
+    count (`> 0`)."""
 
 
-class Instrument(Part, kw_only=True):
+class Instrument(Part, frozen=True, kw_only=True):
     """One thing a convention can tell, in the way it tells it."""
 
     name: str
@@ -231,13 +232,13 @@ class Instrument(Part, kw_only=True):
     role: Role = Role.PRIMARY
     absence: Absence = Absence.UNKNOWN
     promql: str = ""
-    """For kind `expression`: the whole expression. With `owners`, `$entity` is what it groups by and `$join` the join."""
+    """For kind `expression`: the whole of it. With `owners`, `$entity` is what it groups by and `$join` the join."""
     presence: str = ""
     """Selector that proves the data is there, where it is not the metric with its matchers."""
     note: str = ""
 
 
-class Convention(Strict, kw_only=True):
+class Convention(Strict, frozen=True, kw_only=True):
     """How one family of exporters names things."""
 
     id: str
@@ -250,7 +251,7 @@ class Convention(Strict, kw_only=True):
     notes: str = ""
 
 
-class Read(Strict, kw_only=True):
+class Read(Strict, frozen=True, kw_only=True):
     """What a row reads of one instrument."""
 
     instrument: str
@@ -262,7 +263,7 @@ class Read(Strict, kw_only=True):
     quantile: float | None = None
 
 
-class Fallback(Strict, kw_only=True):
+class Fallback(Strict, frozen=True, kw_only=True):
     """What remains of a row when there is only the Kubernetes API."""
 
     availability: Availability = Availability.NONE
@@ -273,7 +274,7 @@ class Fallback(Strict, kw_only=True):
     """Name in `detectors.states.STATE_DETECTORS`."""
 
 
-class Row(Strict, kw_only=True):
+class Row(Strict, frozen=True, kw_only=True):
     """One signal: what is judged, by which test, from which instruments."""
 
     id: str
@@ -312,7 +313,7 @@ class Row(Strict, kw_only=True):
         return self.reads[0].instrument if self.reads else ""
 
 
-class RowsFile(Strict, kw_only=True):
+class RowsFile(Strict, frozen=True, kw_only=True):
     """A file of `rows/`: rows of one group."""
 
     group: str = ""
