@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from detectors.model import Entity, EntityType, Severity, SourceRef
 
 if TYPE_CHECKING:
@@ -24,6 +26,9 @@ SEVERITY_CODES = {severity: code for code, severity in enumerate(SEVERITIES)}
 
 _THOUSANDTHS_LIMIT = 2**53
 
+read_names = msgspec.json.Decoder(tuple[str, ...]).decode
+"""The inverse of `names_json`."""
+
 
 def clean(text: str, limit: int = TEXT_LIMIT) -> str:
     """The text as it can be stored: valid Unicode (lone surrogates become `?`), and no longer than the limit."""
@@ -32,6 +37,11 @@ def clean(text: str, limit: int = TEXT_LIMIT) -> str:
     if text.isascii():
         return text
     return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def names_json(names: Iterable[str]) -> str:
+    """A list of names as one text."""
+    return msgspec.json.encode([clean(name, NAME_LIMIT) for name in names]).decode()
 
 
 def thousandths(value: float) -> int | None:

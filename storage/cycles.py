@@ -11,7 +11,7 @@ import msgspec
 
 from detectors.model import Coverage
 from storage import anomalies, events, evidence, investigations, timeline
-from storage.codec import NAME_LIMIT, Names, clean, cluster_id, next_ids
+from storage.codec import NAME_LIMIT, Names, clean, cluster_id, names_json, next_ids, read_names
 from storage.errors import LeaseError
 from storage.records import CoverageRecord, CycleRecord
 
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
         InvestigationRecord,
         TimelineEntry,
     )
-
-_conventions = msgspec.json.Decoder(tuple[str, ...])
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +109,7 @@ class Cycles:
                 (cluster_id(connection, cluster),),
             )
             return tuple(
-                CoverageRecord(cluster, signal, Coverage(status), _conventions.decode(conventions), *rest)
+                CoverageRecord(cluster, signal, Coverage(status), read_names(conventions), *rest)
                 for signal, status, conventions, *rest in cursor
             )
 
@@ -176,7 +174,7 @@ def _replace_coverage(connection: sqlite3.Connection, cluster: int, records: Seq
                 cluster,
                 clean(record.signal, NAME_LIMIT),
                 record.status.value,
-                msgspec.json.encode(record.conventions).decode(),
+                names_json(record.conventions),
                 record.live,
                 record.learning,
                 record.silent,

@@ -6,8 +6,6 @@ import heapq
 import math
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from storage.codec import (
     ENTITY_COLUMNS,
     ENTITY_JOIN,
@@ -16,8 +14,10 @@ from storage.codec import (
     SEVERITY_CODES,
     clean,
     cluster_id,
+    names_json,
     number,
     read_entity,
+    read_names,
 )
 from storage.records import InvestigationRecord, Label, Lifecycle
 
@@ -53,8 +53,6 @@ _SELECT = f"""
     {ENTITY_JOIN.format(owner="investigation")}
 """  # noqa: S608
 
-_signals = msgspec.json.Decoder(tuple[str, ...])
-
 
 class Investigations:
     """Reads investigations; cycles and acts write them."""
@@ -81,7 +79,8 @@ class Investigations:
     def ended_since(self, cluster: str, since: float) -> tuple[InvestigationRecord, ...]:
         """Investigations of a cluster whose last anomaly closed at `since` or later, by id."""
         return self._select(
-            "WHERE ended >= :since AND +investigation.cluster = :cluster ORDER BY investigation.id",
+            """WHERE investigation.id IN (SELECT id FROM investigation WHERE ended >= :since AND +cluster = :cluster)
+            ORDER BY investigation.id""",
             cluster,
             since=since,
         )
@@ -194,7 +193,7 @@ def _row(names: Names, record: InvestigationRecord) -> tuple[object, ...]:
         record.opened,
         record.updated,
         ended,
-        msgspec.json.encode([clean(signal, NAME_LIMIT) for signal in record.signals]).decode(),
+        names_json(record.signals),
         record.anomalies,
         record.held,
     )
@@ -215,7 +214,7 @@ def _read(row: tuple[Any, ...]) -> InvestigationRecord:
         opened=opened,
         updated=updated,
         ended=ended,
-        signals=_signals.decode(signals),
+        signals=read_names(signals),
         anomalies=anomalies,
         held=bool(held),
         seen_at=seen_at,

@@ -217,6 +217,9 @@ _HISTORY = (
     "CREATE INDEX history_actor ON history (actor, at) WHERE id = step",
     """CREATE TRIGGER history_is_final BEFORE UPDATE ON history
         BEGIN SELECT RAISE(ABORT, 'history is append-only'); END""",
+    # REPLACE deletes without firing a trigger.
+    """CREATE TRIGGER history_is_new BEFORE INSERT ON history WHEN EXISTS (SELECT 1 FROM history WHERE id = NEW.id)
+        BEGIN SELECT RAISE(ABORT, 'history is append-only'); END""",
     # A line leaves only together with its investigation, when the retention lets go of both.
     """CREATE TRIGGER history_is_kept BEFORE DELETE ON history
         WHEN OLD.investigation IS NULL OR EXISTS (SELECT 1 FROM investigation WHERE id = OLD.investigation)
@@ -251,12 +254,11 @@ def prepare(path: Path) -> None:
         needed = ".".join(map(str, OLDEST_SQLITE))
         raise StoreError(path, f"Python was built with SQLite {sqlite3.sqlite_version}", f"It takes {needed} or newer.")
     _create_empty(path)
-    _check(path)
+    _check_header(path)
     _require_writable(path)
+    version = _stored_version(path)
     try:
         with closing(connect(path)) as connection:
-            version = _version(connection)  # the header may lag behind the write-ahead log
-            _refuse_newer(path, version)
             if version < _newest():
                 _migrate(path, connection)
             _use_write_ahead_log(connection)
@@ -270,13 +272,8 @@ def require_current(path: Path) -> None:
     Raises:
         StoreError: missing, unreadable, not ours, newer, or older than this program.
     """
-    _check(path)
-    try:
-        with closing(connect(path, read_only=True)) as connection:
-            version = _version(connection)
-    except sqlite3.Error as error:
-        raise store_error(path, error) from error
-    _refuse_newer(path, version)
+    _check_header(path)
+    version = _stored_version(path)
     if version < _newest():
         what = f"the database has an older schema ({version}, this program reads {_newest()})"
         raise StoreError(path, what, "Start `tocsin` once with write access, it brings the file up to date.")
@@ -286,8 +283,20 @@ def _newest() -> int:
     return MIGRATIONS[-1].number
 
 
-def _check(path: Path) -> None:
-    """Look at the header, without SQLite, which would touch the file or its companions."""
+def _stored_version(path: Path) -> int:
+    """How far the schema has come, 0 for a new database; also what only the write-ahead log knows. Changes nothing."""
+    try:
+        # Read-only, since the last writing connection to close would fold a write-ahead log into the file.
+        with closing(connect(path, read_only=True)) as connection:
+            version = _version(connection)
+    except sqlite3.Error as error:
+        raise store_error(path, error) from error
+    _refuse_newer(path, version)
+    return version
+
+
+def _check_header(path: Path) -> None:
+    """Look at the first bytes without SQLite, which would make companions beside a foreign file."""
     try:
         if path.exists() and not path.is_file():
             raise StoreError(path, "this is not a file", "Choose another one with --db.")

@@ -1,0 +1,362 @@
+"""What a cycle writes is what reads give back, whole, and it never touches what engineers did."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from detectors.model import Coverage, Entity, EntityType, SourceRef
+from storage.cycles import CycleUpdate
+from storage.database import Store
+from storage.errors import LeaseError, StoreError
+from storage.history import Act
+from storage.records import AnomalyState, Label, Lifecycle, Stance, TimelineEntry
+from tests.storage import samples
+from tests.storage.samples import CHECKOUT, CLUSTER, NOW
+
+
+def test_everything_comes_back_as_it_was_written(store: Store) -> None:
+    line = samples.evidence(stance=Stance.UNKNOWN, at=None)
+    store.cycles.write(
+        samples.update(
+            samples.case(),
+            anomalies=[samples.anomaly(1), samples.anomaly(2, signal="pod-restart-spike", band=b"", closed=NOW)],
+            evidence=[line],
+            events=[samples.event()],
+            coverage=[samples.coverage(), samples.coverage("a-row", status=Coverage.FORBIDDEN, last_fired=None)],
+        )
+    )
+    assert store.investigations.get(1) == samples.case()
+    assert store.anomalies.of(1) == (
+        samples.anomaly(1),
+        samples.anomaly(2, signal="pod-restart-spike", band=b"", closed=NOW),
+    )
+    assert store.evidence.of(1) == (msgspec.structs.replace(line, id=1),)
+    assert store.events.of(CLUSTER, "shop", "Pod", "checkout-6f9d-x") == (samples.event(),)
+    assert store.cycles.last(CLUSTER) == samples.cycle()
+    assert store.cycles.coverage(CLUSTER) == (
+        samples.coverage("a-row", status=Coverage.FORBIDDEN, last_fired=None),
+        samples.coverage(),
+    )
+
+
+def test_numbers_that_are_none_survive(store: Store) -> None:
+    odd = samples.anomaly(1, observed=math.nan, low=-math.inf, high=math.inf, score=math.inf, peak_score=math.nan)
+    store.cycles.write(samples.update(samples.case(score=math.nan), anomalies=[odd]))
+    (read,) = store.anomalies.of(1)
+    assert math.isnan(read.observed)
+    assert (read.low, read.high) == (-math.inf, math.inf)
+    assert read.score > 1e12
+    assert math.isnan(read.peak_score)
+    record = store.investigations.get(1)
+    assert record is not None
+    assert math.isnan(record.score)
+
+
+def test_ids_are_consecutive_and_never_given_twice(store: Store) -> None:
+    assert store.cycles.new_ids(investigations=2, anomalies=3) == (range(1, 3), range(1, 4))
+    assert store.cycles.new_ids(anomalies=1) == (range(3, 3), range(4, 5))
+    with Store.open(store.path) as other:
+        assert other.cycles.new_ids(investigations=1) == (range(3, 4), range(5, 5))
+    store.cycles.write(samples.update(samples.recovered(4)))
+    store.retention.prune(NOW + 90 * 86_400, days=30, label_days=30)
+    assert store.cycles.new_ids(investigations=1)[0] == range(4, 5)
+
+
+def test_one_bad_record_keeps_the_whole_cycle_out(store: Store) -> None:
+    store.cycles.write(samples.update(samples.case(1)))
+    orphan = samples.anomaly(7, investigation=99)
+    with pytest.raises(StoreError, match="FOREIGN KEY"):
+        store.cycles.write(
+            samples.update(
+                samples.case(1, title="changed"),
+                samples.case(2),
+                at=NOW + 60,
+                anomalies=[samples.anomaly(2, 2), orphan],
+                coverage=[samples.coverage()],
+            )
+        )
+    assert store.investigations.page() == (samples.case(1),)
+    assert store.cycles.last(CLUSTER) == samples.cycle()
+    assert store.cycles.coverage(CLUSTER) == ()
+
+
+def test_a_cycle_leaves_the_engineers_fields_alone(store: Store) -> None:
+    store.cycles.write(samples.update(samples.case()))
+    stale = store.investigations.get(1)
+    assert stale is not None
+    for act, values in {
+        Act.LABEL: {"label": Label.TRUE, "label_reason": "real"},
+        Act.ACKNOWLEDGE: {"acknowledged_at": NOW, "acknowledged_by": "kim"},
+        Act.SNOOZE: {"snoozed_until": NOW + 900},
+        Act.PIN: {"pinned": True},
+        Act.SEEN: {"seen_at": NOW},
+        Act.CLOSE: {"closed_at": NOW},
+    }.items():
+        store.history.act([1], act, values, actor="kim", at=NOW)
+    store.cycles.write(samples.update(msgspec.structs.replace(stale, title="Worse", anomalies=4), at=NOW + 60))
+    assert store.investigations.get(1) == samples.case(
+        title="Worse",
+        anomalies=4,
+        lifecycle=Lifecycle.CLOSED,
+        label=Label.TRUE,
+        label_reason="real",
+        acknowledged_at=NOW,
+        acknowledged_by="kim",
+        snoozed_until=NOW + 900,
+        pinned=True,
+        seen_at=NOW,
+    )
+
+
+def test_undoing_a_close_gives_back_what_the_engine_says(store: Store) -> None:
+    """The engine hands back a record that it read as closed; that must not close the case in its own columns."""
+    store.cycles.write(samples.update(samples.case()))
+    store.history.act([1], Act.CLOSE, {"closed_at": NOW}, actor="kim", at=NOW)
+    closed = store.investigations.get(1)
+    assert closed is not None
+    assert closed.lifecycle is Lifecycle.CLOSED
+    store.cycles.write(samples.update(closed, at=NOW + 60))
+    store.history.undo(actor="kim", at=NOW + 61)
+    assert store.investigations.get(1) == samples.case()
+
+
+def test_evidence_is_found_once(store: Store) -> None:
+    lines = [samples.evidence(), samples.evidence(text="other"), samples.evidence(anomaly=None)]
+    store.cycles.write(samples.update(samples.case(), evidence=lines))
+    again = [samples.evidence(value="0.9"), samples.evidence(step="object"), *lines]
+    store.cycles.write(samples.update(samples.case(), at=NOW + 60, evidence=again))
+    assert [(line.anomaly, line.step, line.text, line.value) for line in store.evidence.of(1)] == [
+        (1, "detect", "20% of answers are 5xx", "0.2"),
+        (1, "detect", "other", "0.2"),
+        (None, "detect", "20% of answers are 5xx", "0.2"),
+        (1, "object", "20% of answers are 5xx", "0.2"),
+    ]
+
+
+def test_an_event_only_grows(store: Store) -> None:
+    later = samples.event(count=5, last_seen=NOW, message="again", owner_kind="", owner_name="")
+    replayed = samples.event(count=2, first_seen=NOW - 900, last_seen=NOW - 400, message="old")
+    for seen in (samples.event(), later, replayed):
+        store.cycles.write(samples.update(events=[seen]))
+    assert store.events.since(CLUSTER, 0) == (
+        samples.event(count=5, first_seen=NOW - 900, last_seen=NOW, message="again"),
+    )
+
+
+def test_clusters_do_not_see_each_other(store: Store) -> None:
+    other = Entity(EntityType.WORKLOAD, "stage", "shop", "Deployment", "checkout")
+    store.cycles.write(samples.update(samples.case(1), events=[samples.event()], coverage=[samples.coverage()]))
+    store.cycles.write(
+        CycleUpdate(
+            samples.cycle(cluster="stage"),
+            investigations=[samples.case(2, cluster="stage", entity=other)],
+            anomalies=[samples.anomaly(2, 2, cluster="stage", entity=other)],
+            events=[samples.event(cluster="stage", count=9)],
+            coverage=[samples.coverage(cluster="stage", live=7)],
+        )
+    )
+    assert [record.id for record in store.investigations.open(CLUSTER)] == [1]
+    assert [record.id for record in store.investigations.page("stage")] == [2]
+    assert [record.id for record in store.anomalies.unresolved("stage")] == [2]
+    assert [record.id for record in store.investigations.about(CHECKOUT)] == [1]
+    assert [event.count for event in store.events.since(CLUSTER, 0)] == [3]
+    assert [row.live for row in store.cycles.coverage("stage")] == [7]
+    assert store.investigations.open("nowhere") == ()
+    assert store.cycles.last("nowhere") is None
+
+
+def test_the_engine_finds_what_it_may_reopen(store: Store) -> None:
+    store.cycles.write(
+        samples.update(
+            samples.recovered(1, ended=NOW - 4_000),
+            samples.recovered(2, ended=NOW - 100),
+            samples.case(3),
+            anomalies=[
+                samples.closed_anomaly(1, 1, closed=NOW - 4_000),
+                samples.closed_anomaly(2, 2, closed=NOW - 100),
+                samples.closed_anomaly(3, 2, closed=NOW - 3_000),
+                samples.closed_anomaly(4, 3, closed=NOW - 50),
+                samples.anomaly(5, 3),
+                samples.anomaly(6, 3, state=AnomalyState.HELD),
+            ],
+        )
+    )
+    assert [record.id for record in store.anomalies.closed_since(CLUSTER, NOW - 1_800)] == [2, 4]
+    assert [record.id for record in store.anomalies.unresolved(CLUSTER)] == [5, 6]
+    assert [record.id for record in store.investigations.ended_since(CLUSTER, NOW - 1_800)] == [2]
+    store.history.act([3], Act.CLOSE, {"closed_at": NOW}, actor="kim", at=NOW)
+    assert [record.id for record in store.anomalies.closed_since(CLUSTER, NOW - 1_800)] == [2, 4]
+
+
+def test_an_anomaly_may_change_its_source_and_its_case(store: Store) -> None:
+    store.cycles.write(samples.update(samples.case(1), samples.case(2)))
+    moved = samples.anomaly(1, 2, source=SourceRef("istio", "istio_requests_total"))
+    store.cycles.write(samples.update(at=NOW + 60, anomalies=[moved]))
+    assert store.anomalies.of(1) == ()
+    assert moved in store.anomalies.of(2)
+
+
+def test_the_worst_anomaly_stands_for_its_case(store: Store) -> None:
+    store.cycles.write(
+        samples.update(
+            samples.case(1),
+            samples.recovered(2),
+            anomalies=[
+                samples.closed_anomaly(1, 1, score=99.0),
+                samples.anomaly(2, 1, score=2.0),
+                samples.anomaly(3, 1, score=4.0),
+                samples.closed_anomaly(4, 2, score=1.5),
+            ],
+        )
+    )
+    assert {case: record.id for case, record in store.anomalies.worst_of([1, 2, 3]).items()} == {1: 3, 2: 4}
+
+
+# ------------------------------------------------------------------------------------------------------ lists
+
+
+def test_pages_follow_each_other_without_gap_or_repeat(store: Store) -> None:
+    cases = [
+        samples.case(1, updated=NOW + 5),
+        *(samples.recovered(number, ended=NOW - number % 4) for number in range(2, 12)),
+        samples.case(12, updated=NOW + 5),
+    ]
+    store.cycles.write(samples.update(*cases, anomalies=[]))
+    store.history.act([5, 6], Act.CLOSE, {"closed_at": NOW}, actor="kim", at=NOW)
+    pages, last = [], None
+    while page := store.investigations.page(CLUSTER, after=last, limit=5):
+        pages.append([record.id for record in page])
+        last = page[-1]
+    expected = sorted(cases, key=lambda record: (-record.updated, -record.id))
+    assert list(itertools.chain(*pages)) == [record.id for record in expected]
+    assert [len(page) for page in pages] == [5, 5, 2]
+
+
+def test_lists_can_be_narrowed(store: Store) -> None:
+    store.cycles.write(
+        samples.update(samples.case(1), samples.recovered(2), samples.recovered(3, ended=NOW - 9_000), anomalies=[])
+    )
+    store.history.act([2], Act.CLOSE, {"closed_at": NOW}, actor="kim", at=NOW)
+    store.history.act([3], Act.PIN, {"pinned": True}, actor="kim", at=NOW)
+    page = store.investigations.page
+    assert [record.id for record in page(lifecycles=[Lifecycle.RECOVERED])] == [3]
+    assert [record.id for record in page(lifecycles=[Lifecycle.OPEN, Lifecycle.CLOSED])] == [2, 1]
+    assert [record.id for record in page(CLUSTER, since=NOW - 60)] == [2, 1]
+    assert [record.id for record in store.investigations.open(CLUSTER)] == [1, 3]
+
+
+def test_labels_are_counted(store: Store) -> None:
+    other = Entity(EntityType.NODE, CLUSTER, "", "Node", "n1")
+    store.cycles.write(samples.update(samples.case(1), samples.case(2), samples.case(3, entity=other)))
+    for case, label in {1: Label.TRUE, 2: Label.FALSE, 3: Label.FALSE}.items():
+        store.history.act([case], Act.LABEL, {"label": label, "label_reason": ""}, actor="kim", at=NOW)
+    counts = store.investigations.label_counts
+    assert counts(CLUSTER) == {Label.TRUE: 1, Label.FALSE: 2}
+    assert counts(CLUSTER, entity=CHECKOUT) == {Label.TRUE: 1, Label.FALSE: 1}
+    assert counts(CLUSTER, entity=other, signal="http-server-5xx-spike") == {Label.FALSE: 1}
+    assert counts(CLUSTER, signal="another-signal") == {}
+    assert counts("nowhere") == {}
+    labelled = store.investigations.labelled
+    assert [record.id for record in labelled(Label.FALSE, CLUSTER)] == [3, 2]
+    assert [record.id for record in labelled(Label.FALSE, before=3)] == [2]
+
+
+# --------------------------------------------------------------------------------------------------- timeline
+
+
+def test_the_timeline_joins_what_happened(store: Store) -> None:
+    node = Entity(EntityType.NODE, CLUSTER, "", "Node", "n1")
+    hour = 3_600
+    store.cycles.write(
+        samples.update(
+            samples.recovered(1),
+            samples.case(2),
+            anomalies=[
+                samples.closed_anomaly(1, 1, closed=NOW - 10),
+                samples.anomaly(2, 1, entity=node, signal="node-not-ready", onset=NOW - 250),
+                samples.anomaly(3, 2, onset=NOW - 1),
+            ],
+            timeline=[(1, TimelineEntry(NOW - 350, "rollout", "revision 2")), (2, TimelineEntry(NOW, "other", "case"))],
+            events=[
+                samples.event("pod", last_seen=NOW - 100),
+                samples.event(
+                    "deployment", kind="Deployment", name="checkout", owner_name="", last_seen=NOW - 99, count=1
+                ),
+                samples.event("node", kind="Node", name="n1", namespace="default", owner_name="", last_seen=NOW - 98),
+                samples.event("foreign", namespace="other", last_seen=NOW - 97),
+                samples.event("sibling", name="checkout-api-1", owner_name="checkout-api", last_seen=NOW - 96),
+                samples.event("job", owner_kind="Job", last_seen=NOW - 95),
+                samples.event("long ago", first_seen=0, last_seen=NOW - 300 - 2 * hour),
+                samples.event("long after", last_seen=NOW + 2 * hour),
+            ],
+        )
+    )
+    store.history.act([1], Act.LABEL, {"label": Label.TRUE, "label_reason": "real"}, actor="kim", at=NOW + 5)
+    back_off = "BackOff: Back-off restarting failed container"
+    assert [(entry.at - NOW, entry.kind, entry.text) for entry in store.timeline.of(1)] == [
+        (-350, "rollout", "revision 2"),
+        (-300, "anomaly", "http-server-5xx-spike began on checkout"),
+        (-250, "anomaly", "node-not-ready began on n1"),
+        (-100, "event", f"Pod checkout-6f9d-x: {back_off} (3 times)"),
+        (-99, "event", f"Deployment checkout: {back_off}"),
+        (-98, "event", f"Node n1: {back_off} (3 times)"),
+        (-10, "anomaly", "http-server-5xx-spike ended on checkout"),
+        (5, "label", "kim: label true, real"),
+    ]
+    assert store.timeline.of(99) == ()
+
+
+def test_a_workload_of_unknown_kind_takes_any_kind(store: Store) -> None:
+    entity = Entity(EntityType.WORKLOAD, CLUSTER, "shop", "Workload", "checkout")
+    store.cycles.write(samples.update(samples.case(entity=entity), anomalies=[], events=[samples.event()]))
+    assert [entry.kind for entry in store.timeline.of(1)] == ["event"]
+
+
+# ------------------------------------------------------------------------------------------------------ lease
+
+
+def test_one_process_at_a_time_writes_a_cluster(store: Store) -> None:
+    lease = store.cycles.acquire_lease
+    assert lease(CLUSTER, "a", NOW, 60)
+    assert lease("stage", "b", NOW, 60)
+    assert not lease(CLUSTER, "b", NOW + 59, 60)
+    assert lease(CLUSTER, "a", NOW + 59, 60)
+    assert not lease(CLUSTER, "b", NOW + 118, 60)
+    assert lease(CLUSTER, "b", NOW + 119, 60)
+
+
+def test_who_lost_the_lease_writes_nothing(store: Store) -> None:
+    store.cycles.acquire_lease(CLUSTER, "a", NOW, 60)
+    store.cycles.write(samples.update(samples.case(1), owner="a"))
+    store.cycles.acquire_lease(CLUSTER, "b", NOW + 61, 60)
+    with pytest.raises(LeaseError, match="another process"):
+        store.cycles.write(samples.update(samples.case(2), at=NOW + 62, owner="a"))
+    assert store.investigations.get(2) is None
+    store.cycles.write(samples.update(samples.case(2), at=NOW + 62, owner="b"))
+
+
+def test_a_lease_is_given_back(store: Store) -> None:
+    store.cycles.acquire_lease(CLUSTER, "a", NOW, 60)
+    store.cycles.release_lease(CLUSTER, "b")
+    assert not store.cycles.acquire_lease(CLUSTER, "b", NOW, 60)
+    store.cycles.release_lease(CLUSTER, "a")
+    assert store.cycles.acquire_lease(CLUSTER, "b", NOW, 60)
+
+
+def test_the_lease_of_a_dead_process_is_free_at_once(store: Store) -> None:
+    code = (
+        "import sys; from pathlib import Path; from storage.database import Store;"
+        f"assert Store.open(Path(sys.argv[1])).cycles.acquire_lease('{CLUSTER}', 'dead', {NOW}, 9999)"
+    )
+    subprocess.run(
+        [sys.executable, "-c", code, store.path], check=True, env={**os.environ, "PYTHONPATH": str(Path.cwd())}
+    )
+    assert store.cycles.acquire_lease(CLUSTER, "b", NOW + 1, 60)
