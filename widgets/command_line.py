@@ -20,6 +20,9 @@ from textual.reactive import reactive
 from textual.suggester import SuggestFromList
 from textual.widgets import Input, Static
 
+from widgets.line_input import LineInput
+from widgets.text import clean
+
 if TYPE_CHECKING:
     from textual.app import ComposeResult
 
@@ -85,19 +88,19 @@ class CommandLine(Horizontal):
     def compose(self) -> ComposeResult:
         """A sign and the input."""
         yield Static(":")
-        yield Input(compact=True, select_on_focus=False)
+        yield LineInput()
 
     def open(self, text: str = "") -> None:
         """Show the line and type into it."""
         self.add_class("-open")
         self._recalled = None
         self._write(text)
-        self.query_one(Input).focus()
+        self.query_one(LineInput).focus()
 
     def watch_names(self, names: tuple[str, ...]) -> None:
         """Complete from other names; shorter ones first, so that they win over what begins like them."""
-        ranked = sorted(names, key=lambda name: (len(name), name))
-        self.query_one(Input).suggester = SuggestFromList(ranked, case_sensitive=False)
+        ranked = sorted(map(clean, names), key=lambda name: (len(name), name))
+        self.query_one(LineInput).suggester = SuggestFromList(ranked, case_sensitive=False)
 
     def action_leave(self) -> None:
         """Close the line."""
@@ -106,7 +109,7 @@ class CommandLine(Horizontal):
 
     def action_complete(self) -> None:
         """Take the completion."""
-        self.query_one(Input).action_cursor_right()
+        self.query_one(LineInput).action_cursor_right()
 
     def action_recall(self, step: int) -> None:
         """An earlier (-1) or later (1) command."""
@@ -116,7 +119,7 @@ class CommandLine(Horizontal):
         self._write(self.history[self._recalled] if self._recalled < count else "")
 
     def _write(self, text: str) -> None:
-        line = self.query_one(Input)
+        line = self.query_one(LineInput)
         line.value = text
         line.cursor_position = len(text)
 

@@ -25,6 +25,7 @@ from textual.message import Message
 from textual.reactive import reactive
 from textual.widgets import Input, Static
 
+from widgets.line_input import LineInput
 from widgets.text import plain
 
 if TYPE_CHECKING:
@@ -153,28 +154,28 @@ class FilterBar(Horizontal):
     @property
     def query_text(self) -> str:
         """The filter as typed."""
-        return self.query_one(Input).value
+        return self.query_one(LineInput).value
 
     def compose(self) -> ComposeResult:
         """A sign, the input and the count."""
         yield Static("/", id="filter-sign")
-        yield Input(placeholder="text  !not  field:value", select_on_focus=False, compact=True)
+        yield LineInput("text  !not  field:value")
         yield Static(id="filter-count")
 
     def open(self) -> None:
         """Show the bar and type into it."""
         self.add_class("-open")
-        self.query_one(Input).focus()
+        self.query_one(LineInput).focus()
 
     def set_text(self, text: str) -> None:
         """Put a filter in place, as when a session is restored; `Changed` follows."""
-        self.query_one(Input).value = text
+        self.query_one(LineInput).value = text
         self.set_class(bool(text), "-open")
 
     def action_clear(self) -> None:
         """Clear the filter; an empty one is closed."""
         if self.query_text:
-            self.query_one(Input).value = ""
+            self.query_one(LineInput).value = ""
         else:
             self.action_leave()
 

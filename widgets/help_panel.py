@@ -17,10 +17,11 @@ from textual.reactive import reactive
 from textual.widgets import Input, Static
 
 from widgets import palette
+from widgets.line_input import LineInput
 from widgets.text import clean, plain
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from textual.app import ComposeResult
 
@@ -40,10 +41,16 @@ class HelpEntry:
     custom: bool = False
     """The key comes from the engineer's own keymap."""
 
-    def matches(self, text: str) -> bool:
-        """Whether the typed text is one of its keys, or occurs in what it does or in its group."""
-        wanted = text.strip().casefold()
-        return text.strip() in self.keys.split() or wanted in self.what.casefold() or wanted in self.group.casefold()
+    def says(self, text: str) -> bool:
+        """Whether folded text occurs in what it does, or in its group."""
+        return text in self.what.casefold() or text in self.group.casefold()
+
+
+def matching(entries: Sequence[HelpEntry], text: str) -> list[HelpEntry]:
+    """The entries of the key that was typed, or else those whose words contain it."""
+    wanted = text.strip()
+    by_key = [entry for entry in entries if wanted in entry.keys.split()]
+    return by_key or [entry for entry in entries if entry.says(wanted.casefold())]
 
 
 class HelpPanel(Vertical):
@@ -72,13 +79,13 @@ class HelpPanel(Vertical):
 
     def compose(self) -> ComposeResult:
         """The filter above the keys."""
-        yield Input(placeholder="type a key or a word", compact=True)
+        yield LineInput("type a key or a word")
         with VerticalScroll(can_focus=False):
             yield Static()
 
     def on_mount(self) -> None:
         """Type at once."""
-        self.query_one(Input).focus()
+        self.query_one(LineInput).focus()
         self._write()
 
     def watch_entries(self) -> None:
@@ -104,7 +111,7 @@ class HelpPanel(Vertical):
 
     def lines(self) -> Iterator[Content]:
         """What is shown, line by line."""
-        shown = [entry for entry in self.entries if entry.matches(self.filter_text)]
+        shown = matching(self.entries, self.filter_text)
         if not shown:
             yield plain("no key and no action of that name", style=palette.MUTED)
         left = min(20, max((len(entry.keys) for entry in shown), default=0))

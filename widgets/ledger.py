@@ -57,7 +57,7 @@ class Ledger(RowList[EvidenceRecord]):
                 sort=lambda record: _ORDER.index(record.stance),
             ),
             Column("step", "STEP", lambda record, _: plain(record.step, style=palette.MUTED), 8, priority=3, limit=8),
-            Column("text", "EVIDENCE", lambda record, _: record.text, 12, flex=1),
+            Column("text", "EVIDENCE", lambda record, _: record.text, 12, flex=1, middle=False),
             Column("value", "VALUE", lambda record, _: record.value, 10, right=True, priority=2),
             Column(
                 "at", "AT", lambda record, _: clock(record.at, self._zone), 5, priority=4, sort=lambda record: record.at

@@ -42,11 +42,14 @@ class Spot(NamedTuple):
 def fit(parts: Iterable[Part], width: int, gap: int = 2) -> tuple[Content, tuple[Spot, ...]]:
     """The parts on one line of at most that many cells, and where the named ones are.
 
-    The least important part is shortened, then dropped, until the line fits.
+    The least important part is shortened, then dropped, until the line fits; of equals the last one.
     """
     shown = [part for part in parts if part.content]
-    while _cells(shown, gap) > width and (weakest := max(shown, key=lambda part: part.priority)).priority:
-        place = shown.index(weakest)
+    while _cells(shown, gap) > width:
+        place = max(range(len(shown)), key=lambda number: (shown[number].priority, number))
+        weakest = shown[place]
+        if not weakest.priority:
+            break
         shown[place : place + 1] = [] if weakest.short is None else [replace(weakest.short, name=weakest.name)]
     shown.sort(key=lambda part: part.right)
     return _joined(shown, width, gap)

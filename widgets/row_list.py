@@ -19,19 +19,15 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Generic
+from typing import TYPE_CHECKING, Any
 
-from rich.segment import Segment
 from textual.binding import Binding
-from textual.geometry import Region, Size
 from textual.message import Message
 from textual.reactive import reactive
-from textual.scroll_view import ScrollView
-from textual.strip import Strip
 
 from widgets.navigation import MOVEMENT, Movement
-from widgets.row_lines import GUTTER, centred, line, titled
-from widgets.rows import Row, Rows, place
+from widgets.row_canvas import CURSOR, GUTTER, MARK, RowCanvas
+from widgets.rows import Row, Rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -41,44 +37,16 @@ if TYPE_CHECKING:
     from textual.binding import BindingType
 
     from widgets.filter import Query
-    from widgets.rows import Column, Placed
+    from widgets.rows import Column
 
 HOLD_SECONDS = 2.0
 """How long after a movement of the cursor no row is inserted or moved."""
-CURSOR = "▌"
-MARK = "*"
+
+__all__ = ["CURSOR", "HOLD_SECONDS", "MARK", "RowList"]
 
 
-class RowList(Movement, ScrollView, Generic[Row], can_focus=True):
+class RowList(Movement, RowCanvas[Row], can_focus=True):
     """Rows in columns with a cursor, marks, sorting and filtering."""
-
-    ALLOW_SELECT = False
-
-    DEFAULT_CSS = """
-    RowList {
-        height: 1fr;
-        background: $surface;
-        color: $foreground;
-        overflow-x: hidden;
-        scrollbar-size-vertical: 1;
-        & > .row-list--header { color: $foreground-muted; text-style: bold; }
-        & > .row-list--chosen { color: $text-accent; text-style: bold underline; }
-        & > .row-list--cursor { background: $block-cursor-blurred-background; }
-        & > .row-list--marked { text-style: bold; }
-        & > .row-list--sign { color: $text-accent; text-style: bold; }
-        & > .row-list--empty { color: $foreground-muted; }
-        &:focus > .row-list--cursor { background: $block-cursor-blurred-background; text-style: bold; }
-    }
-    """
-
-    COMPONENT_CLASSES: ClassVar[set[str]] = {
-        "row-list--header",
-        "row-list--chosen",
-        "row-list--cursor",
-        "row-list--marked",
-        "row-list--sign",
-        "row-list--empty",
-    }
 
     BINDINGS: ClassVar[list[BindingType]] = [
         *MOVEMENT,
@@ -168,20 +136,11 @@ class RowList(Movement, ScrollView, Generic[Row], can_focus=True):
             id: As for every widget.
             classes: As for every widget.
         """
-        super().__init__(name=name, id=id, classes=classes)
-        self.rows: Rows[Row] = Rows(columns, key, fields)
-        self.marks: frozenset[int] = frozenset()
-        """Keys of the marked rows."""
-        self._empty = empty
+        super().__init__(Rows(columns, key, fields), empty, name=name, id=id, classes=classes)
         self._clock = clock
-        self._index = 0
         self._key: int | None = None
         self._moved = float("-inf")
         self._anchor: int | None = None
-        self._chosen = 0
-        self._width = 0
-        self._placed: tuple[Placed[Row], ...] = ()
-        self._strips: dict[int, Strip] = {}
 
     # -- What the owner may ask and tell ---------------------------------------------------------------------------
 
@@ -196,11 +155,10 @@ class RowList(Movement, ScrollView, Generic[Row], can_focus=True):
         return None if self._key is None else self.rows.items.get(self._key)
 
     def selection(self) -> list[Row]:
-        """What an action is about: the marked rows in the order shown, or else the one under the cursor."""
-        if self.marks:
-            return [self.rows.items[key] for key in self.rows.items if key in self.marks]
+        """What an action is about: the marked rows that are shown, in their order, or else the one under the cursor."""
+        marked = [self.rows.items[key] for key in self.rows.order if key in self.marks]
         row = self.highlighted
-        return [] if row is None else [row]
+        return marked or ([] if row is None else [row])
 
     def replace(self, items: Iterable[Row]) -> None:
         """Take other rows; the cursor stays on its row, at its place on the screen where that is possible."""
@@ -290,7 +248,7 @@ class RowList(Movement, ScrollView, Generic[Row], can_focus=True):
     def action_choose(self, step: int) -> None:
         """Choose another column to sort by."""
         self._chosen = (self._chosen + step) % max(1, len(self._placed))
-        self._refresh_header()
+        self.redraw_header()
 
     def action_sort(self) -> None:
         """Sort by the chosen column; again reverses, a third time gives the order given."""
@@ -338,12 +296,9 @@ class RowList(Movement, ScrollView, Generic[Row], can_focus=True):
             return
         before, self._index = self._index, min(max(index, 0), len(self.rows.order) - 1)
         self._follow()
-        top = self.scroll_offset.y
-        for changed in {before, self._index}:
-            if changed < len(self.rows.order):
-                self._strips.pop(self.rows.order[changed], None)
-            self.refresh(Region(0, changed - top + 1, self.size.width, 1))
-        self._scroll_to_row(top)
+        self.redraw_row(before)
+        self.redraw_row(self._index)
+        self._scroll_to_row(self.scroll_offset.y)
 
     def _scroll_to_row(self, top: int) -> None:
         """Scroll so that this row is the first, or the nearest to it with the cursor on the screen."""
@@ -366,12 +321,10 @@ class RowList(Movement, ScrollView, Generic[Row], can_focus=True):
             self._index = order.index(self._key)
         else:
             self._index = min(self._index, max(0, len(order) - 1))
-        self._strips.clear()
-        self.virtual_size = Size(0, len(order) + 1)
+        self.redraw()
         self._follow()
         self._report_pending()
         self._scroll_to_row(self._index - on_screen if top else 0)
-        self.refresh()
 
     def _report_pending(self) -> None:
         if self.pending != len(self.rows.pending):
@@ -381,74 +334,10 @@ class RowList(Movement, ScrollView, Generic[Row], can_focus=True):
     def _set_marks(self, keys: frozenset[int]) -> None:
         if keys != self.marks:
             self.marks = keys
-            self._strips.clear()
-            self.refresh()
+            self.redraw()
             self.post_message(self.MarksChanged(self, keys))
 
     def watch_frozen(self, frozen: bool) -> None:
         """Thawed, the list takes in what waited."""
         if not frozen:
             self.settle()
-
-    # -- Drawing ---------------------------------------------------------------------------------------------------
-
-    def on_resize(self) -> None:
-        """Keep the cursor on the screen."""
-        self._scroll_to_row(self.scroll_offset.y)
-
-    def notify_style_update(self) -> None:
-        """Another theme, or focus came or went: every line looks different."""
-        super().notify_style_update()
-        self._strips.clear()
-
-    def render_line(self, y: int) -> Strip:
-        """The header, a row, or nothing."""
-        width = self.scrollable_content_region.width
-        if width != self._width:
-            self._width, self._placed = width, place(self.rows.columns, width - GUTTER)
-            self._strips.clear()
-        if y == 0:
-            return self._header(width)
-        if not self.rows.order:
-            return self._empty_line(y, width)
-        index = self.scroll_offset.y + y - 1
-        if index >= len(self.rows.order):
-            return Strip.blank(width, self.get_visual_style().rich_style)
-        key = self.rows.order[index]
-        if (strip := self._strips.get(key)) is None:
-            strip = self._strips[key] = self._line(key, index == self._index, width)
-        return strip
-
-    def _line(self, key: int, under_cursor: bool, width: int) -> Strip:
-        """One row as it looks."""
-        marked = key in self.marks
-        states = (("row-list--marked", marked), ("row-list--cursor", under_cursor))
-        classes = [name for name, on in states if on]
-        base = self.get_visual_style(*classes)
-        sign = self.get_visual_style(*classes, "row-list--sign").rich_style
-        gutter = Segment((CURSOR if under_cursor else " ") + (MARK if marked else " "), sign)
-        item = self.rows.items[key]
-        cells = [(placed, placed.column.cell(item, placed.width), base) for placed in self._placed]
-        return line(gutter, cells, width, base)
-
-    def _header(self, width: int) -> Strip:
-        """The line of titles, with the direction of the sort."""
-        base = self.get_visual_style("row-list--header")
-        chosen = self._chosen if self.has_focus else None
-        arrow = "▼" if self.rows.descending else "▲"
-        cells = []
-        for number, placed in enumerate(self._placed):
-            style = self.get_visual_style("row-list--chosen") if number == chosen else base
-            cells.append((placed, titled(placed, arrow if placed.column is self.rows.sorted_by else ""), style))
-        return line(Segment(" " * GUTTER, base.rich_style), cells, width, base)
-
-    def _empty_line(self, y: int, width: int) -> Strip:
-        """A line of the explanation, in the upper third."""
-        style = self.get_visual_style("row-list--empty")
-        lines = self._empty.splitlines()
-        number = y - max(1, (self.size.height - len(lines)) // 3)
-        text = lines[number] if 0 <= number < len(lines) else ""
-        return centred(text, width, style)
-
-    def _refresh_header(self) -> None:
-        self.refresh(Region(0, 0, self.size.width, 1))

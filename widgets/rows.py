@@ -34,13 +34,15 @@ class Column(Generic[Row]):
     key: str
     title: str
     cell: Callable[[Row, int], str | Content]
-    """Row and width in cells to what is shown. A `str` may be hostile: it is cleaned, and shortened in its middle."""
+    """Row and width in cells to what is shown. A `str` may be hostile: it is cleaned, and shortened."""
     width: int
     """Cells; with `flex`, the least."""
     flex: int = 0
     """Share of the cells that are left over."""
     limit: int | None = None
     """The most cells it can use."""
+    middle: bool = True
+    """What is too long loses its middle, as names should; sentences lose their end."""
     right: bool = False
     """Aligned to the right, as numbers are."""
     priority: int = 0

@@ -56,7 +56,7 @@ class Status:
     """How fresh: `every 15s`, `4m old`, `12:41 at 10x`."""
     sources: tuple[Source, ...] = ()
     counts: tuple[tuple[str, int], ...] = ()
-    """What waits for the engineer: `(("new", 3), ("open", 7))`."""
+    """What waits for the engineer, the first two kept longest: `(("new", 3), ("open", 7), ("snoozed", 2))`."""
     clock: str = ""
     notice: str = ""
     """What a long first cycle is doing, or a warning that belongs on every screen."""
@@ -89,9 +89,9 @@ class StatusHeader(Widget):
         for source in status.sources:
             yield _source_part(source)
         yield Part(plain(status.notice, 48, palette.DOUBTFUL), 6)
-        for word, count in status.counts:
+        for number, (word, count) in enumerate(status.counts):
             style = palette.EMPHASIS if count else palette.MUTED
-            yield Part(Content.styled(f"{clean(word, 12)} {count}", style), 4 if count else 8, right=True)
+            yield Part(Content.styled(f"{clean(word, 12)} {count}", style), 4 if number < 2 else 7, right=True)
         yield Part(plain(status.clock, 16), 5, right=True)
 
 

@@ -33,7 +33,7 @@ class Timeline(RowList[TimelineEntry]):
                 "at", "WHEN", lambda entry, _: stamp(entry.at, self._now, self._zone), 11, sort=lambda entry: entry.at
             ),
             Column("kind", "WHAT", self._kind, 8, priority=2, limit=8, sort=lambda entry: entry.kind),
-            Column("text", "", lambda entry, _: entry.text, 12, flex=1),
+            Column("text", "", lambda entry, _: entry.text, 12, flex=1, middle=False),
         )
         super().__init__(columns, key=hash, empty="Nothing happened around it.", id=id, classes=classes)
 

@@ -1,0 +1,178 @@
+"""How a `RowList` is drawn: only the lines on the screen, each once until something about it changes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Generic
+
+from rich.cells import cell_len
+from rich.segment import Segment
+from textual.geometry import Region, Size
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+from widgets.rows import Row, Rows, place
+from widgets.text import clean, harmless, plain
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import ClassVar
+
+    from textual.content import Content
+    from textual.style import Style
+
+    from widgets.rows import Placed
+
+GUTTER = 2
+"""Cells before the columns: the cursor and the mark."""
+CURSOR = "▌"
+MARK = "*"
+
+
+class RowCanvas(ScrollView, Generic[Row]):
+    """Draws a header and the rows; what its keys do is `RowList`'s."""
+
+    ALLOW_SELECT = False
+
+    DEFAULT_CSS = """
+    RowCanvas {
+        height: 1fr;
+        background: $surface;
+        color: $foreground;
+        overflow-x: hidden;
+        scrollbar-size-vertical: 1;
+        & > .row-list--header { color: $foreground-muted; text-style: bold; }
+        & > .row-list--chosen { color: $text-accent; text-style: bold underline; }
+        & > .row-list--cursor { background: $block-cursor-blurred-background; }
+        & > .row-list--marked { text-style: bold; }
+        & > .row-list--sign { color: $text-accent; text-style: bold; }
+        & > .row-list--empty { color: $foreground-muted; }
+        &:focus > .row-list--cursor { background: $block-cursor-blurred-background; text-style: bold; }
+    }
+    """
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        "row-list--header",
+        "row-list--chosen",
+        "row-list--cursor",
+        "row-list--marked",
+        "row-list--sign",
+        "row-list--empty",
+    }
+
+    def __init__(self, rows: Rows[Row], empty: str, *, name: str | None, id: str | None, classes: str | None) -> None:  # noqa: A002
+        super().__init__(name=name, id=id, classes=classes)
+        self.rows = rows
+        self.marks: frozenset[int] = frozenset()
+        """Keys of the marked rows."""
+        self._index = 0
+        """Of the row under the cursor."""
+        self._chosen = 0
+        """Of the column that a sort would use."""
+        self._empty = empty
+        self._width = 0
+        self._placed: tuple[Placed[Row], ...] = ()
+        self._strips: dict[int, Strip] = {}
+
+    def redraw(self) -> None:
+        """Draw every line anew."""
+        self._strips.clear()
+        self.virtual_size = Size(0, len(self.rows.order) + 1)
+        self.refresh()
+
+    def redraw_row(self, index: int) -> None:
+        """Draw one row anew."""
+        if index < len(self.rows.order):
+            self._strips.pop(self.rows.order[index], None)
+            self.refresh(Region(0, index - self.scroll_offset.y + 1, self.size.width, 1))
+
+    def redraw_header(self) -> None:
+        """Draw the titles anew."""
+        self.refresh(Region(0, 0, self.size.width, 1))
+
+    def notify_style_update(self) -> None:
+        """Another theme, or focus came or went: every line looks different."""
+        super().notify_style_update()
+        self._strips.clear()
+
+    def render_line(self, y: int) -> Strip:
+        """The header, a row, or nothing."""
+        width = self.scrollable_content_region.width
+        if width != self._width:
+            self._width, self._placed = width, place(self.rows.columns, width - GUTTER)
+            self._strips.clear()
+        if y == 0:
+            return self._header(width)
+        if not self.rows.order:
+            return self._empty_line(y, width)
+        index = self.scroll_offset.y + y - 1
+        if index >= len(self.rows.order):
+            return Strip.blank(width, self.get_visual_style().rich_style)
+        key = self.rows.order[index]
+        if (strip := self._strips.get(key)) is None:
+            strip = self._strips[key] = self._line(key, index == self._index, width)
+        return strip
+
+    def _line(self, key: int, under_cursor: bool, width: int) -> Strip:
+        """One row as it looks."""
+        marked = key in self.marks
+        states = (("row-list--marked", marked), ("row-list--cursor", under_cursor))
+        classes = [name for name, on in states if on]
+        base = self.get_visual_style(*classes)
+        sign = self.get_visual_style(*classes, "row-list--sign").rich_style
+        gutter = Segment((CURSOR if under_cursor else " ") + (MARK if marked else " "), sign)
+        item = self.rows.items[key]
+        cells = [(placed, placed.column.cell(item, placed.width), base) for placed in self._placed]
+        return line(gutter, cells, width, base)
+
+    def _header(self, width: int) -> Strip:
+        """The line of titles, with the direction of the sort."""
+        base = self.get_visual_style("row-list--header")
+        chosen = self._chosen if self.has_focus else None
+        arrow = "▼" if self.rows.descending else "▲"
+        cells = []
+        for number, placed in enumerate(self._placed):
+            style = self.get_visual_style("row-list--chosen") if number == chosen else base
+            cells.append((placed, titled(placed, arrow if placed.column is self.rows.sorted_by else ""), style))
+        return line(Segment(" " * GUTTER, base.rich_style), cells, width, base)
+
+    def _empty_line(self, y: int, width: int) -> Strip:
+        """A line of the explanation, in the upper third."""
+        style = self.get_visual_style("row-list--empty")
+        lines = self._empty.splitlines()
+        number = y - max(1, (self.size.height - len(lines)) // 3)
+        text = lines[number] if 0 <= number < len(lines) else ""
+        return centred(text, width, style)
+
+
+def line(gutter: Segment, cells: Iterable[tuple[Placed[Row], str | Content, Style]], width: int, base: Style) -> Strip:
+    """A strip of exactly that many cells: the gutter, then every cell at its place."""
+    segments = [gutter]
+    for placed, value, style in cells:
+        if placed.x:
+            segments.append(Segment(" ", base.rich_style))
+        segments += cell(value, placed, style)
+    return Strip(segments).adjust_cell_length(width, base.rich_style)
+
+
+def cell(value: str | Content, placed: Placed[Row], base: Style) -> list[Segment]:
+    """A cell's text in exactly its cells, made harmless."""
+    column, width = placed.column, placed.width
+    if isinstance(value, str):
+        text = clean(value, width, middle=column.middle)
+        padding = " " * (width - cell_len(text))
+        return [Segment(padding + text if column.right else text + padding, base.rich_style)]
+    content = harmless(value).truncate(width, ellipsis=True)
+    segments = content.render_segments(base)
+    blank = Segment(" " * (width - content.cell_length), base.rich_style)
+    return [blank, *segments] if column.right else [*segments, blank]
+
+
+def titled(placed: Placed[Row], arrow: str) -> str:
+    """A column's title, with the arrow of its sort."""
+    return clean(placed.column.title, placed.width - len(arrow), middle=False) + arrow
+
+
+def centred(text: str, width: int, style: Style) -> Strip:
+    """Text in the middle of a line."""
+    content = plain(text, max(0, width - GUTTER)).center(max(0, width))
+    return Strip(content.render_segments(style)).adjust_cell_length(width, style.rich_style)
