@@ -49,8 +49,8 @@ class KubernetesApi:
         self.not_served = {"rollouts"}
         self.failures: dict[str, list[tuple[int, Json | str, dict[str, str]]]] = defaultdict(list)
         """By resource: statuses, bodies and headers that the next requests get, each once."""
-        self.complaints: dict[str, list[Json]] = defaultdict(list)
-        """By resource: objects of ERROR events that the next watches begin with, each once."""
+        self.streams: dict[str, list[list[Json]]] = defaultdict(list)
+        """By resource: watch events that the next watches consist of, each once."""
         self.accept_continue = True
         self._forbidden: dict[tuple[str, str], tuple[str, ...]] = {}
         self.logs: dict[LogKey, str] = {}

@@ -145,18 +145,18 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("Transfer-Encoding", "chunked")
         self.end_headers()
         version = int(query.get("resourceVersion") or store.version)
-        if api.complaints[served.name]:
-            self._complain(api.complaints[served.name].pop(0))
+        if api.streams[served.name]:
+            self._stream(api.streams[served.name].pop(0))
         elif version < store.oldest:
             message = f"too old resource version: {version} ({store.oldest})"
-            self._complain(
-                {"kind": "Status", "status": "Failure", "message": message, "reason": "Expired", "code": 410}
-            )
+            status = {"kind": "Status", "status": "Failure", "message": message, "reason": "Expired", "code": 410}
+            self._stream([{"type": "ERROR", "object": status}])
         else:
             self._follow(served, namespace, version, float(query.get("timeoutSeconds", "600")))
 
-    def _complain(self, status: Json) -> None:
-        self._chunk(json.dumps({"type": "ERROR", "object": status}).encode() + b"\n")
+    def _stream(self, events: list[Json]) -> None:
+        for event in events:
+            self._chunk(json.dumps(event).encode() + b"\n")
         self._chunk(b"")
 
     def _follow(self, served: Served, namespace: str, version: int, seconds: float) -> None:

@@ -58,7 +58,7 @@ class KubernetesClient:
         self._pool: Any = None
         self._tried = -_LOGIN_PAUSE
         self._refused: SourceError | None = None
-        self._streams: set[Any] = set()
+        self._reading: set[Any] = set()
         self._closed = threading.Event()
 
     @property
@@ -89,11 +89,11 @@ class KubernetesClient:
             SourceError: there was no answer, or nothing could be asked.
         """
         login, response = self._authorised(path, query, headers, timeout)
-        try:
-            body = response.read(decode_content=True)
-        except Exception as error:
-            raise self._failed(error, login) from None
-        finally:
+        with self._open(response):
+            try:
+                body = response.read(decode_content=True)
+            except Exception as error:
+                raise self._failed(error, login) from None
             response.release_conn()
         return Response(response.status, _lower(response.headers), body)
 
@@ -114,17 +114,11 @@ class KubernetesClient:
             StreamRefusedError: the server answered with a status other than 200.
         """
         login, response = self._authorised(path, query, None, idle_timeout)
-        with self._lock:
-            self._streams.add(response)
-        try:
+        with self._open(response):
             if response.status != 200:
                 body = response.read(decode_content=True)
                 raise StreamRefusedError(Response(response.status, _lower(response.headers), body))
             yield self._read(login, response)
-        finally:
-            with self._lock:
-                self._streams.discard(response)
-            response.close()
 
     def _read(self, login: Configuration, response: Any) -> Iterator[bytes]:
         try:
@@ -134,14 +128,28 @@ class KubernetesClient:
                 raise self._failed(error, login) from None
 
     def close(self) -> None:
-        """End streams at once and let go of connections; what runs fails soon."""
+        """End what is being read at once and let go of connections."""
         self._closed.set()
         with self._lock:
-            streams, pool = list(self._streams), self._pool
-        for response in streams:
+            responses, pool = list(self._reading), self._pool
+        for response in responses:
             _cut(response)
         if pool is not None:
             pool.clear()
+
+    @contextmanager
+    def _open(self, response: Any) -> Iterator[None]:
+        """While a body is read, `close` can cut it off; afterwards its connection is let go of."""
+        with self._lock:
+            self._reading.add(response)
+        try:
+            if self._closed.is_set():
+                raise SourceError(Trouble.UNREACHABLE, "the connection is closed")
+            yield
+        finally:
+            with self._lock:
+                self._reading.discard(response)
+            response.close()
 
     def _authorised(
         self, path: str, query: Mapping[str, str] | None, headers: Mapping[str, str] | None, timeout: float

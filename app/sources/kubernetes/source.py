@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import threading
+import time
 from typing import TYPE_CHECKING
-from urllib.parse import quote
 
 import msgspec
 
@@ -29,6 +30,9 @@ READYZ = "/readyz"
 """The key of `ClusterState.access` for the API server's own health."""
 
 _LOG_BYTES = 1 << 20
+_CLOSE_SECONDS = 1.0
+_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?")
+"""RFC 1123, as the API demands: nothing else becomes part of a URL."""
 
 
 class _Version(msgspec.Struct, rename="camel"):
@@ -97,7 +101,9 @@ class KubernetesSource:
 
     def log(self, namespace: str, pod: str, container: str, *, previous: bool = False, lines: int = 100) -> LogTail:
         """The tail of a container's log, each line after its RFC 3339 time. Raises SourceError."""
-        path = f"/api/v1/namespaces/{quote(namespace, safe='')}/pods/{quote(pod, safe='')}/log"
+        if not (_NAME.fullmatch(namespace) and _NAME.fullmatch(pod)):
+            return LogTail((), f"{namespace}/{pod} is no name of a pod")
+        path = f"/api/v1/namespaces/{namespace}/pods/{pod}/log"
         query = {"container": container, "tailLines": str(lines), "timestamps": "true", "limitBytes": str(_LOG_BYTES)}
         if previous:
             query["previous"] = "true"
@@ -115,8 +121,9 @@ class KubernetesSource:
         self._client.close()
         with self._lock:
             threads = list(self._threads)
+        deadline = time.monotonic() + _CLOSE_SECONDS
         for thread in threads:
-            thread.join(1.0)
+            thread.join(max(0.0, deadline - time.monotonic()))
 
     def _watch(self, resource: Resource, namespace: str = "") -> None:
         watch = ResourceWatch(

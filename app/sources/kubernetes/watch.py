@@ -11,7 +11,7 @@ import logging
 import random
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -132,6 +132,8 @@ class ResourceWatch:
         self._namespace = namespace
         self._forbidden = forbidden
         self._path = ""
+        self._version = ""
+        """Where a watch goes on."""
         self._backoff = Backoff(pace)
         self._say(AccessStatus.LOADING)
 
@@ -139,9 +141,9 @@ class ResourceWatch:
         """List and watch until told to stop."""
         while not self._stop.is_set():
             try:
-                version = self._list()
+                self._list()
                 self._backoff.reset()
-                pause = self._follow(version) if self._resource.watched else self._pace.poll
+                pause = self._follow() if self._resource.watched else self._pace.poll
             except ExpiredError:
                 pause = 0.0
             except SourceError as error:
@@ -165,8 +167,8 @@ class ResourceWatch:
     def _say(self, status: AccessStatus, detail: str = "") -> None:
         self._cache.apply_access(self._resource.name, Access(status, detail, self._clock.now()), self._namespace)
 
-    def _list(self) -> str:
-        """List everything into the cache; the version to watch from."""
+    def _list(self) -> None:
+        """List everything into the cache."""
         refused: SourceError | None = None
         for root in self._resource.roots:
             path = self._resource.path(root, self._namespace)
@@ -177,10 +179,10 @@ class ResourceWatch:
                     raise
                 refused = refused or error
                 continue
-            self._path = path
+            self._path, self._version = path, version
             self._cache.apply_list(self._resource.name, items, self._clock.now(), self._namespace)
             self._say(AccessStatus.LISTED)
-            return version
+            return
         assert refused is not None
         raise refused
 
@@ -225,8 +227,8 @@ class ResourceWatch:
             log.warning("one of %s cannot be read: %s", self._resource.name, error)
             return None
 
-    def _follow(self, version: str) -> float:
-        """Watch from a version, over as many connections as it takes.
+    def _follow(self) -> float:
+        """Watch, over as many connections as it takes.
 
         Returns:
             Seconds until the next list, where watching is not allowed.
@@ -235,55 +237,51 @@ class ResourceWatch:
             ExpiredError: list again at once.
         """
         while not self._stop.is_set():
+            begun = self._version
             try:
-                newest = self._watch(version)
-                quiet, version = newest == version, newest
+                self._watch()
             except StreamRefusedError as error:
                 if error.response.status == 410:
                     raise ExpiredError from None
                 if error.response.status in (403, 404, 405):
                     return self._pace.poll
                 self._say(AccessStatus.ERROR, self._told(error.response).message)
-                quiet = True
             except SourceError as error:
                 if error.trouble is not Trouble.TIMEOUT:
                     self._say(AccessStatus.ERROR, error.message)
-                quiet = True
-            if quiet:
+            if self._version == begun:
                 self._stop.wait(self._backoff.next())
         return 0.0
 
-    def _watch(self, version: str) -> str:
-        """One connection's worth of changes; the version that the next one goes on from."""
-        seconds = int(self._pace.watch * random.uniform(1.0, 2.0)) or 1
+    def _watch(self) -> None:
+        """One connection's worth of changes."""
         query = {
             "watch": "1",
             "allowWatchBookmarks": "true",
-            "resourceVersion": version,
-            "timeoutSeconds": str(seconds),
+            "resourceVersion": self._version,
+            "timeoutSeconds": str(int(self._pace.watch * random.uniform(1.0, 2.0))),
         }
         with self._client.stream(self._path, query, self._pace.silence) as lines:
             self._say(AccessStatus.LISTED)
             for line in lines:
-                version = self._apply(line) or version
+                self._apply(line)
                 self._backoff.reset()
-        return version
 
-    def _apply(self, line: bytes) -> str:
-        """One line of a watch into the cache; the version it brings, if any."""
+    def _apply(self, line: bytes) -> None:
+        """One line of a watch into the cache."""
         try:
             event = _event.decode(line)
             if event.type == "BOOKMARK":
-                return _bookmark.decode(event.object).metadata.resource_version
+                self._version = _bookmark.decode(event.object).metadata.resource_version
+                return
             if event.type == "ERROR":
                 raise _complaint(msgspec.json.decode(event.object, type=Status))
         except msgspec.DecodeError:
             raise SourceError(Trouble.PROTOCOL, f"a line of the watch of {self._resource.name} is no event") from None
-        item: Any = self._object(event.object)
-        if item is None:
-            return ""
-        self._cache.apply_change(self._resource.name, event.type, item, self._clock.now())
-        return str(item.metadata.resource_version)
+        item = self._object(event.object)
+        if item is not None:
+            self._cache.apply_change(self._resource.name, event.type, item, self._clock.now())
+            self._version = item.metadata.resource_version
 
 
 def _decoded_page(response: Response) -> _Page:

@@ -1,0 +1,205 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from app.sources.kubernetes.watch import Backoff, Pace
+from detectors.cluster import AccessStatus
+from tests.app.sources.kubernetes.conftest import pod, until
+
+if TYPE_CHECKING:
+    from tests.lab.kubernetes_api import KubernetesApi
+
+
+def asked(api: KubernetesApi, *parts: str) -> list[str]:
+    return [path for _, path in api.requests if all(part in path for part in parts)]
+
+
+LIST_PODS = ("/api/v1/pods?limit=",)
+WATCH_PODS = ("/api/v1/pods?watch=1",)
+
+
+def names(state) -> set[str]:
+    return {each.name for each in state.pods.values()}
+
+
+def test_changes_arrive(api, connect):
+    api.put(pod("a"))
+    source = connect()
+    api.put(pod("b"))
+    until(source, lambda s: names(s) == {"a", "b"})
+    api.put(pod("a", phase="Failed"))
+    until(source, lambda s: s.pod_named("prod", "a").status.phase == "Failed")
+    api.delete(pod("a"))
+    state = until(source, lambda s: names(s) == {"b"})
+    assert [gone.pod.name for gone in state.gone.values()] == ["a"]
+    assert len(asked(api, *LIST_PODS)) == 1
+
+
+def test_a_new_pod_under_an_old_name_is_another_pod(api, connect):
+    first = api.put(pod("db-0"))
+    source = connect()
+    api.delete(first)
+    second = api.put(pod("db-0"))
+    state = until(source, lambda s: second["metadata"]["uid"] in s.pods)
+    assert first["metadata"]["uid"] in state.gone
+    assert state.pod_named("prod", "db-0").metadata.uid == second["metadata"]["uid"]
+
+
+def test_long_lists_come_in_pages(api, connect):
+    for number in range(1203):
+        api.put(pod(f"p-{number:04d}"))
+    source = connect()
+    assert len(source.state(0).pods) == 1203
+    assert len(asked(api, *LIST_PODS)) == 3
+
+
+def test_an_expired_page_begins_the_list_again(api, connect):
+    for number in range(600):
+        api.put(pod(f"p-{number}"))
+    api.accept_continue = False
+    source = connect()
+    assert len(source.state(0).pods) == 600
+    assert len([path for path in asked(api, *LIST_PODS) if "continue" not in path]) == 2
+
+
+def test_a_broken_connection_goes_on_from_its_last_version(api, connect):
+    source = connect()
+    api.put(pod("a"))
+    until(source, lambda s: names(s) == {"a"})
+    version = api.store.version
+    api.disconnect()
+    api.put(pod("b"))
+    state = until(source, lambda s: names(s) == {"a", "b"})
+    assert state.access["pods"].status is AccessStatus.LISTED
+    assert len(asked(api, *LIST_PODS)) == 1
+    assert asked(api, *WATCH_PODS, f"resourceVersion={version}")
+
+
+def test_bookmarks_move_the_version_on(api, connect):
+    bookmark = {"type": "BOOKMARK", "object": {"kind": "Pod", "metadata": {"resourceVersion": "1000"}}}
+    api.streams["pods"].append([bookmark, {**bookmark, "object": {"metadata": {"resourceVersion": "4711"}}}])
+    source = connect()
+    until(source, lambda _: asked(api, *WATCH_PODS, "resourceVersion=4711"))
+    assert len(asked(api, *LIST_PODS)) == 1
+
+
+def test_a_version_that_is_too_old_lists_again_and_finds_what_was_missed(api, connect):
+    doomed = api.put(pod("doomed"))
+    source = connect()
+    with api.store.changed:
+        api.disconnect()
+        api.delete(doomed)
+        api.put(pod("new"))
+        api.store.compact()
+    state = until(source, lambda s: names(s) == {"new"})
+    assert doomed["metadata"]["uid"] in state.gone
+    assert len(asked(api, *LIST_PODS)) == 2
+
+
+def test_another_error_event_waits_and_goes_on(api, connect):
+    api.put(pod("a"))
+    status = {"kind": "Status", "code": 500, "message": "etcdserver: leader changed"}
+    api.streams["pods"].append([{"type": "ERROR", "object": status}])
+    source = connect()
+    api.put(pod("b"))
+    state = until(source, lambda s: names(s) == {"a", "b"})
+    assert state.access["pods"].status is AccessStatus.LISTED
+    assert len(asked(api, *LIST_PODS)) == 1
+
+
+def test_lines_that_are_no_events_are_survived(api, connect):
+    api.streams["pods"].append([["not", "an", "event"]])
+    api.streams["pods"].append([{"type": "ADDED", "object": {"metadata": {"name": 7}}}])
+    source = connect()
+    api.put(pod("a"))
+    until(source, lambda s: names(s) == {"a"})
+
+
+def test_one_object_that_cannot_be_read_does_not_hide_the_others(api, connect, caplog):
+    api.put(pod("good"))
+    api.put({**pod("bad"), "status": {"phase": ["a", "list"]}})
+    source = connect()
+    assert names(source.state(0)) == {"good"}
+    assert "pods" in caplog.text
+
+
+def test_the_right_to_list_but_not_to_watch_is_enough(api, connect):
+    api.forbid("pods", verbs=("watch",))
+    source = connect()
+    api.put(pod("a"))
+    state = until(source, lambda s: names(s) == {"a"})
+    assert state.access["pods"].status is AccessStatus.LISTED
+
+
+def test_what_is_refused_is_asked_for_again_much_later(api, connect):
+    api.forbid("nodes")
+    source = connect()
+    access = source.state(0).access["nodes"]
+    assert access.status is AccessStatus.FORBIDDEN
+    assert 'cannot list resource "nodes"' in access.detail
+    api.put({"apiVersion": "v1", "kind": "Node", "metadata": {"name": "n"}})
+    api.allow("nodes")
+    until(source, lambda s: s.readable("nodes") and "n" in s.nodes)
+
+
+def test_a_resource_that_is_not_served_is_no_error(api, connect):
+    source = connect()
+    access = source.state(0).access["rollouts"]
+    assert access.status is AccessStatus.NOT_SERVED
+    assert "rollouts" in access.detail
+
+
+def test_events_come_from_the_other_api_where_only_that_is_allowed(api, connect):
+    api.forbid("events")
+    api.put(
+        {
+            "apiVersion": "events.k8s.io/v1",
+            "kind": "Event",
+            "metadata": {"name": "e", "namespace": "prod"},
+            "reason": "BackOff",
+            "note": "again",
+        }
+    )
+    source = connect()
+    state = source.state(0)
+    assert state.readable("events")
+    assert [event.message for event in state.events] == ["again"]
+
+
+def test_the_server_says_when_to_come_back(api, connect):
+    headers = {"Retry-After": "0"}
+    api.failures["pods"] = [(429, {"kind": "Status", "code": 429, "message": "too many requests"}, headers)]
+    api.put(pod("a"))
+    source = connect(ready=False)
+    until(source, lambda s: names(s) == {"a"})
+
+
+def test_a_login_page_is_no_list(api, connect):
+    api.failures["pods"] = [(200, "<html>Sign in</html>", {})] * 50
+    source = connect()
+    access = until(source, lambda s: s.access["pods"].status is AccessStatus.ERROR).access["pods"]
+    assert "no list of the Kubernetes API" in access.detail
+    assert "Sign in" not in access.detail
+
+
+def test_a_server_that_goes_away_makes_everything_stale_not_gone(api, connect):
+    api.put(pod("a"))
+    source = connect()
+    api.stop()
+    state = until(source, lambda s: s.access["pods"].status is AccessStatus.ERROR)
+    assert names(state) == {"a"}
+    assert not state.readable("pods")
+    state = until(source, lambda s: s.readyz is not None and s.readyz.ok is None)
+    assert not state.readable("/readyz")
+
+
+@pytest.mark.parametrize("failures", [1, 5, 2000])
+def test_pauses_grow_to_a_limit_with_jitter(failures):
+    backoff = Backoff(Pace(first_retry=1.0, longest_retry=60.0))
+    pauses = [backoff.next() for _ in range(failures)]
+    ceiling = min(60.0, 2.0 ** min(failures - 1, 9))
+    assert ceiling / 2 <= pauses[-1] <= ceiling
+    backoff.reset()
+    assert backoff.next() <= 1.0
