@@ -34,28 +34,14 @@ def group_sum(values: FloatArray, index: Index, size: int) -> FloatArray:
     Returns:
         Shape (size, ...).
     """
-    return _grouped(np.add, values, index, size)
-
-
-def group_max(values: FloatArray, index: Index, size: int) -> FloatArray:
-    """The largest value by group, ignoring NaN: for states that several exporters repeat."""
-    return _grouped(np.fmax, values, index, size)
-
-
-def _grouped(operation: np.ufunc, values: FloatArray, index: Index, size: int) -> FloatArray:
     result = np.full((size, *values.shape[1:]), np.nan)
     order = np.argsort(index, kind="stable")
     order = order[np.searchsorted(index[order], 0) :]
-    if not len(order):
-        return result
     groups, starts = np.unique(index[order], return_index=True)
     if len(groups) == len(order):
         result[groups] = values[order]
         return result
     rows = values[order]
-    if operation is np.fmax:
-        result[groups] = np.fmax.reduceat(rows, starts, axis=0)
-        return result
     present = ~np.isnan(rows)
     sums = np.add.reduceat(np.where(present, rows, 0.0), starts, axis=0)
     result[groups] = np.where(np.logical_or.reduceat(present, starts, axis=0), sums, np.nan)
@@ -93,9 +79,20 @@ def levels(
     return SignalData(block.times, level=group_sum(block.values, index, size) * scale, up=up)
 
 
-def states(block: SeriesBlock, index: Index, size: int, *, up: FloatArray | None = None) -> SignalData:
-    """State metrics by entity: the largest value, so that two exporters of one fact do not make it two."""
-    return SignalData(block.times, level=group_max(block.values, index, size), up=up)
+def states(
+    block: SeriesBlock, index: Index, size: int, *, absent_is_zero: bool = False, up: FloatArray | None = None
+) -> SignalData:
+    """State metrics by entity: how many of its objects are in the state.
+
+    Args:
+        block: 1 (or a number of objects) while something is so.
+        index: shape (N,): the entity of each series, -1 for none.
+        size: number of entities.
+        absent_is_zero: the exporter has the series only while the state lasts.
+        up: shape (size,), see `SignalData.up`.
+    """
+    level = group_sum(block.values, index, size)
+    return SignalData(block.times, level=np.nan_to_num(level, nan=0.0) if absent_is_zero else level, up=up)
 
 
 @dataclass(frozen=True, slots=True)

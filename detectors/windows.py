@@ -72,6 +72,12 @@ class Windows:
         sums, counts = self.evaluation_sums(values)
         return np.where(counts >= MINIMUM_COVERAGE * self.evaluation, divide(sums, counts), np.nan)
 
+    def counts_at(self, rate: FloatArray) -> FloatArray:
+        """Whole occurrences in the evaluation that ends at each instant of (S, T); NaN where a sample is missing."""
+        counts = np.cumsum(np.rint(np.nan_to_num(rate, nan=0.0) * self.step), axis=1)
+        counts[:, self.evaluation :] -= counts[:, : -self.evaluation].copy()
+        return np.where(np.isnan(rate), np.nan, counts)
+
 
 @dataclass(frozen=True, slots=True)
 class SignalData:
@@ -123,6 +129,17 @@ class SignalData:
             references=tuple((view, reference.rows(rows)) for view, reference in self.references),
             excluded=None if self.excluded is None else self.excluded[rows],
         )
+
+    def rate(self) -> FloatArray:
+        """Events per second, shape (S, T): the totals, or a level that is a rate already.
+
+        Raises:
+            ValueError: there is neither.
+        """
+        rate = self.level if self.total is None else self.total
+        if rate is None:
+            raise ValueError("a rate needs totals or levels")
+        return rate
 
     def scraped(self) -> FloatArray:
         """`up` with unknown for what was not given, shape (S,)."""

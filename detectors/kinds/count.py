@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from detectors.series import FloatArray, Judgement
     from detectors.windows import SignalData, Windows
 
+AFFECTED = ("min_affected_containers", "min_pods")
+"""Guards of rows that count objects in a bad state."""
 LEAST = (
     "min_restarts_eval",
     "min_failures_eval",
@@ -34,22 +36,25 @@ LEAST = (
 
 
 def count_spike(data: SignalData, params: Numbers, guards: Numbers, windows: Windows) -> Judgement:
-    """Occurrences per second (`total`); for a gauge of affected objects (`level`) this is `state_transition`.
+    """Occurrences per second (`total`), or how many there are (`level`), whose increases then are the occurrences.
 
     Conditions: count >= the row's least count, and the upper tail P(X >= count) <= p_value, where X is Poisson with the
-    baseline's rate (count + 0.5) / length, over-dispersed as the baseline is. A quiet baseline needs no samples of its
-    own beyond the coverage guard: the first occurrences alarm at once.
+    baseline's rate (count + 0.5) / length, over-dispersed as the baseline is. After a quiet baseline the first
+    occurrences are news whatever their number: the least count alone decides.
+
+    A level of affected objects is a state that lasts, not a number of occurrences: `state_transition` judges it.
     """
-    if data.total is None:
+    if data.total is None and any(name in guards for name in AFFECTED):
         return state_transition(data, params, guards, windows)
-    rate = vanished_is_zero(data.total, data.scraped())
+    rate = vanished_is_zero(occurrences(data, windows), data.scraped())
     least = next((value_of(guards, name, 1) for name in LEAST if name in guards), 1.0)
     baseline = learn(rate, data, windows, floor=least / (windows.step * windows.evaluation), sign=1)
     trained = np.sum(~np.isnan(baseline.training), axis=1)
     before = np.where(np.isnan(baseline.training), 0.0, baseline.training).sum(axis=1) * windows.step
     rare = (before + 0.5) / np.maximum(trained, 1)
     sums, samples = windows.evaluation_sums(rate)
-    count = sums * windows.step
+    # Extrapolated rates of whole occurrences are almost whole.
+    count = np.rint(sums * windows.step)
 
     def log_tail(evaluation: NDArray[np.intp], series: NDArray[np.intp]) -> FloatArray:
         mu = rare[series] * samples[evaluation, series]
@@ -64,7 +69,7 @@ def count_spike(data: SignalData, params: Numbers, guards: Numbers, windows: Win
         data,
         windows,
         Test(
-            values=rate * windows.step * windows.evaluation,
+            values=windows.counts_at(rate),
             low=np.zeros((len(rate), 1)),
             high=np.maximum(least - 1, 3 * per_window)[:, None],
             margins=(margin(count, least), margin(count, per_window)),
@@ -77,3 +82,12 @@ def count_spike(data: SignalData, params: Numbers, guards: Numbers, windows: Win
             extra={"count": count[0], "baseline_count": before, "usual": per_window},
         ),
     )
+
+
+def occurrences(data: SignalData, windows: Windows) -> FloatArray:
+    """Occurrences per second, (S, T): the totals, or the increases of a level; a level begins at its first sample."""
+    if data.total is not None:
+        return data.total
+    level = data.rate()
+    increase = np.maximum(np.diff(level, axis=1, prepend=level[:, :1]), 0.0)
+    return increase / windows.step

@@ -98,9 +98,7 @@ class _Traffic:
 
     @classmethod
     def of(cls, data: SignalData, windows: Windows, sign: int) -> _Traffic:
-        if data.total is None:
-            raise ValueError("a rate needs totals")
-        rate = vanished_is_zero(data.total, data.scraped())
+        rate = vanished_is_zero(data.rate(), data.scraped())
         baseline = learn(rate, data, windows, floor=0.0, sign=sign)
         usual = median(moving_means(baseline.training, windows.evaluation))
         sums, samples = windows.evaluation_sums(rate)
@@ -194,7 +192,7 @@ def dispersion(training: FloatArray, windows: Windows) -> FloatArray:
 
 
 def _reference_rates(reference: SignalData, windows: Windows) -> tuple[FloatArray, FloatArray]:
-    assert reference.total is not None
-    base = windows.baseline_of(reference.total)
+    rate = reference.rate()
+    base = windows.baseline_of(rate)
     covered = np.sum(~np.isnan(base), axis=1) >= MINIMUM_COVERAGE * windows.baseline
-    return np.where(covered, median(base), np.nan), windows.evaluation_means(reference.total)
+    return np.where(covered, median(base), np.nan), windows.evaluation_means(rate)

@@ -25,12 +25,11 @@ def state_transition(data: SignalData, params: Numbers, guards: Numbers, windows
     Conditions: the level has been at least 1 (or the row's least number) without a break for hold_seconds. No
     statistics: the state is the anomaly. A state series that vanished while its exporter is scraped is over; what
     vanished with its exporter is no data. States that blink, as a container's waiting reason does between two crashes,
-    are asked as a maximum over the window.
+    are asked as a maximum over the window. Where there are only events that announce the state (`total`), each of them
+    keeps it for one evaluation.
     """
-    if data.level is None:
-        raise ValueError("state-transition needs a level")
-    up = data.scraped()
-    level = np.where(np.isnan(data.level) & (up == 1)[:, None], 0.0, data.level)
+    level = windows.counts_at(data.rate()) if data.level is None else data.level
+    level = np.where(np.isnan(level) & (data.scraped() == 1)[:, None], 0.0, level)
     hold = max([number(numbers, name, 0) for name in _HOLDS for numbers in (params, guards)] + [windows.step])
     least = next((number(guards, name, 1) for name in _LEAST if name in guards), 1.0)
     missing = np.isnan(level)
