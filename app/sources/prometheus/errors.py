@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     import httpx
 
 _LOGIN_HINT = "A proxy in front of it wants a login: set a token, or use an address behind the proxy."
+_NO_SUCH_PATH = re.compile(r"unsupported path|missing -http.pathPrefix")
+"""VictoriaMetrics answers 400 there."""
 _POINTS_LIMIT = re.compile(r"maximum resolution of|points for the given|maxPointsPerTimeseries|max-query-length", re.I)
 _SERIES_LIMIT = re.compile(
     r"too many samples|number of (matching |unique )*(time ?series|samples)|maxUniqueTimeseries|maxSamplesPer"
@@ -71,7 +73,7 @@ def from_answer(status: int, headers: httpx.Headers, reason: str, url: str) -> S
         return SourceError(Trouble.UNAUTHENTICATED, f"{url}: 401, login wanted{said}", hint)
     if status == 403:
         return SourceError(Trouble.FORBIDDEN, f"{url}: 403, not allowed{said}", "Ask for the right to query.")
-    if status in (404, 405, 410) or "unsupported path" in reason:
+    if status in (404, 405, 410) or _NO_SUCH_PATH.search(reason):
         return SourceError(
             Trouble.NOT_FOUND, f"{url}: {status}, there is no query API", "Check the path prefix in prometheus.url."
         )

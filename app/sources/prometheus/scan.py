@@ -19,8 +19,8 @@ Bytes = NDArray[np.uint8]
 Words = NDArray[np.uint64]
 Indices = NDArray[np.intp]
 
-_QUOTE, _DOT, _MINUS, _PLUS, _BRACKET = b'".-+['
-_N, _I = b"NI"
+_QUOTE, _DOT, _MINUS, _BRACKET, _N, _I = b'".-[NI'
+_ZERO = np.uint8(ord("0"))
 _MARGIN = b" " * 24
 """As much may be read before the first digit and behind the last one."""
 
@@ -133,12 +133,14 @@ def _decimals(text: bytes, buffer: Bytes, begin: Indices, dot: Indices, end: Ind
     mantissa = whole * power + _whole(buffer, dot + 1, fraction_digits)
     values: FloatArray = mantissa.astype(np.float64) / power
 
-    values[first == _N] = np.nan
-    values[first == _I] = np.inf
+    not_a_number, infinite = first == _N, first == _I
+    values[not_a_number] = np.nan
+    values[infinite] = np.inf
     values[negative] *= -1
     # The zero before a decimal point is no digit of the number: small rates have many decimals behind it.
     digits = np.where(whole > 0, whole_digits, 0) + fraction_digits
-    odd = (digits > _MOST_DIGITS) | (whole_digits > _MOST_DIGITS) | (whole_digits == 0) | (first == _PLUS)
+    digit = (first - _ZERO < 10) | not_a_number | infinite
+    odd = (digits > _MOST_DIGITS) | (whole_digits > _MOST_DIGITS) | ~digit
     if b"e" in text or b"E" in text:
         exponents = np.flatnonzero((buffer | 0x20) == ord("e"))
         odd[np.searchsorted(begin, exponents, side="right") - 1] = True

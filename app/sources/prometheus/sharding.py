@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 _TOKEN = re.compile(
     r"""(?P<space>\s+|\#[^\n]*)
       | (?P<string>"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|`[^`]*`)
+      | (?P<range>\[[^\]]*\])
       | (?P<word>[A-Za-z_:][A-Za-z0-9_:.]*)
       | (?P<number>[0-9][0-9A-Za-z_.]*|\.[0-9]+)
       | (?P<sign>.)""",
@@ -120,8 +121,14 @@ Token = tuple[str, str, int]
 
 
 def _tokens(promql: str) -> list[Token]:
-    found = ((match.lastgroup or "", match.group(), match.start()) for match in _TOKEN.finditer(promql))
-    return [token for token in found if token[0] != "space"]
+    tokens = []
+    for match in _TOKEN.finditer(promql):
+        kind, text = match.lastgroup or "", match.group()
+        if kind == "word" and text.lower() in _WORDS:
+            text = text.lower()
+        if kind != "space":
+            tokens.append((kind, text, match.start()))
+    return tokens
 
 
 def _sign(tokens: list[Token], position: int) -> str:
