@@ -9,27 +9,20 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 if TYPE_CHECKING:
-    from storage.records import AnomalyRecord
+    from app.snapshot import Case
+    from detectors.model import Entity
+    from storage.records import AnomalyRecord, InvestigationRecord
 
 SCHEMA = 1
 
 
 def finding(anomaly: AnomalyRecord) -> dict[str, Any]:
     """One anomaly in schema 1. Times are ISO 8601 in UTC; numbers that do not exist are null."""
-    entity = anomaly.entity
     return {
         "schema": SCHEMA,
         "id": anomaly.id,
         "signal": anomaly.signal,
-        "entity": {
-            "kind": entity.kind,
-            "cluster": entity.cluster,
-            "environment": entity.environment,
-            "namespace": entity.namespace,
-            "name": entity.name,
-            "type": str(entity.type),
-            "peer": entity.peer,
-        },
+        "entity": _entity(anomaly.entity),
         "onset": instant(anomaly.onset),
         "last_seen": instant(anomaly.last_seen),
         "observed": number(anomaly.observed),
@@ -41,6 +34,18 @@ def finding(anomaly: AnomalyRecord) -> dict[str, Any]:
         "state": str(anomaly.state),
         "source": {"convention": anomaly.source.convention, "query": anomaly.source.query},
         "investigation": anomaly.investigation,
+    }
+
+
+def _entity(entity: Entity) -> dict[str, str]:
+    return {
+        "kind": entity.kind,
+        "cluster": entity.cluster,
+        "environment": entity.environment,
+        "namespace": entity.namespace,
+        "name": entity.name,
+        "type": str(entity.type),
+        "peer": entity.peer,
     }
 
 
@@ -59,3 +64,47 @@ def number(value: float) -> float | None:
 def json_line(value: Any) -> str:
     """One line of JSON."""
     return msgspec.json.encode(value).decode()
+
+
+def investigation(case: InvestigationRecord, now: float) -> dict[str, Any]:
+    """One investigation in schema 1."""
+    return {
+        "schema": SCHEMA,
+        "id": case.id,
+        "title": case.title,
+        "entity": _entity(case.entity),
+        "severity": str(case.severity),
+        "score": number(case.score),
+        "state": case.state(now),
+        "onset": instant(case.onset),
+        "opened": instant(case.opened),
+        "ended": instant(case.ended),
+        "signals": list(case.signals),
+        "label": str(case.label) if case.label else None,
+        "label_reason": case.label_reason,
+        "acknowledged_by": case.acknowledged_by,
+    }
+
+
+def case_object(case: Case, now: float) -> dict[str, Any]:
+    """One investigation with its findings, evidence, timeline and history in schema 1."""
+    return {
+        **investigation(case.investigation, now),
+        "findings": [finding(anomaly) for anomaly in case.anomalies],
+        "evidence": [
+            {
+                "step": line.step,
+                "text": line.text,
+                "source": line.source,
+                "value": line.value,
+                "at": instant(line.at),
+                "stance": str(line.stance),
+            }
+            for line in case.evidence
+        ],
+        "timeline": [{"at": instant(entry.at), "kind": entry.kind, "text": entry.text} for entry in case.timeline],
+        "history": [
+            {"at": instant(act.at), "actor": act.actor, "action": act.action, "before": act.before, "after": act.after}
+            for act in case.history
+        ],
+    }

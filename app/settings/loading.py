@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +37,8 @@ class LoadedSettings:
     """The settings file, whether it exists or not."""
     origins: Mapping[str, str]
     """Dotted key -> `FILE:LINE`, `environment NAME` or the command-line option."""
+    overrides: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    """What the command line said, for loading again."""
 
     def origin(self, key: str) -> str:
         """Where the value of `section.key` came from."""
@@ -76,12 +78,12 @@ def load_settings(
     """
     variables = os.environ if environment is None else environment
     file = path or default_path()
-    layered, origins = read_file(file, required=path is not None)
+    layered, origins = read_file(file, required=path is not None and path != default_path())
     for key, (value, origin) in [*_from_environment(variables), *(overrides or {}).items()]:
         section, _, name = key.partition(".")
         layered.setdefault(section, {})[name] = _typed(key, value)
         origins[key] = origin
-    return LoadedSettings(_validated(layered, origins, file), file, origins)
+    return LoadedSettings(_validated(layered, origins, file), file, origins, overrides or {})
 
 
 def read_file(path: Path, *, required: bool) -> tuple[dict[str, Any], dict[str, str]]:

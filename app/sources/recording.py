@@ -45,6 +45,8 @@ class Header(Line, frozen=True, tag="header"):
     step: int
     interval: float
     title: str = ""
+    live: bool = True
+    """Whether the engine's clock showed the present; else the server's own clock said nothing."""
 
 
 class RangeAnswer(Line, frozen=True, tag="range"):

@@ -1,0 +1,57 @@
+"""The tuning that workloads carry, read once for each state of the cluster."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from app.tuning import AnnotatedObject, Tuning, read_tuning
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from app.settings.schema import DetectionSettings
+    from detectors.cluster import ClusterState
+    from detectors.model import Entity
+
+
+class Annotations:
+    """Answers how a workload is to be judged, and remembers which values had to be ignored."""
+
+    def __init__(self, defaults: DetectionSettings) -> None:
+        self._defaults = defaults
+        self._state: ClusterState | None = None
+        self._found: dict[str, Tuning] = {}
+        self._warnings: dict[str, None] = {}
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """One sentence for every value that was ignored this cycle."""
+        return tuple(self._warnings)
+
+    def begin(self, state: ClusterState | None) -> None:
+        """Start a cycle with the objects of now."""
+        self._state = state
+        self._found.clear()
+        self._warnings.clear()
+
+    def tuning_of(self, entity: Entity) -> Tuning:
+        """The tuning of an entity; the settings' own where nothing is annotated."""
+        if entity.key not in self._found:
+            tuning, warnings = read_tuning(tuple(_layers(entity, self._state)), self._defaults)
+            self._found[entity.key] = tuning
+            self._warnings |= dict.fromkeys(warnings)
+        return self._found[entity.key]
+
+
+def _layers(entity: Entity, state: ClusterState | None) -> Iterator[AnnotatedObject]:
+    """The objects that may carry annotations for an entity, nearest first."""
+    if state is None or not entity.namespace:
+        return
+    workload = state.workloads.get((entity.kind, entity.namespace, entity.name))
+    if workload is not None:
+        where = f"{entity.kind} {entity.title}"
+        yield AnnotatedObject(where, workload.metadata.annotations)
+        yield AnnotatedObject(f"pod template of {where}", workload.spec.template.metadata.annotations)
+    namespace = state.namespaces.get(entity.namespace)
+    if namespace is not None:
+        yield AnnotatedObject(f"Namespace {entity.namespace}", namespace.metadata.annotations)

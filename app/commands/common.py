@@ -1,0 +1,115 @@
+"""What several commands share: options to settings, tables, and looking up an investigation by what a person types."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import signal
+import sys
+import threading
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from app.exits import Exit
+from app.settings.loading import load_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from app.settings.loading import LoadedSettings
+    from storage.records import AnomalyRecord
+
+OPTION_KEYS = {
+    "context": "kubernetes.context",
+    "kubeconfig": "kubernetes.kubeconfig",
+    "prometheus": "prometheus.url",
+    "db": "store.path",
+}
+
+
+def loaded_settings(options: argparse.Namespace) -> LoadedSettings:
+    """Settings with the command line on top. Raises SettingsError."""
+    overrides = {
+        key: (str(value), f"--{name}") for name, key in OPTION_KEYS.items() if (value := getattr(options, name, None))
+    }
+    if options.namespace:
+        overrides["scope.namespaces"] = (",".join(options.namespace), "--namespace")
+    if options.environment:
+        overrides["scope.environments"] = (",".join(options.environment), "--environment")
+    if options.no_kubernetes:
+        overrides["kubernetes.enabled"] = ("false", "--no-kubernetes")
+    if options.log_file:
+        log_to(Path(options.log_file))
+    return load_settings(Path(options.config) if options.config else None, overrides=overrides)
+
+
+def log_to(path: Path) -> None:
+    """Write a debug log. Our own modules never log credentials; the HTTP libraries' own logs stay out of it."""
+    logging.basicConfig(
+        filename=path, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", force=True
+    )
+    logging.getLogger("app").setLevel(logging.DEBUG)
+    for noisy in ("httpx", "httpcore", "urllib3", "kubernetes"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+
+
+def investigation_id(text: str) -> int:
+    """`412` or `#412`, for argparse."""
+    if not text.lstrip("#").isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is no investigation number; `tocsin list` shows them")
+    return int(text.lstrip("#"))
+
+
+def no_such(number: int) -> int:
+    """Say that there is no such investigation."""
+    sys.stderr.write(f"tocsin: there is no investigation #{number}; `tocsin list --all` shows them\n")
+    return Exit.FINDINGS
+
+
+def parse_instant(text: str) -> float:
+    """ISO 8601 (UTC where no zone is given) or unix seconds. Raises SettingsError."""
+    from app.settings.loading import SettingsError
+
+    try:
+        return float(text)
+    except ValueError:
+        pass
+    try:
+        when = datetime.fromisoformat(text)
+    except ValueError:
+        raise SettingsError(f"--at is {text!r}; allowed: 2026-03-14T02:40:00Z, or unix seconds") from None
+    return (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp()
+
+
+def print_anomalies(anomalies: Iterable[AnomalyRecord], now: float, loaded: LoadedSettings, *, as_json: bool) -> None:
+    """One line for each, worst first."""
+    from app.findings import finding, json_line
+    from app.opening import open_catalogue
+    from app.wording import reason
+    from widgets.text import age, clean
+
+    catalogue = open_catalogue(loaded)
+    for anomaly in sorted(anomalies, key=lambda a: (-a.severity.rank, -a.score, a.id)):
+        if as_json:
+            print(json_line(finding(anomaly)), flush=True)
+        else:
+            about = f"{clean(anomaly.entity.kind)} {clean(anomaly.entity.title)}"
+            text = clean(reason(catalogue.row(anomaly.signal), anomaly))
+            lasting = age(now - anomaly.onset)
+            print(f"{anomaly.severity:<8} {lasting:>4} #{anomaly.investigation:<4} {about:<48} {text}", flush=True)
+
+
+def until_interrupted(run: Callable[[], None], stop: threading.Event, wake: threading.Event) -> None:
+    """Run until done, or until ctrl+c or a termination asks to stop; the running cycle is finished first."""
+
+    def leave(*_: object) -> None:
+        stop.set()
+        wake.set()
+
+    previous = {number: signal.signal(number, leave) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        run()
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)

@@ -1,0 +1,76 @@
+"""`tocsin`: the console on the cluster that the settings name."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from app.commands.common import loaded_settings
+
+if TYPE_CHECKING:
+    import argparse
+
+    from app.connection import Choice
+    from app.settings.loading import LoadedSettings
+    from app.snapshot import CheckResult, Session
+
+
+def declare(parser: argparse.ArgumentParser) -> None:
+    """It has the shared options only."""
+
+
+def run(options: argparse.Namespace) -> int:
+    """Open the console; connecting happens behind its first paint."""
+    from app.console import run_console
+
+    loaded = loaded_settings(options)
+    console = loaded.settings.console
+    return run_console(
+        lambda choice: _session(loaded, choice),
+        connections=KubeconfigConnections(loaded),
+        catalogue=lambda: _catalogue(loaded),
+        theme=console.theme,
+        keymap=console.keys,
+        mouse=console.mouse,
+        zone=console.time_zone,
+        motion=console.motion,
+    )
+
+
+def _session(loaded: LoadedSettings, choice: Choice | None) -> Session:
+    from app.opening import BUNDLED, chosen, live_session, replay_session
+
+    if choice is not None and choice.demo:
+        from app.commands.demo import SPEED
+
+        return replay_session(BUNDLED, loaded, SPEED, "demo")
+    return live_session(chosen(loaded, choice))
+
+
+def _catalogue(loaded: LoadedSettings) -> object:
+    from app.opening import open_catalogue
+
+    return open_catalogue(loaded)
+
+
+class KubeconfigConnections:
+    """What the connection screen can find out (`app.connection.Connections`)."""
+
+    def __init__(self, loaded: LoadedSettings) -> None:
+        self._loaded = loaded
+
+    def contexts(self) -> tuple[str, ...]:
+        """The contexts of the kubeconfig, the current one first."""
+        from app.sources.base import SourceError
+        from app.sources.kubernetes.credentials import contexts
+
+        try:
+            return contexts(self._loaded.settings.kubernetes.kubeconfig)
+        except SourceError:
+            return ()
+
+    def test(self, choice: Choice) -> tuple[CheckResult, ...]:
+        """What answers there."""
+        from app.doctor import check_connections
+        from app.opening import chosen
+
+        return check_connections(chosen(self._loaded, choice))

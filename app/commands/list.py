@@ -1,0 +1,46 @@
+"""`tocsin list`: investigations as the store remembers them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from app.commands.common import loaded_settings
+from app.exits import Exit
+from storage.records import Lifecycle
+
+if TYPE_CHECKING:
+    import argparse
+
+
+def declare(parser: argparse.ArgumentParser) -> None:
+    """Its own options."""
+    parser.add_argument("--all", action="store_true", help="also those that recovered or were closed")
+    parser.add_argument("--limit", type=int, default=100)
+    parser.add_argument("--json", action="store_true", help="print JSON lines")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print them, the most recently updated first."""
+    from app.clock import SystemClock
+    from app.findings import investigation, json_line
+    from storage.database import Store
+    from widgets.text import age, clean
+
+    loaded = loaded_settings(options)
+    cluster = loaded.settings.kubernetes.context or None
+    now = SystemClock().now()
+    lifecycles = tuple(Lifecycle) if options.all else (Lifecycle.OPEN,)
+    with Store.open(loaded.database) as store:
+        cases = store.investigations.page(cluster, lifecycles=lifecycles, limit=options.limit)
+    if options.json:
+        for case in cases:
+            print(json_line(investigation(case, now)))
+        return Exit.OK
+    for case in cases:
+        label = f" [{case.label}]" if case.label else ""
+        title = clean(case.entity.title, 40)
+        state = case.state(now)
+        print(f"#{case.id:<5} {case.severity:<8} {state:<9} {age(now - case.onset):>4}  {title:<40} {case.title}{label}")
+    if not cases:
+        print("no open investigations" if not options.all else "no investigations")
+    return Exit.OK

@@ -1,0 +1,97 @@
+"""`tocsin scan`: one cycle over the connected cluster; what is wrong, for a person or a script."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+from app.commands.common import loaded_settings, parse_instant, print_anomalies
+from app.exits import Exit
+from storage.records import AnomalyState
+
+if TYPE_CHECKING:
+    import argparse
+
+    from app.engine import Outcome
+    from app.runs import LiveRun
+    from app.settings.loading import LoadedSettings
+    from storage.records import AnomalyRecord
+
+
+def declare(parser: argparse.ArgumentParser) -> None:
+    """Its own options."""
+    parser.add_argument(
+        "--at", metavar="TIME", help="judge as of this time (ISO 8601, unix seconds, or `newest` object's time)"
+    )
+    parser.add_argument("--json", action="store_true", help="print findings as JSON lines")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run one cycle. With `--at` nothing is stored: the past must not mix with the present."""
+    from app.clock import ManualClock, SystemClock
+    from app.opening import open_catalogue, temporary_store
+    from app.runs import LiveRun
+    from app.session import owner_name
+    from storage.database import Store
+
+    loaded = loaded_settings(options)
+    at = parse_instant(options.at) if options.at and options.at != "newest" else None
+    with ExitStack() as stack:
+        past = options.at is not None
+        store = stack.enter_context(temporary_store() if past else Store.open(loaded.database))
+        clock = ManualClock(at or SystemClock().now()) if past else SystemClock()
+        owner = "" if past else owner_name()
+        live = LiveRun(loaded, store, open_catalogue(loaded), clock, owner=owner, live=not past)
+        stack.callback(live.close)
+        live.progress = _progress
+        engine = live.prepare()
+        if options.at == "newest" and isinstance(clock, ManualClock) and live.sources.objects is not None:
+            clock = engine.clock = ManualClock(newest_instant(live, clock.now()))
+        outcome = engine.cycle()
+        _progress("")
+        anomalies = [a for a in store.anomalies.unresolved(live.cluster) if a.state is AnomalyState.OPEN]
+        return _report(options, loaded, live, outcome, anomalies)
+
+
+def _report(
+    options: argparse.Namespace,
+    loaded: LoadedSettings,
+    live: LiveRun,
+    outcome: Outcome,
+    anomalies: list[AnomalyRecord],
+) -> int:
+    from app.snapshot import Health
+
+    statuses = live.statuses(outcome)
+    for status in statuses:
+        if status.health in (Health.DOWN, Health.DEGRADED, Health.OFF):
+            sys.stderr.write(f"{status.name}: {status.health}: {status.detail}\n")
+            if status.hint:
+                sys.stderr.write(f"    {status.hint}\n")
+    for warning in outcome.warnings:
+        sys.stderr.write(f"warning: {warning}\n")
+    print_anomalies(anomalies, outcome.at, loaded, as_json=options.json)
+    if not any(status.health in (Health.OK, Health.DEGRADED) for status in statuses):
+        return Exit.SOURCE
+    if not anomalies and not options.json:
+        judged = sum(result.live for result in outcome.results.values())
+        print(f"nothing is wrong among {judged} things judged in {outcome.seconds:.1f} s")
+    return Exit.FINDINGS if anomalies else Exit.OK
+
+
+def newest_instant(live: LiveRun, now: float) -> float:
+    """The newest time that any object of the cluster tells: what a dump or a stopped cluster thinks is now."""
+    assert live.sources.objects is not None
+    state = live.sources.objects.state(now)
+    times = [event.last_seen for event in state.events]
+    for pod in state.pods.values():
+        times.append(pod.metadata.created)
+        times += [status.changed for status in pod.statuses if status.changed is not None]
+    return max((at for at in times if at <= now), default=now)
+
+
+def _progress(text: str) -> None:
+    if sys.stderr.isatty():
+        sys.stderr.write(f"\r\x1b[K{text}")
+        sys.stderr.flush()

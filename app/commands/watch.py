@@ -1,0 +1,46 @@
+"""`tocsin watch`: cycles without a console, for ever; prints what opens and what is over."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+from app.commands.common import loaded_settings, print_anomalies, until_interrupted
+from app.exits import Exit
+
+if TYPE_CHECKING:
+    import argparse
+
+    from app.engine import Outcome
+
+
+def declare(parser: argparse.ArgumentParser) -> None:
+    """Its own options."""
+    parser.add_argument("--json", action="store_true", help="print findings as JSON lines, when they open and close")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run until stopped."""
+    from app.clock import SystemClock
+    from app.opening import open_catalogue
+    from app.runs import LiveRun
+    from app.session import owner_name
+    from storage.database import Store
+
+    loaded = loaded_settings(options)
+    stop, wake = threading.Event(), threading.Event()
+    with Store.open(loaded.database) as store:
+        live = LiveRun(loaded, store, open_catalogue(loaded), SystemClock(), owner=owner_name())
+
+        def done(outcome: Outcome) -> None:
+            if outcome.changes is not None:
+                ids = {a.id for a in (*outcome.changes.opened, *outcome.changes.reopened)}
+                known = {a.id: a for a in store.anomalies.unresolved(live.cluster)}
+                changed = [known[number] for number in sorted(ids) if number in known]
+                print_anomalies((*changed, *outcome.changes.closed), outcome.at, loaded, as_json=options.json)
+
+        try:
+            until_interrupted(lambda: live.run(stop, wake, done), stop, wake)
+        finally:
+            live.close()
+    return Exit.OK

@@ -1,0 +1,70 @@
+"""What the coverage matrix says of one row in one cluster, and what to do about a gap."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from detectors.model import Coverage
+from storage.records import CoverageRecord
+
+if TYPE_CHECKING:
+    from app.evaluation import RowResult
+    from app.settings.schema import Settings
+    from detectors.catalog import Catalogue, Row
+
+_SILENT = (Coverage.NO_DATA, Coverage.NO_TRAFFIC)
+
+
+def coverage_record(
+    cluster: str,
+    catalogue: Catalogue,
+    row: Row,
+    result: RowResult | None,
+    settings: Settings,
+    last_fired: float | None,
+) -> CoverageRecord:
+    """One row's line of the matrix."""
+    if row.planned:
+        return _without(cluster, row, Coverage.PLANNED, "declared; its detector comes in a later release", last_fired)
+    if row.id in settings.detection.disabled_signals:
+        return _without(cluster, row, Coverage.DISABLED, "switched off by detection.disabled_signals", last_fired)
+    if result is None:
+        return _without(cluster, row, Coverage.NO_DATA, "not evaluated yet", last_fired)
+    counts = Counter(result.coverage.values())
+    detail = result.detail
+    if result.status is Coverage.NO_SOURCE:
+        detail = advice(catalogue, row)
+    return CoverageRecord(
+        cluster=cluster,
+        signal=row.id,
+        status=result.status,
+        conventions=result.conventions,
+        live=result.live,
+        learning=counts[Coverage.LEARNING],
+        silent=sum(counts[status] for status in _SILENT),
+        last_fired=last_fired,
+        detail=detail,
+        query_seconds=result.seconds,
+        query=result.query,
+    )
+
+
+def advice(catalogue: Catalogue, row: Row) -> str:
+    """What would feed a row that has no source: exporters by name, or the rights to read objects."""
+    titles = []
+    for source in catalogue.sources(row.id):
+        title = catalogue.convention(source.convention).title
+        if title not in titles:
+            titles.append(title)
+    parts = []
+    if titles:
+        more = f" or {len(titles) - 4} others" if len(titles) > 4 else ""
+        parts.append(f"needs metrics of {', '.join(titles[:4])}{more}")
+    if row.fallback.state_detector and row.fallback.rights:
+        parts.append(f"or the Kubernetes rights: {'; '.join(row.fallback.rights)}")
+    return " ".join(parts) or "nothing that this version reads can feed it"
+
+
+def _without(cluster: str, row: Row, status: Coverage, detail: str, last_fired: float | None) -> CoverageRecord:
+    return CoverageRecord(cluster, row.id, status, (), 0, 0, 0, last_fired, detail, None)

@@ -1,0 +1,259 @@
+"""The cycle: look, judge, track, group, store.
+
+The engine takes its clock, its sources, its catalogue and its store as arguments, so that the console, a scan, a watch,
+a replay and the tests run the same one. What it cannot see it holds; it never resolves an anomaly because a source is
+down.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
+
+from app.annotations import Annotations
+from app.coverage import coverage_record
+from app.evaluation import RowResult, judge_metrics, judge_states
+from app.grouping import Casebook
+from app.judging import Surroundings
+from app.ledger import Ledger
+from app.looking import MetricsLook
+from app.planning import live_rows, plan
+from app.sources.base import SourceError
+from app.tracking import Tracker
+from app.tuning import in_scope
+from detectors.entities import Resolver
+from detectors.model import Coverage
+from storage.cycles import CycleUpdate
+from storage.records import CoverageRecord, CycleRecord
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from app.clock import Clock
+    from app.settings.schema import Settings
+    from app.sources.base import ClusterSource, MetricsSource
+    from app.tracking import Changes
+    from detectors.catalog import Catalogue
+    from detectors.cluster import ClusterState
+    from detectors.model import Entity
+    from storage.database import Store
+    from storage.records import AnomalyRecord, InvestigationRecord
+
+log = logging.getLogger(__name__)
+
+LEASE_SECONDS = 90.0
+"""How long a console that died keeps others from taking over its cluster."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a cycle came to, for whoever ran it."""
+
+    at: float
+    seconds: float
+    results: Mapping[str, RowResult]
+    changes: Changes | None
+    """None when another process runs the cycles of this cluster."""
+    state: ClusterState | None
+    metrics: SourceError | None
+    """What is the matter with the metrics server; None when it answered, or there is none."""
+    series: int
+    warnings: tuple[str, ...]
+
+
+@dataclass
+class Engine:
+    """One cluster's cycles."""
+
+    cluster: str
+    clock: Clock
+    store: Store
+    catalogue: Catalogue
+    settings: Settings
+    objects: ClusterSource | None
+    metrics: MetricsSource | None
+    live: bool = True
+    """Whether the clock shows the present."""
+    owner: str = ""
+    """Names this process among those that share the store; empty where nobody else can write."""
+    progress: Callable[[str], None] = field(default=lambda _: None)
+
+    def __post_init__(self) -> None:
+        titles = {row.id: row.title for row in self.catalogue.rows}
+        engine = self.settings.engine
+        self._units = {row.id: row.unit for row in self.catalogue.rows}
+        self._tracker = Tracker(
+            engine.clean_passes, self.settings.detection.step_seconds, engine.reopen_minutes * 60
+        )
+        self._book = Casebook(engine.grouping_minutes * 60, titles)
+        self._annotations = Annotations(self.settings.detection)
+        self._ledger = Ledger(self.cluster)
+        self.look = MetricsLook(self.metrics, self.catalogue, self.settings, live=self.live) if self.metrics else None
+        self._restored = False
+        self._last_fired: dict[str, float] = {}
+
+    def cycle(self) -> Outcome:
+        """Run one cycle; its effects are stored as a whole or not at all.
+
+        Raises:
+            StoreError: the store cannot be written; the next cycle may try again.
+        """
+        now, started = self.clock.now(), time.perf_counter()
+        state = self.objects.state(now) if self.objects else None
+        if self.owner and not self.store.cycles.acquire_lease(self.cluster, self.owner, now, LEASE_SECONDS):
+            self._restored = False
+            return self._followed(now, state)
+        if not self._restored:
+            self._restore(now)
+        trouble = self.look.refresh(now, self.progress) if self.look else None
+        around = self._surroundings(now, state)
+        results = self._judged(state, around, trouble)
+        observations = [o for result in results.values() for o in result.observations]
+        changes = self._tracker.update(
+            observations, lambda signal, entity: _visible(results, signal, entity), self._units, now, self._new_anomaly
+        )
+        series = sum(len(result.coverage) for result in results.values())
+        cycle = CycleRecord(
+            cluster=self.cluster,
+            at=now,
+            seconds=time.perf_counter() - started,
+            series=series,
+            observations=len(observations),
+            errors=sum(result.status is Coverage.QUERY_ERROR for result in results.values()),
+        )
+        self._write(cycle, results, changes, state)
+        warnings = (*self._annotations.warnings, *(text for r in results.values() for text in r.warnings))
+        self.progress("")
+        return Outcome(
+            now, cycle.seconds, results, changes, state, trouble, series, tuple(dict.fromkeys(warnings))
+        )
+
+    def close(self) -> None:
+        """Let another process take over."""
+        if self.owner:
+            self.store.cycles.release_lease(self.cluster, self.owner)
+        if self.look:
+            self.look.close()
+
+    def _followed(self, now: float, state: ClusterState | None) -> Outcome:
+        text = "another Tocsin runs the cycles of this cluster on this database; its findings are shown"
+        return Outcome(now, 0.0, {}, None, state, None, 0, (text,))
+
+    def _restore(self, now: float) -> None:
+        known = self.store.anomalies.unresolved(self.cluster)
+        recent = self.store.anomalies.closed_since(self.cluster, now - self._tracker.reopen_seconds)
+        self._tracker.current.clear()
+        self._tracker.recent.clear()
+        self._tracker.restore((*known, *recent))
+        fired = self.store.cycles.coverage(self.cluster)
+        self._last_fired = {record.signal: record.last_fired for record in fired if record.last_fired is not None}
+        self._restored = True
+
+    def _surroundings(self, now: float, state: ClusterState | None) -> Surroundings:
+        self._annotations.begin(state)
+        scope = self.settings.scope
+
+        def wanted(entity: Entity) -> bool:
+            return in_scope(entity, scope) and not self._annotations.tuning_of(entity).disabled
+
+        return Surroundings(
+            now=now,
+            tuning_of=self._annotations.tuning_of,
+            rollout_of=lambda entity: _newest_revision(state, entity),
+            open=self._tracker.current,
+            wanted=wanted,
+            false_discovery_rate=self.settings.detection.false_discovery_rate,
+        )
+
+    def _judged(
+        self, state: ClusterState | None, around: Surroundings, trouble: SourceError | None
+    ) -> dict[str, RowResult]:
+        rows = live_rows(self.catalogue, self.settings.detection)
+        look = self.look
+        planned = plan(self.catalogue, rows, state, look.discovery if look else None)
+        results = judge_states(planned.states, state, around) if state is not None else {}
+        if look and planned.sources:
+            look.measurer.begin(look.frame, Resolver(state, self.cluster, self.settings.scope.environment_of))
+            by_id = {row.id: row for row in rows}
+            results |= judge_metrics(by_id, planned.sources, look.measurer, around, self.progress)
+        for row in planned.unfed:
+            if trouble is not None and look is not None and look.discovery is None and self.catalogue.sources(row.id):
+                results[row.id] = RowResult(row, Coverage.QUERY_ERROR, detail=f"{trouble.message} {trouble.hint}")
+            else:
+                results[row.id] = RowResult(row, Coverage.NO_SOURCE, detail=row.fallback.how)
+        return results
+
+    def _new_anomaly(self) -> int:
+        return int(self.store.cycles.new_ids(anomalies=1)[1][0])
+
+    def _new_case(self) -> int:
+        return int(self.store.cycles.new_ids(investigations=1)[0][0])
+
+    def _write(
+        self, cycle: CycleRecord, results: Mapping[str, RowResult], changes: Changes, state: ClusterState | None
+    ) -> None:
+        now = cycle.at
+        reopen = self.settings.engine.reopen_minutes * 60
+        cases = self.store.investigations
+        self._book.restore((*cases.open(self.cluster), *cases.ended_since(self.cluster, now - reopen)))
+        touched = [self._with_band(a, results) for a in (*changes.updated, *changes.closed)]
+        members = {anomaly.id: anomaly for anomaly in touched}
+        for anomaly in (*changes.opened, *changes.reopened):
+            placed = self._book.assign(anomaly, members.values(), self._new_case, now)
+            members[placed.id] = self._with_band(placed, results)
+        for anomaly in members.values():
+            self._tracker.reassign(anomaly)
+        self.store.cycles.write(
+            CycleUpdate(
+                record=cycle,
+                investigations=self._refreshed(members, now),
+                anomalies=tuple(members.values()),
+                evidence=self._ledger.evidence(results.values(), members.values(), now),
+                timeline=self._ledger.timeline((members[a.id] for a in changes.opened), state),
+                events=self._ledger.events(state),
+                coverage=self._coverage(results, now),
+                owner=self.owner,
+            )
+        )
+
+    def _with_band(self, anomaly: AnomalyRecord, results: Mapping[str, RowResult]) -> AnomalyRecord:
+        result = results.get(anomaly.signal)
+        band = result.bands.get(anomaly.entity.key) if result else None
+        return replace(anomaly, band=band.to_bytes()) if band is not None else anomaly
+
+    def _refreshed(self, changed: Mapping[int, AnomalyRecord], now: float) -> list[InvestigationRecord]:
+        """The cases of these anomalies, brought up to date with all of their anomalies."""
+        refreshed = []
+        for number in sorted({anomaly.investigation for anomaly in changed.values()}):
+            if number not in self._book.cases and (known := self.store.investigations.get(number)):
+                self._book.cases[number] = known
+            stored = {anomaly.id: anomaly for anomaly in self.store.anomalies.of(number)}
+            own = {a.id: a for a in changed.values() if a.investigation == number}
+            refreshed.append(self._book.refresh(number, (stored | own).values(), now))
+        return refreshed
+
+    def _coverage(self, results: Mapping[str, RowResult], now: float) -> list[CoverageRecord]:
+        for signal, result in results.items():
+            if result.observations:
+                self._last_fired[signal] = now
+        return [
+            coverage_record(
+                self.cluster, self.catalogue, row, results.get(row.id), self.settings, self._last_fired.get(row.id)
+            )
+            for row in self.catalogue.rows
+        ]
+
+
+def _visible(results: Mapping[str, RowResult], signal: str, entity: Entity) -> Coverage:
+    """What a cycle could see of a signal of an entity; a row that was not judged was switched off."""
+    result = results.get(signal)
+    return result.coverage_of(entity) if result is not None else Coverage.DISABLED
+
+
+def _newest_revision(state: ClusterState | None, entity: Entity) -> float | None:
+    sets = state.revisions(entity.kind, entity.namespace, entity.name) if state is not None else ()
+    return sets[0].metadata.created if sets else None

@@ -1,0 +1,171 @@
+"""One cycle's verdicts on every row of the catalogue, from the best source that this cluster has.
+
+Pod and node states come from Kubernetes objects where they may be read, else from metrics. Where several conventions
+measure one workload, one of them judges it and it is counted once.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from app.judging import judge
+from app.sources.base import SourceError, Trouble
+from detectors.model import Coverage
+from detectors.states import STATE_DETECTORS
+from detectors.statistics import false_discoveries
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from app.judging import Surroundings, Verdict
+    from app.measuring import Measurement, Measurer
+    from detectors.catalog import Row, RowSource
+    from detectors.cluster import ClusterState
+    from detectors.model import Entity, Observation
+    from detectors.series import Band
+
+KUBERNETES = "kubernetes-api"
+"""The convention of what the Kubernetes API itself tells."""
+
+PARTIAL_SHARE = 0.8
+"""A preferred source that sees less than this share of the next one's volume is partial instrumentation."""
+
+
+@dataclass(frozen=True, slots=True)
+class RowResult:
+    """What one row of the catalogue said in one cycle."""
+
+    row: Row
+    status: Coverage
+    conventions: tuple[str, ...] = ()
+    observations: tuple[Observation, ...] = ()
+    coverage: Mapping[str, Coverage] = field(default_factory=dict)
+    """By entity key, where the row is judged entity by entity."""
+    bands: Mapping[str, Band] = field(default_factory=dict)
+    """By entity key, of those that are or were out of band."""
+    live: int = 0
+    detail: str = ""
+    seconds: float | None = None
+    query: str = ""
+    warnings: tuple[str, ...] = ()
+
+    def coverage_of(self, entity: Entity) -> Coverage:
+        """What this cycle could see of an entity; a row that only lists what is wrong sees all or nothing."""
+        return self.coverage.get(entity.key, Coverage.NO_DATA) if self.coverage else self.status
+
+
+def judge_states(rows: Iterable[Row], state: ClusterState, around: Surroundings) -> dict[str, RowResult]:
+    """The rows that Kubernetes objects answer."""
+    results = {}
+    for row in rows:
+        found = STATE_DETECTORS[row.fallback.state_detector](state, row, around.now)
+        results[row.id] = RowResult(
+            row=row,
+            status=found.coverage,
+            conventions=(KUBERNETES,),
+            observations=tuple(o for o in found.observations if around.wanted(o.entity)),
+            live=found.live,
+            detail=found.detail,
+        )
+    return results
+
+
+def judge_metrics(
+    rows: Mapping[str, Row],
+    sources: Mapping[str, Sequence[RowSource]],
+    measurer: Measurer,
+    around: Surroundings,
+    progress: Callable[[str], None] = lambda _: None,
+) -> dict[str, RowResult]:
+    """The rows that metrics answer, each from its sources in order of preference.
+
+    The bound on false discoveries is drawn over all tests of all rows: one cycle is one family of tests.
+    """
+    asked = {source.queries: source for candidates in sources.values() for source in candidates}
+    measurer.prefetch(asked.values(), lambda done, total: progress(f"query {done} of {total}"))
+    judged = {}
+    for row_id, candidates in sources.items():
+        progress(f"judging {row_id}")
+        judged[row_id] = _judge_row(rows[row_id], candidates, measurer, around)
+    p_values = np.array([verdict.p_value for _, verdicts in judged.values() for verdict in verdicts])
+    accepted = false_discoveries(p_values, around.false_discovery_rate) if len(p_values) else np.zeros(0, dtype=bool)
+    limit = float(p_values[accepted].max()) if accepted.any() else 0.0
+    return {row_id: _bounded(result, verdicts, limit) for row_id, (result, verdicts) in judged.items()}
+
+
+def _bounded(result: RowResult, verdicts: Sequence[Verdict], limit: float) -> RowResult:
+    """The result with those observations whose test the bound accepts; kinds without a test have none to pass."""
+    kept = tuple(v.observation for v in verdicts if v.observation is not None and not v.p_value > limit)
+    return replace(result, observations=kept)
+
+
+def _judge_row(
+    row: Row, candidates: Sequence[RowSource], measurer: Measurer, around: Surroundings
+) -> tuple[RowResult, list[Verdict]]:
+    measured: list[Measurement] = []
+    errors: list[SourceError] = []
+    for source in candidates:
+        try:
+            measured.append(measurer.measure(source, row.entity))
+        except SourceError as error:
+            errors.append(error)
+    if not measured:
+        return _unmeasured(row, candidates, errors, measurer), []
+    chosen = choose(measured)
+    verdicts = [
+        verdict
+        for number, measurement in enumerate(measured)
+        for verdict in judge(
+            row, measurement, lambda entity, n=number: chosen[entity.key] == n, measurer.frame, around
+        )
+    ]
+    counts = Counter(verdict.coverage for verdict in verdicts)
+    result = RowResult(
+        row=row,
+        status=_status(counts),
+        conventions=tuple(dict.fromkeys(m.source.convention for m in measured)),
+        coverage={verdict.entity.key: verdict.coverage for verdict in verdicts},
+        bands={verdict.entity.key: verdict.band for verdict in verdicts if verdict.band is not None},
+        live=counts[Coverage.LIVE],
+        detail="; ".join(error.message for error in errors),
+        seconds=sum(m.seconds for m in measured),
+        query=measured[0].query,
+        warnings=tuple(dict.fromkeys(text for m in measured for text in m.warnings)),
+    )
+    return result, verdicts
+
+
+def choose(measured: Sequence[Measurement]) -> dict[str, int]:
+    """Which of several measurements speaks for each entity, by key: the first, unless the next sees much more."""
+    chosen: dict[str, int] = {}
+    volumes: dict[str, float] = {}
+    for number, measurement in enumerate(measured):
+        for entity, volume in zip(measurement.entities, measurement.volume.tolist(), strict=True):
+            if entity.key not in chosen or volumes[entity.key] < PARTIAL_SHARE * volume:
+                chosen[entity.key], volumes[entity.key] = number, volume
+    return chosen
+
+
+def _status(counts: Mapping[Coverage, int]) -> Coverage:
+    """A row's own word: the best that any of its entities has."""
+    order = (Coverage.LIVE, Coverage.LEARNING, Coverage.NO_TRAFFIC)
+    return next((status for status in order if counts.get(status)), Coverage.NO_DATA)
+
+
+def _unmeasured(
+    row: Row, candidates: Sequence[RowSource], errors: Sequence[SourceError], measurer: Measurer
+) -> RowResult:
+    if not errors:
+        return RowResult(row, Coverage.NO_SOURCE)
+    refused = {Trouble.FORBIDDEN, Trouble.UNAUTHENTICATED}
+    return RowResult(
+        row=row,
+        status=Coverage.FORBIDDEN if errors[0].trouble in refused else Coverage.QUERY_ERROR,
+        conventions=tuple(source.convention for source in candidates),
+        detail=" ".join(filter(None, (errors[0].message, errors[0].hint))),
+        query=measurer.frame.rendered(candidates[0].display),
+    )

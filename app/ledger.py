@@ -1,0 +1,125 @@
+"""What a cycle adds to the ledgers: evidence for its anomalies, changes around them, and the cluster's events."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from app.redaction import redact
+from storage.records import EventRecord, EvidenceRecord, Stance, TimelineEntry
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from app.evaluation import RowResult
+    from detectors.cluster import ClusterState
+    from detectors.model import Observation
+    from detectors.objects import Event, ReplicaSet
+    from storage.records import AnomalyRecord
+
+CHANGE_SECONDS = 3600.0
+"""Rollouts this long before an onset stand on the timeline."""
+
+WORSE = 1.5
+"""A metric's ledger line is written again when its score has grown by this factor: every cycle's number would be noise."""
+
+
+class Ledger:
+    """Turns observations and objects into records; remembers what was written to write only what is new."""
+
+    def __init__(self, cluster: str) -> None:
+        self._cluster = cluster
+        self._told: dict[int, float] = {}
+        self._events: dict[str, tuple[int, float]] = {}
+
+    def evidence(
+        self, results: Iterable[RowResult], anomalies: Iterable[AnomalyRecord], now: float
+    ) -> tuple[EvidenceRecord, ...]:
+        """A line for every fact that the anomalies rest on."""
+        observed = {(o.signal, o.entity.key): o for result in results for o in result.observations}
+        records: list[EvidenceRecord] = []
+        for anomaly in anomalies:
+            observation = observed.get((anomaly.signal, anomaly.entity.key))
+            if observation is not None and self._worth_telling(anomaly, observation):
+                records += _lines(anomaly, observation, now)
+        return tuple(records)
+
+    def _worth_telling(self, anomaly: AnomalyRecord, observation: Observation) -> bool:
+        measured = any(fact.step == "detect" for fact in observation.facts)
+        if measured and observation.score < WORSE * self._told.get(anomaly.id, 0.0):
+            return False
+        self._told[anomaly.id] = observation.score
+        return True
+
+    def timeline(
+        self, opened: Iterable[AnomalyRecord], state: ClusterState | None
+    ) -> tuple[tuple[int, TimelineEntry], ...]:
+        """The rollouts around each new anomaly's onset."""
+        if state is None:
+            return ()
+        return tuple(
+            (anomaly.investigation, entry) for anomaly in opened for entry in _rollouts(anomaly, state)
+        )
+
+    def events(self, state: ClusterState | None) -> tuple[EventRecord, ...]:
+        """The events that are new or have grown since the last cycle."""
+        if state is None:
+            return ()
+        fresh = [event for event in state.events if self._events.get(event.uid) != (event.count, event.last_seen)]
+        self._events = {event.uid: (event.count, event.last_seen) for event in state.events}
+        return tuple(_event(self._cluster, event) for event in fresh)
+
+
+def _lines(anomaly: AnomalyRecord, observation: Observation, now: float) -> Iterator[EvidenceRecord]:
+    for fact in observation.facts:
+        yield EvidenceRecord(
+            id=0,
+            investigation=anomaly.investigation,
+            anomaly=anomaly.id,
+            step=fact.step,
+            text=redact(fact.text),
+            source=fact.source,
+            value=redact(fact.value),
+            at=fact.at,
+            recorded=now,
+            stance=Stance.SUPPORTS,
+        )
+
+
+def _rollouts(anomaly: AnomalyRecord, state: ClusterState) -> Iterator[TimelineEntry]:
+    entity = anomaly.entity
+    sets = state.revisions(entity.kind, entity.namespace, entity.name)
+    for newer, older in zip(sets, (*sets[1:], None), strict=False):
+        began = newer.metadata.created
+        if older is not None and anomaly.onset - CHANGE_SECONDS <= began <= anomaly.opened:
+            yield TimelineEntry(began, "rollout", _change(older, newer))
+
+
+def _change(older: ReplicaSet, newer: ReplicaSet) -> str:
+    """`rollout revision 4 -> 5: image shop/web:3.1 -> shop/web:3.2`."""
+    before = {container.name: container.image for container in older.spec.template.spec.containers}
+    images = [
+        f"{before[container.name]} -> {container.image}"
+        for container in newer.spec.template.spec.containers
+        if before.get(container.name, container.image) != container.image
+    ]
+    what = f": image {', '.join(images)}" if images else ""
+    return f"rollout revision {older.revision} -> {newer.revision}{what}"
+
+
+def _event(cluster: str, event: Event) -> EventRecord:
+    about = event.regarding
+    return EventRecord(
+        cluster=cluster,
+        uid=event.uid,
+        namespace=about.namespace or event.namespace,
+        kind=about.kind,
+        name=about.name,
+        object_uid=about.uid,
+        type=event.type,
+        reason=event.reason,
+        message=redact(event.message),
+        count=event.count,
+        first_seen=event.first_seen,
+        last_seen=event.last_seen,
+        component=event.component,
+    )

@@ -1,0 +1,75 @@
+"""How a cycle looks at the metrics server: what it has, how new its samples are, and whether it answers at all."""
+
+from __future__ import annotations
+
+import logging
+from functools import partial
+from typing import TYPE_CHECKING
+
+from app.measuring import Measurer
+from app.planning import frame, live_rows, presence
+from app.sources.base import SourceError
+from app.sources.prometheus.discovery import discover
+from app.sources.prometheus.probes import newest_sample
+from app.sources.prometheus.rediscovery import Rediscovery
+from app.sources.prometheus.window import WindowCache
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from app.settings.schema import Settings
+    from app.sources.base import MetricsSource
+    from app.sources.prometheus.discovery import Discovery
+    from detectors.catalog import Catalogue
+
+log = logging.getLogger(__name__)
+
+STALE_SECONDS = 300.0
+"""A server whose newest sample is older than this has stopped scraping: windows then end without samples."""
+
+
+class MetricsLook:
+    """Keeps what is known of a metrics server between cycles.
+
+    Args:
+        metrics: the server.
+        catalogue: whose rows are to be fed.
+        settings: for the step, the rows switched off and the concurrency.
+        live: whether the engine's clock shows the present, so that the server's can be compared with it.
+    """
+
+    def __init__(self, metrics: MetricsSource, catalogue: Catalogue, settings: Settings, *, live: bool = True) -> None:
+        self._metrics = metrics
+        self._detection = settings.detection
+        wanted = presence(catalogue, live_rows(catalogue, settings.detection))
+        self._rediscovery = Rediscovery(partial(discover, metrics, wanted, live=live))
+        self.measurer = Measurer(WindowCache(metrics), metrics, settings.prometheus.concurrency)
+        self.discovery: Discovery | None = None
+        self.frame = self.measurer.frame
+        self.since: float | None = None
+        """Unix seconds: how long the server has been answering, or not."""
+        self._trouble: str | None = ""
+
+    def refresh(self, now: float, progress: Callable[[str], None]) -> SourceError | None:
+        """Prepare a cycle at `now`; returns what is the matter when the server does not answer."""
+        try:
+            progress("finding out what Prometheus has")
+            self.discovery = self._rediscovery.current(now)
+            skew = self.discovery.skew or 0.0
+            newest = newest_sample(self._metrics, now + skew, "")
+        except SourceError as error:
+            log.warning("metrics: %s", error.message)
+            self._note(str(error.trouble), now)
+            return error
+        self._note(None, now)
+        newest = max(newest or 0.0, now + skew - STALE_SECONDS)
+        self.frame = frame(self.discovery, newest, self._detection)
+        return None
+
+    def _note(self, trouble: str | None, now: float) -> None:
+        if trouble != self._trouble:
+            self._trouble, self.since = trouble, now
+
+    def close(self) -> None:
+        """Stop fetching."""
+        self.measurer.close()

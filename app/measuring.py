@@ -1,0 +1,330 @@
+"""From a row's source to numbers per entity: ask, resolve labels, sum."""
+
+from __future__ import annotations
+
+import logging
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from app.sources.base import SourceError
+from detectors import assemble
+from detectors.catalog import Returns, render
+from detectors.model import Entity, EntityType, Identity, Views
+from detectors.series import Grid, SeriesBlock
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from numpy.typing import NDArray
+
+    from app.sources.base import MetricsSource
+    from detectors.catalog import QueryTemplate, RowSource
+    from detectors.entities import Resolver
+    from detectors.series import FloatArray, Labels
+    from detectors.windows import SignalData
+
+log = logging.getLogger(__name__)
+
+UP_QUERY = 'max by (namespace, pod, $by) (max_over_time(up{pod!="",$match}[$window]))'
+REFERENCE_CHUNK = 3600
+"""Seconds of reference data fetched at once: the past does not change, so one query serves an hour of cycles."""
+
+_UNSETTLED = ("Workload", "Service (unresolved)")
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What all queries of one cycle have in common."""
+
+    grid: Grid
+    window_seconds: float
+    """Range of rates: at least four scrape intervals."""
+    match: str = ""
+    by: str = ""
+    references: tuple[tuple[Views, int], ...] = ()
+    """Earlier times to compare with, as (view, seconds back)."""
+
+    def rendered(self, template: str) -> str:
+        """A template with this cycle's placeholders filled in."""
+        return render(template, self.window_seconds, self.match, self.by)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Some of a measurement's entities, whose data has one shape (one set of bucket bounds)."""
+
+    entities: NDArray[np.intp]
+    data: SignalData
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """One source's numbers for all its entities."""
+
+    source: RowSource
+    entities: tuple[Entity, ...]
+    labels: tuple[Labels, ...]
+    """One series of each entity, to ask again by."""
+    parts: tuple[Part, ...]
+    volume: FloatArray
+    """Shape (S,): events per second over the window, NaN where the source counts nothing."""
+    seconds: float
+    query: str
+    warnings: tuple[str, ...]
+
+
+class References:
+    """Range queries on grids in the past, answered from chunks that are fetched once."""
+
+    def __init__(self, metrics: MetricsSource) -> None:
+        self._metrics = metrics
+        self._chunks: dict[tuple[str, int, int], SeriesBlock] = {}
+
+    def range(self, promql: str, grid: Grid) -> SeriesBlock:
+        """The values on a grid that lies in the past. Raises SourceError."""
+        end = -(-grid.end // REFERENCE_CHUNK) * REFERENCE_CHUNK
+        key = (promql, grid.step, end)
+        chunk = self._chunks.get(key)
+        if chunk is None or chunk.times[0] > grid.start:
+            points = (end - grid.start) // grid.step + 1
+            chunk = self._metrics.range(promql, Grid(end - end % grid.step, grid.step, points))
+            self._chunks = {k: v for k, v in self._chunks.items() if k[:2] != key[:2] or abs(k[2] - end) > 7200}
+            self._chunks[key] = chunk
+        first = int((grid.start - chunk.times[0]) // grid.step)
+        return SeriesBlock(grid.times, chunk.values[:, first : first + grid.points], chunk.labels, chunk.warnings)
+
+
+class Measurer:
+    """Measures sources in one cycle after another; keeps what labels mean between them.
+
+    Args:
+        windows: where current ranges come from (a cache over the server).
+        past: where ranges of earlier days come from.
+        concurrency: queries under way at once.
+    """
+
+    def __init__(self, windows: MetricsSource, past: MetricsSource, concurrency: int = 2) -> None:
+        self._windows = windows
+        self._past = References(past)
+        self._pool = ThreadPoolExecutor(concurrency, thread_name_prefix="fetch")
+        self._entities: dict[tuple[int, Labels, EntityType], Entity] = {}
+        self._failures: dict[tuple[Labels, tuple[str, ...]], bool] = {}
+        self._resolver: Resolver | None = None
+        self.frame = Frame(Grid(0, 60, 1), 60)
+        self._blocks: dict[tuple[str, int], SeriesBlock | SourceError] = {}
+        self._seconds: dict[str, float] = {}
+        self._measured: dict[tuple[object, ...], Measurement] = {}
+
+    def begin(self, frame: Frame, resolver: Resolver) -> None:
+        """Start a cycle; what could not be resolved is tried again with the new objects."""
+        self.frame = frame
+        self._resolver = resolver
+        self._entities = {key: entity for key, entity in self._entities.items() if entity.kind not in _UNSETTLED}
+        self._blocks.clear()
+        self._seconds.clear()
+        self._measured.clear()
+
+    def prefetch(self, sources: Iterable[RowSource], progress: Callable[[int, int], None]) -> None:
+        """Ask everything that these sources need, several queries at once; errors are kept for `measure`."""
+        queries = {q.promql: q for source in sources for q in source.queries}
+        wanted = [(self.frame.rendered(promql), 0) for promql in queries]
+        wanted.append((self.frame.rendered(UP_QUERY), 0))
+        wanted += [(self.frame.rendered(p), back) for p in queries for _, back in self.frame.references]
+        for done, (key, block) in enumerate(zip(wanted, self._pool.map(self._fetch, wanted), strict=True), 1):
+            self._blocks[key] = block
+            progress(done, len(wanted))
+
+    def _fetch(self, key: tuple[str, int]) -> SeriesBlock | SourceError:
+        promql, back = key
+        grid = self.frame.grid
+        started = time.perf_counter()
+        try:
+            if back:
+                return self._past.range(promql, replace(grid, end=grid.end - back))
+            return self._windows.range(promql, grid)
+        except SourceError as error:
+            log.info("query failed: %s: %s", error.message, promql)
+            return error
+        finally:
+            if not back:
+                self._seconds[promql] = time.perf_counter() - started
+
+    def measure(self, source: RowSource, kind: EntityType) -> Measurement:
+        """The numbers of one source. Raises SourceError when its query failed."""
+        key = (source.convention, source.queries, source.scale, source.errors, kind)
+        if key not in self._measured:
+            self._measured[key] = self._measure(source, kind)
+        found = self._measured[key]
+        return found if found.source is source else replace(found, source=source)
+
+    def close(self) -> None:
+        """Stop fetching; queries that have not begun are dropped."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _measure(self, source: RowSource, kind: EntityType) -> Measurement:
+        blocks = [self._block(query) for query in source.queries]
+        index = _Index(lambda labels: self._entity(source, labels, kind))
+        rows = [index.of(block) for block in blocks]
+        up = self._up(index.entities, kind)
+        parts = self._assembled(source, blocks, rows, index.size, up)
+        references = self._references(source, index)
+        parts = tuple(_with_references(part, references) for part in parts)
+        return Measurement(
+            source=source,
+            entities=tuple(index.entities),
+            labels=tuple(index.labels),
+            parts=parts,
+            volume=_volume(parts, index.size),
+            seconds=sum(self._seconds.get(self.frame.rendered(q.promql), 0.0) for q in source.queries),
+            query=self.frame.rendered(source.display),
+            warnings=tuple(dict.fromkeys(text for block in blocks for text in block.warnings)),
+        )
+
+    def _block(self, query: QueryTemplate, back: int = 0) -> SeriesBlock:
+        block = self._blocks[self.frame.rendered(query.promql), back]
+        if isinstance(block, SourceError):
+            raise block
+        return block
+
+    def _entity(self, source: RowSource, labels: Labels, kind: EntityType) -> Entity:
+        key = (id(source.identity), labels, kind)
+        found = self._entities.get(key)
+        if found is None:
+            assert self._resolver is not None
+            found = self._entities[key] = self._resolver.entity(source.identity.identify(dict(labels)), kind)
+        return found
+
+    def _assembled(
+        self,
+        source: RowSource,
+        blocks: Sequence[SeriesBlock],
+        rows: Sequence[NDArray[np.intp]],
+        size: int,
+        up: FloatArray,
+    ) -> tuple[Part, ...]:
+        block, index = blocks[0], rows[0]
+        everyone = np.arange(size)
+        match source.queries[0].returns:
+            case Returns.BUCKETS:
+                groups = assemble.buckets(block, index, size, scale=source.scale, up=up)
+                return tuple(Part(group.entities, group.data) for group in groups)
+            case Returns.COUNTS:
+                errors, error_index = (blocks[1], rows[1]) if len(blocks) > 1 else self._failing(source, block, index)
+                return (Part(everyone, assemble.counts_of(block, index, errors, error_index, size, up=up)),)
+            case Returns.STATE:
+                return (Part(everyone, assemble.states(block, index, size, up=up)),)
+            case _:
+                data = assemble.levels(block, index, size, scale=source.scale, up=up)
+                return (Part(everyone, data),)
+
+    def _failing(
+        self, source: RowSource, block: SeriesBlock, index: NDArray[np.intp]
+    ) -> tuple[SeriesBlock, NDArray[np.intp]]:
+        """The series of a block that count failures."""
+        failing = np.array([self._is_error(source, labels) for labels in block.labels], dtype=bool)
+        labels = tuple(labels for labels, fails in zip(block.labels, failing, strict=True) if fails)
+        return SeriesBlock(block.times, block.values[failing], labels), index[failing]
+
+    def _is_error(self, source: RowSource, labels: Labels) -> bool:
+        key = (labels, source.errors)
+        if key not in self._failures:
+            self._failures[key] = source.is_error(dict(labels))
+        return self._failures[key]
+
+    def _references(self, source: RowSource, index: _Index) -> tuple[tuple[Views, tuple[Part, ...]], ...]:
+        found = []
+        unknown = np.full(index.size, np.nan)
+        for view, back in self.frame.references:
+            try:
+                blocks = [self._block(query, back) for query in source.queries]
+            except SourceError:
+                # A reference that cannot be had is a view less, and the judgement says so.
+                continue
+            rows = [index.known(block) for block in blocks]
+            found.append((view, self._assembled(source, blocks, rows, index.size, unknown)))
+        return tuple(found)
+
+    def _up(self, entities: Sequence[Entity], kind: EntityType) -> FloatArray:
+        """Whether any pod of each entity is scraped: 1, 0, or NaN where no target names its pods."""
+        up = np.full(len(entities), np.nan)
+        block = self._blocks.get((self.frame.rendered(UP_QUERY), 0))
+        if not isinstance(block, SeriesBlock) or kind is not EntityType.WORKLOAD or not len(block.labels):
+            return up
+        assert self._resolver is not None
+        places = {entity.key: place for place, entity in enumerate(entities)}
+        for labels, value in zip(block.labels, block.values[:, -1], strict=True):
+            pairs = dict(labels)
+            identity = Identity(namespace=pairs.get("namespace", ""), pod=pairs.get("pod", ""))
+            place = places.get(self._resolver.entity(identity, kind).key)
+            if place is not None:
+                up[place] = np.fmax(up[place], 0.0 if np.isnan(value) else value)
+        return up
+
+
+class _Index:
+    """Numbers entities in the order in which series mention them."""
+
+    def __init__(self, entity_of: Callable[[Labels], Entity]) -> None:
+        self._entity_of = entity_of
+        self._places: dict[str, int] = {}
+        self.entities: list[Entity] = []
+        self.labels: list[Labels] = []
+
+    @property
+    def size(self) -> int:
+        return len(self.entities)
+
+    def of(self, block: SeriesBlock) -> NDArray[np.intp]:
+        """The entity's number of each series, new entities included."""
+        return np.array([self._place(labels) for labels in block.labels], dtype=np.intp)
+
+    def known(self, block: SeriesBlock) -> NDArray[np.intp]:
+        """The same, with -1 for entities that the current data does not have."""
+        keys = (self._entity_of(labels).key for labels in block.labels)
+        return np.array([self._places.get(key, -1) for key in keys], dtype=np.intp)
+
+    def _place(self, labels: Labels) -> int:
+        entity = self._entity_of(labels)
+        place = self._places.get(entity.key)
+        if place is None:
+            if not entity.name:
+                return -1
+            place = self._places[entity.key] = len(self.entities)
+            self.entities.append(entity)
+            self.labels.append(labels)
+        return place
+
+
+def _with_references(part: Part, references: tuple[tuple[Views, tuple[Part, ...]], ...]) -> Part:
+    """A part with the same entities' earlier data; histograms only where the bounds are the same."""
+    aligned = []
+    for view, others in references:
+        for other in others:
+            if (matching := _aligned(part, other)) is not None:
+                aligned.append((view, matching))
+    return Part(part.entities, replace(part.data, references=tuple(aligned)))
+
+
+def _aligned(part: Part, other: Part) -> SignalData | None:
+    """Another part's data in the order of this one's entities; None where they have nothing in common."""
+    if part.data.bounds is not None and not np.array_equal(part.data.bounds, other.data.bounds):
+        return None
+    places = {int(entity): row for row, entity in enumerate(other.entities)}
+    wanted = {row: places[int(entity)] for row, entity in enumerate(part.entities) if int(entity) in places}
+    return assemble.pick(other.data, wanted, len(part.entities)) if wanted else None
+
+
+def _volume(parts: Sequence[Part], size: int) -> FloatArray:
+    volume = np.full(size, np.nan)
+    for part in parts:
+        total = part.data.total if part.data.buckets is None else assemble.observations(part.data).total
+        if total is None or not total.size:
+            continue
+        present = ~np.isnan(total)
+        sums = np.where(present, total, 0.0).sum(axis=1)
+        volume[part.entities] = np.divide(sums, present.sum(axis=1), out=np.zeros(len(sums)), where=present.any(axis=1))
+    return volume

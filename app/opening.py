@@ -1,0 +1,92 @@
+"""From the command line to an opened store, catalogue and run; the same for every command."""
+
+from __future__ import annotations
+
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from app.clock import ManualClock, SystemClock
+from detectors.catalog import load
+from storage.database import Store
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from app.connection import Choice
+    from app.session import EngineSession
+    from app.settings.loading import LoadedSettings
+    from detectors.catalog import Catalogue
+
+CATALOG_FOLDER = "catalog"
+"""Beside the settings file: the engineer's own rows and conventions."""
+
+BUNDLED = Path(__file__).parent / "recordings" / "shop.tocsin.gz"
+"""The recording of the demo."""
+
+
+def open_catalogue(loaded: LoadedSettings) -> Catalogue:
+    """Our rows and the engineer's. Raises CatalogError."""
+    return load(loaded.configuration_folder / CATALOG_FOLDER)
+
+
+@contextmanager
+def temporary_store() -> Iterator[Store]:
+    """A store that is gone afterwards: for what must not mix with the engineer's own."""
+    with tempfile.TemporaryDirectory(prefix="tocsin-") as folder, Store.open(Path(folder) / "tocsin.db") as store:
+        yield store
+
+
+def live_session(loaded: LoadedSettings) -> EngineSession:
+    """A session over the cluster that the settings name.
+
+    Raises:
+        SourceError: there is nothing to connect to.
+        StoreError: the database cannot be used.
+        CatalogError: the engineer's own rows are wrong.
+    """
+    from app.runs import LiveRun
+    from app.session import EngineSession, owner_name
+
+    catalogue, clock, owner = open_catalogue(loaded), SystemClock(), owner_name()
+    store = Store.open(loaded.database)
+
+    def run(settings: LoadedSettings) -> LiveRun:
+        return LiveRun(settings, store, catalogue, clock, owner=owner)
+
+    try:
+        return EngineSession(loaded, store, catalogue, clock, run(loaded), run)
+    except BaseException:
+        store.close()
+        raise
+
+
+def replay_session(path: Path, loaded: LoadedSettings, speed: float, mode: str) -> EngineSession:
+    """A session over a recording, with a store of its own that is forgotten afterwards.
+
+    Raises:
+        RecordingError: the file is no recording.
+    """
+    from app.runs import ReplayRun
+    from app.session import EngineSession
+    from app.sources.recording import read_header
+
+    read_header(path)
+    catalogue, clock = open_catalogue(loaded), ManualClock(0.0, speed)
+    folder = tempfile.TemporaryDirectory(prefix="tocsin-")
+    store = Store.open(Path(folder.name) / "tocsin.db")
+    run = ReplayRun(path, loaded, store, catalogue, clock, mode)
+    return EngineSession(loaded, store, catalogue, clock, run, keep=folder)
+
+
+def chosen(loaded: LoadedSettings, choice: Choice | None) -> LoadedSettings:
+    """The settings with what was chosen on the connection screen on top."""
+    from app.settings.loading import load_settings
+
+    if choice is None:
+        return loaded
+    picked = {"prometheus.url": choice.prometheus, "kubernetes.context": choice.context}
+    extra = {key: (value, "the connection screen") for key, value in picked.items() if value}
+    path = loaded.path if loaded.path.exists() else None
+    return load_settings(path, overrides={**loaded.overrides, **extra})

@@ -1,0 +1,53 @@
+"""A case as plain text, for `tocsin show`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from storage.records import Stance
+from widgets.text import age, clean, quantity, span, stamp
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from app.snapshot import Case
+
+_SIGNS = {Stance.SUPPORTS: "+", Stance.CONTRADICTS: "-", Stance.SILENT: ".", Stance.UNKNOWN: "?"}
+
+
+def report(case: Case, now: float) -> str:
+    """The case in sections; times in UTC."""
+    return "\n".join(_lines(case, now))
+
+
+def _lines(case: Case, now: float) -> Iterator[str]:
+    record = case.investigation
+    yield f"#{record.id}  {clean(record.entity.kind)} {clean(record.entity.title)}  {clean(record.title)}"
+    yield (
+        f"{record.severity}, {record.state(now)}, since {stamp(record.onset, now)} UTC ({age(now - record.onset)}), "
+        f"cluster {clean(record.cluster)}, environment {clean(record.entity.environment) or '-'}"
+    )
+    if record.label:
+        yield f"label {record.label} {clean(record.label_reason)}".rstrip()
+    yield ""
+    yield "ANOMALIES"
+    for anomaly in case.anomalies:
+        seen = quantity(anomaly.observed, anomaly.unit)
+        expected = span(anomaly.low, anomaly.high, anomaly.unit, like=anomaly.observed)
+        yield f"  {anomaly.signal:<32} {anomaly.state:<7} {seen}, expected {expected}, score {anomaly.score:.1f}"
+        yield f"      {clean(anomaly.source.query)}"
+    yield ""
+    yield "EVIDENCE"
+    for line in case.evidence:
+        yield f"  {_SIGNS[line.stance]} {clean(line.text)}"
+        if line.source:
+            yield f"      {clean(line.source)}"
+    yield ""
+    yield "TIMELINE"
+    for entry in case.timeline:
+        yield f"  {stamp(entry.at, now)}  {entry.kind:<8} {clean(entry.text)}"
+    if case.history:
+        yield ""
+        yield "HISTORY"
+        for act in case.history:
+            yield f"  {stamp(act.at, now)}  {clean(act.actor)}: {act.action}"

@@ -1,0 +1,198 @@
+"""What makes the cycles come: a live cluster and its interval, or a recording and its marks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from app.clock import ManualClock
+from app.engine import Engine
+from app.snapshot import CheckResult
+from app.snapshots import metrics_status, missing_status, objects_status
+from app.sources.kubernetes.replay import ReplayCluster
+from app.sources.recorder import RecordingMetrics
+from app.sources.recording import ClusterInput, CycleMark, read_header, read_recording
+from app.sources.replay import RecordedLogs, ReplayMetrics, steps
+from app.wiring import connect, settle
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from app.clock import Clock
+    from app.engine import Outcome
+    from app.settings.loading import LoadedSettings
+    from app.snapshot import SourceStatus
+    from app.sources.base import ServerInfo
+    from app.sources.recording import RecordingWriter
+    from detectors.catalog import Catalogue
+    from storage.database import Store
+
+
+class LiveRun:
+    """A cluster as it is now: a cycle every interval.
+
+    Args:
+        loaded: the settings.
+        store: where findings go.
+        catalogue: the rows.
+        clock: of the engine.
+        owner: names this process's lease on the cluster; empty for a store of one's own.
+        writer: gets every input of the run, in order.
+
+    Raises:
+        SourceError: there is nothing to connect to, or it is configured wrongly.
+    """
+
+    mode = "live"
+
+    def __init__(
+        self,
+        loaded: LoadedSettings,
+        store: Store,
+        catalogue: Catalogue,
+        clock: Clock,
+        *,
+        owner: str = "",
+        live: bool = True,
+        writer: RecordingWriter | None = None,
+    ) -> None:
+        self._loaded, self._store, self._catalogue, self._clock = loaded, store, catalogue, clock
+        self._owner, self._live, self._writer = owner, live, writer
+        self._engine: Engine | None = None
+        self.progress: Callable[[str], None] = lambda _: None
+        self.interval = loaded.settings.engine.interval_seconds
+        self.sources = connect(loaded.settings, clock, self._observe if writer else None)
+
+    @property
+    def cluster(self) -> str:
+        """The kubeconfig's context, or the metrics server's address."""
+        return self.sources.cluster
+
+    def prepare(self) -> Engine:
+        """Connect; the engine is ready for its first cycle."""
+        if self._engine is None:
+            settle(self.sources, self._loaded.settings, self._clock, lambda text: self.progress(text))
+            metrics = self.sources.metrics
+            self._engine = Engine(
+                cluster=self.cluster,
+                clock=self._clock,
+                store=self._store,
+                catalogue=self._catalogue,
+                settings=self._loaded.settings,
+                objects=self.sources.objects,
+                metrics=RecordingMetrics(metrics, self._writer) if metrics and self._writer else metrics,
+                live=self._live,
+                owner=self._owner,
+                progress=lambda text: self.progress(text),
+            )
+        return self._engine
+
+    def run(self, stop: threading.Event, wake: threading.Event, done: Callable[[Outcome], None]) -> None:
+        """Cycles until stopped; a cycle that fails leaves the connections for the next try."""
+        engine = self.prepare()
+        while not stop.is_set():
+            began = self._clock.now()
+            done(engine.cycle())
+            if self._writer is not None:
+                self._writer.flush()
+            self._clock.wait(self.interval - (self._clock.now() - began), wake)
+            wake.clear()
+
+    def statuses(self, outcome: Outcome | None) -> tuple[SourceStatus, ...]:
+        """How Prometheus and Kubernetes are doing."""
+        found = [missing_status(name, why) for name, why in self.sources.notes.items()]
+        if self.sources.metrics is not None:
+            look = self._engine.look if self._engine is not None else None
+            info = look.discovery.server if look is not None and look.discovery is not None else None
+            trouble = outcome.metrics if outcome is not None else None
+            found.append(metrics_status(info, trouble, look.since if look is not None else None))
+        if self.sources.objects is not None:
+            found.append(objects_status(outcome.state if outcome is not None else None))
+        return tuple(found)
+
+    def checks(self) -> tuple[CheckResult, ...]:
+        """What `tocsin doctor` says of the connections."""
+        from app.doctor import checks
+
+        return checks(self._loaded, self.sources, self._store, self._catalogue, self._clock)
+
+    def close(self) -> None:
+        """Release connections and the lease."""
+        if self._engine is not None:
+            self._engine.close()
+        self.sources.close()
+
+    def _observe(self, operation: str, payload: dict[str, Any]) -> None:
+        assert self._writer is not None
+        # The point at which the engine took its view of the objects is where its cycle begins.
+        line = CycleMark(payload["at"]) if operation == "state" else ClusterInput(operation, payload)
+        self._writer.write(line)
+
+
+class ReplayRun:
+    """A recording, at its own pace times `clock.speed`.
+
+    Raises:
+        RecordingError: the file is no recording.
+    """
+
+    def __init__(
+        self, path: Path, loaded: LoadedSettings, store: Store, catalogue: Catalogue, clock: ManualClock, mode: str
+    ) -> None:
+        self.header = read_header(path)
+        self.mode = mode
+        self.interval = self.header.interval
+        self.progress: Callable[[str], None] = lambda _: None
+        self._path, self._clock = path, clock
+        logs = RecordedLogs()
+        self._logs, self._metrics = logs, ReplayMetrics()
+        self._objects = ReplayCluster(self.header.cluster, logs)
+        self._engine = Engine(
+            cluster=self.header.cluster,
+            clock=clock,
+            store=store,
+            catalogue=catalogue,
+            settings=loaded.settings,
+            objects=self._objects,
+            metrics=self._metrics,
+            live=self.header.live,
+        )
+
+    @property
+    def cluster(self) -> str:
+        """The recorded cluster."""
+        return self.header.cluster
+
+    def run(self, stop: threading.Event, wake: threading.Event, done: Callable[[Outcome], None]) -> None:
+        """The recorded cycles, once."""
+        last: float | None = None
+        for before, mark, answers in steps(read_recording(self._path)):
+            if last is not None:
+                self._clock.wait(mark.at - last, wake)
+                wake.clear()
+            if stop.is_set():
+                return
+            self._clock.set(mark.at)
+            last = mark.at
+            for line in before:
+                self._objects.cache.replay(line.operation, line.payload)
+            for answer in answers:
+                self._metrics.feed(answer)
+                self._logs.feed(answer)
+            done(self._engine.cycle())
+
+    def statuses(self, outcome: Outcome | None) -> tuple[SourceStatus, ...]:
+        """How the recorded sources were doing."""
+        info: ServerInfo | None = self._metrics.info() if outcome is not None else None
+        trouble = outcome.metrics if outcome is not None else None
+        state = outcome.state if outcome is not None else None
+        return metrics_status(info, trouble, None), objects_status(state)
+
+    def checks(self) -> tuple[CheckResult, ...]:
+        """A recording has no connections."""
+        return (CheckResult("recording", True, f"{self._path}: {self.header.title or self.header.cluster}"),)
+
+    def close(self) -> None:
+        """Nothing is connected."""
+        self._engine.close()

@@ -1,0 +1,313 @@
+"""The session: settings, sources, store and engine of one console, and everything its screens may ask."""
+
+from __future__ import annotations
+
+import getpass
+import logging
+import os
+import threading
+import uuid
+from dataclasses import replace
+from typing import TYPE_CHECKING, Protocol
+
+from app.cases import read_case
+from app.snapshot import ActResult, Health, Snapshot, SourceStatus
+from app.snapshots import inbox
+from app.triage import Triage
+from storage.errors import StoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from app.clock import Clock
+    from app.engine import Outcome
+    from app.settings.loading import LoadedSettings
+    from app.snapshot import Case, CheckResult, SettingValue
+    from detectors.catalog import Catalogue
+    from storage.database import Store
+    from storage.records import Label
+
+log = logging.getLogger(__name__)
+
+STOP_SECONDS = 5.0
+PRUNE_SECONDS = 3600.0
+
+
+class Run(Protocol):
+    """What a session runs: a live cluster or a recording. Everything but `cluster` blocks."""
+
+    @property
+    def cluster(self) -> str:
+        """The name of the cluster it is about; known before anything is asked."""
+        ...
+
+    mode: str
+    interval: float
+    progress: Callable[[str], None]
+
+    def run(self, stop: threading.Event, wake: threading.Event, done: Callable[[Outcome], None]) -> None:
+        """Connect, then run cycles until `stop` is set or there are no more; `wake` ends a pause early."""
+        ...
+
+    def statuses(self, outcome: Outcome | None) -> tuple[SourceStatus, ...]:
+        """How the sources are doing."""
+        ...
+
+    def checks(self) -> tuple[CheckResult, ...]:
+        """What `tocsin doctor` says of them."""
+        ...
+
+    def close(self) -> None:
+        """Release connections; a running cycle fails soon."""
+        ...
+
+
+class EngineSession:
+    """A session over an engine (`app.snapshot.Session`).
+
+    Args:
+        loaded: the settings.
+        store: opened; closed with the session.
+        catalogue: the rows.
+        clock: of the engine.
+        run: what makes the cycles.
+        reload: builds a run anew after settings have changed; None where they cannot (a replay).
+        keep: what has to live as long as the session does (the folder of a temporary store).
+    """
+
+    def __init__(
+        self,
+        loaded: LoadedSettings,
+        store: Store,
+        catalogue: Catalogue,
+        clock: Clock,
+        run: Run,
+        reload: Callable[[LoadedSettings], Run] | None = None,
+        keep: object = None,
+    ) -> None:
+        self._loaded = loaded
+        self._store = store
+        self._catalogue = catalogue
+        self._clock = clock
+        self._run = run
+        self._reload = reload
+        self._keep = keep
+        self._actor = getpass.getuser() or "unknown"
+        self._triage = Triage(store, clock, self._actor, uuid.uuid4().hex)
+        self._listener: Callable[[Snapshot], None] = lambda _: None
+        self._thread: threading.Thread | None = None
+        self._leave, self._wake = threading.Event(), threading.Event()
+        self._closing = False
+        self._changed: LoadedSettings | None = None
+        self._lock = threading.Lock()
+        self._snapshot = Snapshot(0, clock.now(), run.cluster, run.mode, interval=run.interval)
+        self._pruned = 0.0
+
+    # The cycles
+
+    def start(self, listener: Callable[[Snapshot], None]) -> None:
+        """Begin to run cycles in the background."""
+        self._listener = listener
+        self._thread = threading.Thread(target=self._work, name="engine", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End soon; the running cycle's transaction is finished or not begun."""
+        self._closing = True
+        self._leave.set()
+        self._wake.set()
+        self._run.close()
+        if self._thread is not None and self._thread is not threading.current_thread():
+            self._thread.join(STOP_SECONDS)
+        self._store.close()
+
+    def refresh(self) -> None:
+        """Run a cycle now."""
+        self._wake.set()
+
+    def restored(self) -> Snapshot:
+        """What the store remembers."""
+        last = self._store.cycles.last(self._run.cluster)
+        now = last.at if last is not None else self._clock.now()
+        self._publish(replace(self._composed(now), cycle=0, sources=self._run.statuses(None)), tell=False)
+        return self._snapshot
+
+    def _work(self) -> None:
+        while not self._closing:
+            self._leave.clear()
+            self._run.progress = self._report
+            try:
+                self._run.run(self._leave, self._wake, self._done)
+                over = not self._leave.is_set()
+            except Exception as error:
+                # The console must outlive any fault of a cycle: it says so, keeps what it has, and tries again.
+                log.exception("the cycle failed")
+                over = False
+                self._failed(error)
+                self._clock.wait(self._run.interval, self._wake)
+            self._wake.clear()
+            if over:
+                return
+            if (changed := self._changed) is not None and self._reload is not None and not self._closing:
+                self._changed = None
+                self._run.close()
+                self._run = self._reload(changed)
+
+    def _done(self, outcome: Outcome) -> None:
+        state = outcome.state
+        shown = replace(
+            self._composed(outcome.at),
+            cycle=self._snapshot.cycle + 1,
+            sources=(*self._run.statuses(outcome), self._store_status()),
+            warnings=outcome.warnings,
+            namespaces=tuple(sorted(state.namespaces)) if state is not None else (),
+            workloads=_workloads(outcome),
+            series=outcome.series,
+            cycle_seconds=outcome.seconds,
+            next_cycle=outcome.at + self._run.interval,
+        )
+        self._publish(shown)
+        self._prune(outcome.at)
+
+    def _failed(self, error: Exception) -> None:
+        hint = getattr(error, "hint", "") or "The next cycle tries again; --log-file keeps the details."
+        message = getattr(error, "message", "") or f"{type(error).__name__}: {error}"
+        name = "store" if isinstance(error, StoreError) else "engine"
+        others = tuple(s for s in self._snapshot.sources if s.name != name)
+        status = SourceStatus(name, Health.DOWN, message, hint, self._clock.now())
+        self._publish(replace(self._snapshot, sources=(*others, status), progress=""))
+
+    def _report(self, text: str) -> None:
+        if text != self._snapshot.progress and self._snapshot.cycle == 0:
+            self._publish(replace(self._snapshot, progress=text))
+
+    def _composed(self, now: float) -> Snapshot:
+        rows = inbox(self._store, self._catalogue, self._run.cluster, now)
+        return replace(
+            self._snapshot,
+            now=now,
+            rows=rows,
+            coverage=self._store.cycles.coverage(self._run.cluster),
+            environments=tuple(sorted({row.investigation.entity.environment for row in rows} - {""})),
+            progress="",
+        )
+
+    def _publish(self, snapshot: Snapshot, *, tell: bool = True) -> None:
+        with self._lock:
+            self._snapshot = snapshot
+        if tell:
+            self._listener(snapshot)
+
+    def _prune(self, now: float) -> None:
+        if now - self._pruned < PRUNE_SECONDS:
+            return
+        self._pruned = now
+        keep = self._loaded.settings.store
+        self._store.retention.prune(now, days=keep.retention_days, label_days=keep.label_days)
+
+    def _store_status(self) -> SourceStatus:
+        return SourceStatus("store", Health.OK, str(self._store.path))
+
+    # What the engineer does
+
+    def case(self, investigation: int) -> Case | None:
+        """One investigation with all that is known of it."""
+        return read_case(self._store, investigation)
+
+    def label(self, ids: Sequence[int], label: Label, reason: str = "") -> ActResult:
+        """Judge investigations."""
+        return self._acted(self._triage.label(ids, label, reason))
+
+    def acknowledge(self, ids: Sequence[int]) -> ActResult:
+        """Take investigations, or give them back."""
+        return self._acted(self._triage.acknowledge(ids))
+
+    def snooze(self, ids: Sequence[int], seconds: float) -> ActResult:
+        """Hide investigations for a while."""
+        return self._acted(self._triage.snooze(ids, seconds))
+
+    def close_cases(self, ids: Sequence[int]) -> ActResult:
+        """Close investigations."""
+        return self._acted(self._triage.close(ids))
+
+    def pin(self, ids: Sequence[int]) -> ActResult:
+        """Pin or unpin."""
+        return self._acted(self._triage.pin(ids))
+
+    def mark_seen(self, investigation: int) -> None:
+        """No longer new."""
+        self._triage.seen(investigation)
+        self._shown_again()
+
+    def undo(self) -> ActResult:
+        """Take back the last act."""
+        return self._acted(self._triage.undo())
+
+    def redo(self) -> ActResult:
+        """Do it again."""
+        return self._acted(self._triage.redo())
+
+    def _acted(self, result: ActResult) -> ActResult:
+        self._shown_again()
+        return result
+
+    def _shown_again(self) -> None:
+        """The rows as the store has them now, without waiting for a cycle."""
+        with self._lock:
+            current = self._snapshot
+        self._publish(replace(current, rows=inbox(self._store, self._catalogue, self._run.cluster, current.now)))
+
+    # Settings and screen state
+
+    def settings(self) -> tuple[SettingValue, ...]:
+        """Every setting with its origin."""
+        from app.settings.editing import list_settings
+
+        return list_settings(self._loaded)
+
+    def change_setting(self, key: str, value: str) -> ActResult:
+        """Validate, write, and use from the next cycle on."""
+        from app.settings.editing import change_setting
+        from app.settings.loading import SettingsError, load_settings
+
+        if self._reload is None:
+            return ActResult(False, "a replay runs with the settings of its recording")
+        try:
+            change_setting(self._loaded.path, key, value)
+            self._loaded = load_settings(self._loaded.path, overrides=self._loaded.overrides)
+        except SettingsError as error:
+            return ActResult(False, str(error))
+        self._changed = self._loaded
+        self._leave.set()
+        self._wake.set()
+        origin = self._loaded.origin(key)
+        covered = "" if origin.startswith(str(self._loaded.path)) else f"; {origin} still wins over it"
+        return ActResult(True, f"{key} written to {self._loaded.path}{covered}")
+
+    def settings_path(self) -> str:
+        """The settings file."""
+        return str(self._loaded.path)
+
+    def test_connections(self) -> tuple[CheckResult, ...]:
+        """What `tocsin doctor` would say."""
+        return self._run.checks()
+
+    def recall(self, key: str) -> str:
+        """Remembered screen state."""
+        return self._store.screen.recall(key)
+
+    def remember(self, key: str, value: str) -> None:
+        """Keep screen state."""
+        self._store.screen.remember(key, value)
+
+
+def _workloads(outcome: Outcome) -> int:
+    if outcome.state is None:
+        return len({key for result in outcome.results.values() for key in result.coverage})
+    owned = ("ReplicaSet", "Job")
+    return sum(workload.kind not in owned for workload in outcome.state.workloads.values())
+
+
+def owner_name() -> str:
+    """A name for this process's lease on a cluster."""
+    return f"{getpass.getuser()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"

@@ -1,0 +1,114 @@
+"""What an engineer does with investigations, in words for a toast; every act can be undone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from app.snapshot import ActResult
+from storage.errors import UndoError
+from storage.history import Act
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from app.clock import Clock
+    from storage.database import Store
+    from storage.records import HistoryRecord, InvestigationRecord, Label
+
+
+class Triage:
+    """Acts of one person, written to the store's history.
+
+    Args:
+        store: where to.
+        clock: dates the acts.
+        actor: whose undo stack this is.
+        session: names this run of the program in the history.
+    """
+
+    def __init__(self, store: Store, clock: Clock, actor: str, session: str) -> None:
+        self._store = store
+        self._clock = clock
+        self._actor = actor
+        self._session = session
+
+    def label(self, ids: Sequence[int], label: Label, reason: str = "") -> ActResult:
+        """Judge."""
+        return self._act(ids, Act.LABEL, {"label": label, "label_reason": reason}, f"labelled {label}")
+
+    def acknowledge(self, ids: Sequence[int]) -> ActResult:
+        """Take; give back when all of them are taken already."""
+        taken = all(case.acknowledged_at is not None for case in self._cases(ids))
+        values = {
+            "acknowledged_at": None if taken else self._clock.now(),
+            "acknowledged_by": "" if taken else self._actor,
+        }
+        return self._act(ids, Act.ACKNOWLEDGE, values, "given back" if taken else "acknowledged")
+
+    def snooze(self, ids: Sequence[int], seconds: float) -> ActResult:
+        """Hide for a while."""
+        until = self._clock.now() + seconds
+        return self._act(ids, Act.SNOOZE, {"snoozed_until": until}, f"snoozed for {_length(seconds)}")
+
+    def close(self, ids: Sequence[int]) -> ActResult:
+        """Close."""
+        return self._act(ids, Act.CLOSE, {"closed_at": self._clock.now()}, "closed")
+
+    def pin(self, ids: Sequence[int]) -> ActResult:
+        """Pin; unpin when all of them are pinned already."""
+        pinned = all(case.pinned for case in self._cases(ids))
+        return self._act(ids, Act.PIN, {"pinned": not pinned}, "unpinned" if pinned else "pinned")
+
+    def seen(self, investigation: int) -> None:
+        """Opened; only the first time counts."""
+        if any(case.seen_at is None for case in self._cases([investigation])):
+            self._write([investigation], Act.SEEN, {"seen_at": self._clock.now()})
+
+    def undo(self) -> ActResult:
+        """Take back the last act."""
+        return self._moved(self._store.history.undo, "undone", "nothing to undo")
+
+    def redo(self) -> ActResult:
+        """Do again what was taken back."""
+        return self._moved(self._store.history.redo, "done again", "nothing to redo")
+
+    def _act(self, ids: Sequence[int], act: Act, values: Mapping[str, object], words: str) -> ActResult:
+        lines = self._write(ids, act, values)
+        if not lines:
+            return ActResult(False, f"nothing to do: {_named(self._cases(ids))} is so already")
+        touched = _investigations(lines)
+        return ActResult(True, f"{words}: {_named(self._cases(touched))}", touched)
+
+    def _write(self, ids: Sequence[int], act: Act, values: Mapping[str, object]) -> tuple[HistoryRecord, ...]:
+        return self._store.history.act(
+            ids, act, values, actor=self._actor, at=self._clock.now(), session=self._session
+        )
+
+    def _moved(self, move: Callable[..., tuple[HistoryRecord, ...]], words: str, nothing: str) -> ActResult:
+        try:
+            lines = move(actor=self._actor, at=self._clock.now(), session=self._session)
+        except UndoError as error:
+            return ActResult(False, error.message)
+        if not lines:
+            return ActResult(False, nothing)
+        touched = _investigations(lines)
+        return ActResult(True, f"{words}: {_named(self._cases(touched))}", touched)
+
+    def _cases(self, ids: Iterable[int]) -> list[InvestigationRecord]:
+        found = (self._store.investigations.get(number) for number in ids)
+        return [case for case in found if case is not None]
+
+
+def _investigations(lines: Iterable[HistoryRecord]) -> tuple[int, ...]:
+    return tuple(line.investigation for line in lines if line.investigation is not None)
+
+
+def _named(cases: Sequence[InvestigationRecord]) -> str:
+    if len(cases) == 1:
+        return cases[0].entity.title
+    return f"{len(cases)} investigations"
+
+
+def _length(seconds: float) -> str:
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 60 else f"{minutes / 60:g} h"

@@ -1,0 +1,91 @@
+"""The recorded incidents through `tocsin scan`: what happened is found on its entity, what must not be reported is not."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from app.cli import main
+from app.exits import Exit
+
+from tests.lab.kubernetes_api import KubernetesApi
+
+FIXTURES = Path(__file__).parent / "fixtures" / "kubernetes"
+
+SIGNALS = {
+    "pod-failure-crashloopbackoff": {"pod-crashloopbackoff"},
+    "pod-failure-imagepullbackoff": {"pod-imagepullbackoff", "pod-errimagepull"},
+    "pod-failure-oomkilled": {"pod-oomkilled"},
+    "pod-failure-init-crashloopbackoff": {"pod-init-error"},
+    "node-notready": {"node-not-ready"},
+    "node-memorypressure": {"node-memory-pressure"},
+    "node-diskpressure": {"node-disk-pressure"},
+}
+"""The truth's issue types that the rows of the matrix cover so far."""
+
+SEVERITIES = {"critical": {"critical", "high"}, "warning": {"medium", "low"}}
+
+CONSEQUENCES = {
+    "crashloop-expired-certificate": {("pod-restart-spike", "payments-api")},
+    "oomkilled-search": {("pod-restart-spike", "search-api")},
+    "rollout-stuck-checkout": {("pod-crashloopbackoff", "checkout-api"), ("pod-restart-spike", "checkout-api")},
+    "realtime-two-incidents": {("pod-restart-spike", "payments-api")},
+}
+"""True findings about the entity at fault that the truth files under its one name."""
+
+scenarios = sorted(path.parent.name for path in FIXTURES.glob("*/truth.json"))
+
+
+def scan(scenario: str, tmp_path: Path, capsys) -> tuple[int, list[dict]]:
+    with KubernetesApi() as api:
+        api.load(FIXTURES / scenario)
+        config = api.kubeconfig(tmp_path / "kubeconfig")
+        code = main(
+            [
+                "scan",
+                "--json",
+                "--kubeconfig",
+                str(config),
+                "--db",
+                str(tmp_path / "tocsin.db"),
+                "--config",
+                str(_empty(tmp_path)),
+                "--at",
+                "newest",
+            ]
+        )
+    return code, [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+
+def _empty(folder: Path) -> Path:
+    path = folder / "config.toml"
+    path.write_text("")
+    return path
+
+
+@pytest.mark.parametrize("scenario", scenarios)
+def test_an_incident_is_found_and_nothing_else(scenario, tmp_path, capsys, monkeypatch):
+    monkeypatch.delenv("PROMETHEUS_URL", raising=False)
+    truth = json.loads((FIXTURES / scenario / "truth.json").read_text())
+    code, findings = scan(scenario, tmp_path, capsys)
+    expected = [issue for issue in truth["issues"] if issue["type"] in SIGNALS]
+    found = {(f["signal"], f["entity"]["name"]) for f in findings}
+    for issue in expected:
+        matches = [
+            f
+            for f in findings
+            if f["signal"] in SIGNALS[issue["type"]]
+            and f["entity"]["name"] == issue["entity"]["name"]
+            and f["entity"]["kind"] == issue["entity"]["kind"]
+            and f["entity"]["namespace"] == (issue["entity"].get("namespace") or "")
+        ]
+        assert len(matches) == 1, f"{issue['type']} of {issue['entity']['name']} among {found}"
+        assert matches[0]["severity"] in SEVERITIES[issue["severity"]]
+    named = {(signal, issue["entity"]["name"]) for issue in expected for signal in SIGNALS[issue["type"]]}
+    assert found <= named | CONSEQUENCES.get(scenario, set())
+    assert code == (Exit.FINDINGS if findings else Exit.OK)
+
+
+def test_every_scenario_is_here():
+    assert len(scenarios) == 15
