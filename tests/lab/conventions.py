@@ -22,6 +22,10 @@ ISTIO_BOUNDS = (0.5, 1, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10000, 3
 LINKERD_BOUNDS = (1, 2, 3, 4, 5, 10, 20, 30, 40, 50, 100, 200, 300, 400, 500, 1000, 2000, 3000, 4000, 5000, 10000)
 OLD_SDK_BOUNDS = (5, 10, 25, 50, 75, 100, 250, 500, 750, 1000, 2500, 5000, 7500, 10000)
 TRAEFIK_BOUNDS = (0.1, 0.3, 1.2, 5)
+ENVOY_BOUNDS = (0.5, 1, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10000)
+SPAN_BOUNDS = (0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.128, 0.256, 0.512, 1.02, 2.05, 4.1)
+SPAN_MILLISECONDS = (2, 4, 6, 8, 10, 50, 100, 200, 400, 800, 1000, 1400, 2000, 5000, 10000, 15000)
+GRAPH_BOUNDS = (0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +39,8 @@ class Instrument:
     """In the metric's own unit; empty is a counter."""
     scale: float = 1.0
     """Metric units in a second."""
+    failures: bool = False
+    """Counts only requests answered with 5xx."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +111,27 @@ _INGRESS = {
     "controller_namespace": "platform",
     "controller_pod": "{observer}",
 }
+
+_FLOW = {
+    "reporter": "server",
+    "method": "{method}",
+    "protocol": "HTTP/1.1",
+    "source_namespace": "{namespace}",
+    "source_workload": "{source}",
+    "destination_namespace": "{namespace}",
+    "destination_workload": "{workload}",
+    "destination_pod": "{pod}",
+}
+_CGROUP = {"container_id": "/k8s/{namespace}/{pod}/{container}"}
+_CLUSTER = {"envoy_cluster_name": "{namespace}/{workload}/80"}
+_SPAN = {
+    "span_kind": "SPAN_KIND_SERVER",
+    "span_name": "{method} {route}",
+    "status_code": "{span_status}",
+    "k8s_namespace_name": "{namespace}",
+    "k8s_pod_name": "{pod}",
+}
+_EDGE = {"client": "{source}", "server": "{workload}", "k8s_pod_name": "{pod}"}
 
 CONVENTIONS: dict[str, Convention] = {
     convention.id: convention
@@ -239,6 +266,69 @@ CONVENTIONS: dict[str, Convention] = {
             job="traefik",
             target={"namespace": "platform", "pod": "{observer}"},
         ),
+        Convention(
+            "hubble",
+            (
+                Instrument("hubble_http_requests_total", {**_FLOW, "status": "{status}"}),
+                Instrument("hubble_http_request_duration_seconds", _FLOW, LIBRARY_BOUNDS),
+            ),
+            at="node",
+            job="hubble-metrics",
+            target={"namespace": "kube-system", "node": "{node}"},
+        ),
+        Convention(
+            "coroot",
+            (
+                Instrument("container_http_inbound_requests_total", {**_CGROUP, "status": "{class}xx"}),
+                Instrument("container_http_inbound_requests_duration_seconds_total", _CGROUP, LIBRARY_BOUNDS),
+            ),
+            at="node",
+            job="coroot-node-agent",
+            target={"namespace": "coroot", "node": "{node}"},
+        ),
+        Convention(
+            "envoy",
+            (
+                Instrument("envoy_cluster_upstream_rq_xx", {**_CLUSTER, "envoy_response_code_class": "{class}"}),
+                Instrument("envoy_cluster_upstream_rq_time", _CLUSTER, ENVOY_BOUNDS, 1000.0),
+            ),
+            at="edge",
+            job="contour-envoy",
+            target={"namespace": "platform", "pod": "{observer}"},
+        ),
+        Convention(
+            "spanmetrics",
+            (
+                Instrument("traces_spanmetrics_calls_total", {**_SPAN, "service": "{workload}"}),
+                Instrument("traces_spanmetrics_latency", {**_SPAN, "service": "{workload}"}, SPAN_BOUNDS),
+            ),
+            at="collector",
+            job="tempo-metrics-generator",
+        ),
+        Convention(
+            "otelcol-spanmetrics",
+            (
+                Instrument("traces_span_metrics_calls_total", {**_SPAN, "service_name": "{workload}"}),
+                Instrument(
+                    "traces_span_metrics_duration_milliseconds",
+                    {**_SPAN, "service_name": "{workload}"},
+                    SPAN_MILLISECONDS,
+                    1000.0,
+                ),
+            ),
+            at="collector",
+            job="otel-collector-spans",
+        ),
+        Convention(
+            "service-graph",
+            (
+                Instrument("traces_service_graph_request_total", _EDGE),
+                Instrument("traces_service_graph_request_failed_total", _EDGE, failures=True),
+                Instrument("traces_service_graph_request_server_seconds", _EDGE, GRAPH_BOUNDS),
+            ),
+            at="collector",
+            job="tempo-service-graph",
+        ),
     )
 }
 
@@ -265,7 +355,9 @@ def fields(pod: Pod, observer: Pod, stream: Stream | None = None) -> dict[str, s
             "method": stream.route.method,
             "status": str(stream.status),
             "source": stream.source or "unknown",
+            "class": str(stream.status // 100),
             "classification": "failure" if failed else "success",
+            "span_status": "STATUS_CODE_ERROR" if failed else "STATUS_CODE_UNSET",
             "outcome": {2: "SUCCESS", 4: "CLIENT_ERROR", 5: "SERVER_ERROR"}[stream.status // 100],
             "error": "IllegalStateException" if failed else "none",
         }

@@ -46,7 +46,7 @@ class Said:
 
 def occurrences(history: History, faults: Sequence[Fault]) -> list[Said]:
     """Everything said in the cluster, in order of time."""
-    said = [each for pod in history.pods for each in _pod(pod)]
+    said = [each for pod in history.pods for each in _pod(pod, history.horizon)]
     said += [each for pod in history.pods for each in _lost(history, pod)]
     said += [*_nodes(history), *_controllers(history)]
     for fault in faults:
@@ -97,7 +97,7 @@ def name(first: Said) -> str:
     return f"{first.name}.{keyed(first.uid, first.reason, first.message, first.at).bytes(8).hex()}"
 
 
-def _pod(pod: Pod) -> Iterator[Said]:
+def _pod(pod: Pod, horizon: float) -> Iterator[Said]:
     """What scheduler and kubelet say about one pod."""
 
     def said(at: float, reason: str, message: str, warning: bool = False, by: str = "kubelet", path: str = "") -> Said:
@@ -130,7 +130,7 @@ def _pod(pod: Pod) -> Iterator[Said]:
             if not stage.init and until - stage.at > 10 and pod.workload.kind != "CronJob":
                 text = f'Readiness probe failed: Get "http://{pod.ip}:{pod.workload.port}/ready": connection refused'
                 yield said(stage.at + 6, "Unhealthy", text, True, path=path)
-        yield from _waiting(pod, stage.reason, stage.message, stage.at, min(until, pod.deleted), path)
+        yield from _waiting(pod, stage.reason, stage.message, stage.at, min(until, pod.deleted, horizon), path)
     if math.isfinite(pod.deleted):
         yield said(pod.deleted - TERMINATING, "Killing", "Stopping container app", path="spec.containers{app}")
 

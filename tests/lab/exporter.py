@@ -21,6 +21,8 @@ from tests.lab.traffic import Traffic, bucketed, flags, streams
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from numpy.typing import NDArray
+
     from tests.lab.faults import Fault
     from tests.lab.history import History, Pod
     from tests.lab.samples import Floats, Times
@@ -39,6 +41,8 @@ class _Family:
     groups: list[dict[str, str]]
     index: list[int]
     """Of each stream: its group, length S."""
+    counted: NDArray[np.int64]
+    """Of each stream: 1 where the instrument counts it, length S."""
     series: list[tuple[str, dict[str, str]]]
     epoch: float = math.nan
     totals: Floats = field(default_factory=lambda: np.zeros(0))
@@ -138,7 +142,7 @@ class Exporter:
             if family is None:
                 family = self._families[key] = _family(instrument, pod, observer)
             counts = np.zeros((len(family.groups), view.counts.shape[1]), dtype=np.int64)
-            np.add.at(counts, family.index, view.counts)
+            np.add.at(counts, family.index, view.counts * family.counted[:, None])
             values = self._values(family, counts, view.latency, pod.workload.spread, observer)
             values = _accumulated(family, values, started)
             born = np.repeat(values[family_count(family)] > 0, len(family.series) // len(family.groups), axis=0)
@@ -183,7 +187,10 @@ def _family(instrument: Instrument, pod: Pod, observer: Pod) -> _Family:
             series += [(f"{instrument.metric}_sum", shown), (f"{instrument.metric}_count", shown)]
         else:
             series.append((instrument.metric, shown))
-    return _Family(instrument, exposed, index, series, totals=np.zeros(len(series)))
+    counted = np.array([stream.status >= 500 or not instrument.failures for stream in streams(pod.workload)]).astype(
+        int
+    )
+    return _Family(instrument, exposed, index, counted, series, totals=np.zeros(len(series)))
 
 
 def _accumulated(family: _Family, increments: Floats, started: Floats) -> Floats:

@@ -211,9 +211,10 @@ class _Builder:
         return lives.starting(pod.created, self.workload.startup, rng)
 
     def _node(self, at: float, slot: int) -> str:
-        workers = self.history.shop.nodes[1:]
+        shop = self.history.shop
+        workers = [node for node in shop.nodes[1:] if node not in shop.reserved]
         closed = {spell.node for spell in self.history.spells if spell.covers(at) and spell.condition in CLOSED}
-        free = [node for node in workers if node not in closed] or list(workers)
+        free = [node for node in workers if node not in closed] or workers
         return free[(int(keyed("node", self.workload.key).integers(0, 97)) + slot) % len(free)]
 
     def _replace(self, slot: int, at: float, fault: Fault | None = None) -> None:

@@ -97,6 +97,8 @@ class Shop:
     workloads: tuple[Workload, ...]
     nodes: tuple[str, ...] = ("cp-1", "worker-1", "worker-2", "worker-3", "worker-4")
     """The first is a tainted control plane: only DaemonSets run there."""
+    reserved: tuple[str, ...] = ()
+    """Nodes that take DaemonSets only, besides the control plane."""
     environments: tuple[tuple[str, str], ...] = ()
     """Namespace to the value of its `environment` label."""
     daily: float = 0.35
