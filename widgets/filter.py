@@ -49,16 +49,14 @@ class Term:
 
     def matches(self, fields: Mapping[str, str]) -> bool:
         """Whether folded fields fulfil it."""
-        return self._found(fields) is not self.negated
-
-    def _found(self, fields: Mapping[str, str]) -> bool:
-        if not self.field:
-            return any(self.needle in value for value in fields.values())
-        if self.field in fields:
-            value = fields[self.field]
-            return self.needle in value if self.needle else bool(value)
-        literal = f"{self.field}:{self.needle}"
-        return any(literal in value for value in fields.values())
+        value = fields.get(self.field) if self.field else None
+        if value is not None:
+            found = self.needle in value if self.needle else bool(value)
+        else:
+            literal = f"{self.field}:{self.needle}" if self.field else self.needle
+            # Joined with what no needle can hold, so that a match never spans two fields.
+            found = literal in "\n".join(fields.values())
+        return found is not self.negated
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +87,8 @@ def parse(text: str) -> Query:
 
 
 def fold(fields: Mapping[str, str]) -> dict[str, str]:
-    """Fields in the form that queries compare with."""
-    return {name.casefold(): value.casefold() for name, value in fields.items()}
+    """Fields in the form that queries compare with; their names are lower case."""
+    return {name: value.casefold() for name, value in fields.items()}
 
 
 class FilterBar(Horizontal):

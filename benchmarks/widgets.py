@@ -1,0 +1,213 @@
+"""How fast a key is painted, and how the list grows with its rows: `python -m benchmarks.widgets`.
+
+Key to paint is measured from the key event to the escape sequences of the lines it changed, headless, so the
+terminal's own time is not in it. Ratios compare medians within one run; see the goals G4, G5 and G9.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from dataclasses import dataclass
+from functools import partial
+from statistics import median, quantiles
+from typing import TYPE_CHECKING
+
+import numpy as np
+from textual import events
+from textual._compositor import CompositorUpdate
+from textual.app import App
+
+from detectors.series import Band
+from widgets.chart_picture import ChartMark, Picture, draw
+from widgets.filter import parse
+from widgets.row_list import RowList
+from widgets.rows import Column
+from widgets.sparkline import sparkline
+from widgets.text import quantity
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from rich.console import RenderableType
+    from textual.app import ComposeResult
+    from textual.screen import Screen
+
+SIZE = (140, 45)
+ROUNDS = 7
+KEYS = 60
+COUNTS = (1_000, 10_000, 50_000)
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A row like the inbox's."""
+
+    id: int
+    name: str
+    score: float
+    band: Band
+
+
+def items(count: int) -> list[Item]:
+    """Rows that share a few bands, as their arrays are not what is measured."""
+    random = np.random.default_rng(1)
+    times = np.arange(35, dtype=np.int64) * 60
+    flat = np.ones(35)
+    bands = [Band(times, random.uniform(0.5, 3.0, 35), flat * 0.5, flat * 2.0) for _ in range(50)]
+    scores = random.uniform(0, 10, count)
+    return [Item(n, f"shop/service-{n * 7919 % count:06}", float(scores[n]), bands[n % 50]) for n in range(count)]
+
+
+def _recent(item: Item, width: int) -> object:
+    return sparkline(item.band.values, item.band.low, item.band.high, width)
+
+
+COLUMNS: tuple[Column[Item], ...] = (
+    Column("name", "WORKLOAD", lambda item, _: item.name, 20, flex=1, sort=lambda item: item.name),
+    Column("signal", "SIGNAL", lambda _item, _: "latency p99", 14),
+    Column("recent", "RECENT", _recent, 24),
+    Column("now", "NOW", lambda item, _: quantity(item.score, "seconds"), 9, right=True),
+    Column("score", "RANK", lambda item, _: f"{item.score:.1f}", 5, right=True, sort=lambda item: item.score),
+    Column("age", "AGE", lambda _item, _: "4m", 4, right=True),
+)
+
+
+class Bench(App[None]):
+    """One list on the screen; tells when something was painted."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.animation_level = "none"
+        self.painted = asyncio.Event()
+        self.awaited: Callable[[], bool] = lambda: True
+
+    def compose(self) -> ComposeResult:
+        """The list."""
+        yield RowList(COLUMNS, lambda item: item.id, fields=lambda item: {"name": item.name}, clock=lambda: 0.0)
+
+    def _display(self, screen: Screen, renderable: RenderableType | None) -> None:
+        """Where Textual writes to the terminal: headless it would not even join the segments."""
+        super()._display(screen, renderable)
+        if isinstance(renderable, CompositorUpdate) and self.awaited():
+            renderable.render_segments(self.console)
+            self.painted.set()
+
+
+async def painted(app: Bench, act: Callable[[], object], seen: Callable[[], bool] = lambda: True) -> float:
+    """Milliseconds from the act until what it changed was ready for the terminal."""
+    app.painted.clear()
+    app.awaited = seen
+    began = time.perf_counter()
+    act()
+    await asyncio.wait_for(app.painted.wait(), 10)
+    return (time.perf_counter() - began) * 1e3
+
+
+async def moved(app: Bench, rows: RowList[Item], key: str, times: int) -> list[float]:
+    """Milliseconds of every press of a key, from its arrival in the app's queue; back to the top now and then."""
+    spent = []
+    for number in range(times):
+        if number % 15 == 14:
+            await painted(app, rows.action_top)
+        before = rows.position
+        press = partial(app.post_message, events.Key(key, None))
+        spent.append(await painted(app, press, lambda before=before: rows.position != before))
+    return spent
+
+
+def working(stop: threading.Event) -> None:
+    """What a cycle does to the UI thread: numpy over 1,024 series at a time."""
+    block = np.random.default_rng(2).standard_normal((1024, 35))
+    while not stop.is_set():
+        middle = np.median(block, axis=1, keepdims=True)
+        np.median(np.abs(block - middle), axis=1)
+
+
+def busy() -> Iterator[str]:
+    """Once idle, once while a thread works."""
+    yield "idle"
+    stop = threading.Event()
+    thread = threading.Thread(target=working, args=(stop,), daemon=True)
+    thread.start()
+    yield "busy"
+    stop.set()
+    thread.join()
+
+
+def told(spent: list[float]) -> str:
+    """Median and 99th percentile."""
+    return f"{median(spent):7.1f} {quantiles(spent, n=100)[98]:7.1f}"
+
+
+async def grow(app: Bench, rows: RowList[Item], data: dict[int, list[Item]]) -> dict[tuple[str, int], float]:
+    """Medians of acts by number of rows, interleaved."""
+    spent: dict[tuple[str, int], list[float]] = {}
+    for _ in range(ROUNDS):
+        for count in COUNTS:
+            acts = {
+                "fill": partial(rows.replace, data[count]),
+                "sort": partial(rows.sort_by, "score", descending=True),
+                "unsort": partial(rows.sort_by, None),
+                "top": rows.action_top,
+                "page": partial(rows.action_page, 1),
+                "filter": partial(rows.filter, parse("name:service-0007")),
+                "unfilter": partial(rows.filter, parse("")),
+            }
+            for name, act in acts.items():
+                spent.setdefault((name, count), []).append(await painted(app, act))
+    return {what: median(found) for what, found in spent.items()}
+
+
+async def lists() -> dict[tuple[str, int], float]:
+    """Prints the table of the list; returns the medians that the ratios are made of."""
+    data = {count: items(count) for count in COUNTS}
+    app = Bench()
+    async with app.run_test(size=SIZE):
+        rows = app.query_one(RowList)
+        rows.focus()
+        medians = await grow(app, rows, data)
+        print(f"{'key to paint, ms':24} {'down p50':>8} {'p99':>7} {'page p50':>9} {'p99':>7}")
+        for count in COUNTS:
+            rows.replace(data[count])
+            await painted(app, rows.action_top)
+            for state in busy():
+                down, page = await moved(app, rows, "j", KEYS), await moved(app, rows, "pagedown", KEYS)
+                print(f"{count:>12,} rows {state:6} {told(down):>16} {told(page):>17}")
+                medians[f"down {state}", count] = median(down)
+    return medians
+
+
+def each(act: Callable[[], object], number: int) -> float:
+    """Seconds of one act, the best of the rounds."""
+    best = float("inf")
+    for _ in range(ROUNDS):
+        began = time.perf_counter()
+        for _ in range(number):
+            act()
+        best = min(best, time.perf_counter() - began)
+    return best / number
+
+
+def main() -> None:
+    medians = asyncio.run(lists())
+    print(f"\n{'act, ms to paint':18}" + "".join(f"{count:>10,}" for count in COUNTS) + "   ratios to 1,000 rows")
+    for name in ("fill", "sort", "page", "filter"):
+        took = [medians[name, count] for count in COUNTS]
+        ratios = "  ".join(f"{found / took[0]:.1f}x" for found in took[1:])
+        print(f"{name:18}" + "".join(f"{found:>10.1f}" for found in took) + f"   {ratios}")
+    for count in COUNTS:
+        print(f"down busy / idle at {count:,}: {medians['down busy', count] / medians['down idle', count]:.2f}x")
+    item = items(1)[0]
+    print(f"\nsparkline, 35 points in 24 cells: {each(lambda: _recent(item, 24), 500) * 1e6:.1f} us a row")
+    times = np.arange(1440, dtype=np.int64) * 60
+    noise = np.random.default_rng(3).uniform(0.3, 0.5, 1440)
+    picture = Picture(
+        Band(times, noise, noise * 0 + 0.3, noise * 0 + 0.42), "seconds", onset=6e4, marks=(ChartMark(5e4, "x"),)
+    )
+    print(f"chart, 1,440 points at 92x15: {each(lambda: draw(picture, 92, 15), 5) * 1e3:.1f} ms")
+
+
+if __name__ == "__main__":
+    main()
