@@ -58,9 +58,9 @@ def count_spike(data: SignalData, params: Numbers, guards: Numbers, windows: Win
 
     def log_tail(evaluation: NDArray[np.intp], series: NDArray[np.intp]) -> FloatArray:
         mu = rare[series] * samples[evaluation, series]
-        return log_negative_binomial_upper(
-            count[evaluation, series], mu, dispersion(baseline.training[series], windows)
-        )
+        spread = dispersion(baseline.training[series], windows)
+        log_p = log_negative_binomial_upper(count[evaluation, series], mu, spread)
+        return np.where(np.rint(before[series]) == 0, -np.inf, log_p)
 
     gappy = samples.min(axis=0) < MINIMUM_COVERAGE * windows.evaluation
     learning = ~baseline.enough
