@@ -48,8 +48,8 @@ def newest_sample(source: MetricsSource, at: float, match: str = "") -> float | 
     """Unix seconds of the newest scrape not after `at`, looking back an hour; None when there was none."""
     stamps = f"timestamp({restricted('up', match)})"
     for expression in (f"max({stamps})", f"max(max_over_time({stamps}[1h:1m]))"):
-        if newest := by_job(source, expression, at):
-            return newest[""]
+        for newest in by_job(source, expression, at).values():
+            return newest
     return None
 
 

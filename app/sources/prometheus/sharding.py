@@ -89,7 +89,9 @@ def selectors(promql: str) -> tuple[Selector, ...]:
 
 
 def restricted(promql: str, matcher: str) -> str:
-    """The expression with one more matcher in every selector."""
+    """The expression with more matchers (comma separated, maybe none) in every selector."""
+    if not matcher:
+        return promql
     parts, done = [], 0
     for selector in selectors(promql):
         parts.append(promql[done : selector.insert])

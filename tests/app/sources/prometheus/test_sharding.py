@@ -59,6 +59,10 @@ def test_a_matcher_goes_into_every_selector(promql: str, divided: str) -> None:
     assert restricted(promql, 'a="b"') == divided
 
 
+def test_no_matcher_changes_nothing() -> None:
+    assert restricted('m{a="b"} + n', "") == 'm{a="b"} + n'
+
+
 def test_selectors_are_given_whole() -> None:
     found = selectors('sum(rate(m{a="b}"}[5m])) / n')
     assert [selector.text for selector in found] == ['m{a="b}"}', "n"]
