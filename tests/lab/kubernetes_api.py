@@ -46,6 +46,8 @@ class KubernetesApi:
         """Method and path with query of everything that was asked."""
         self.readyz: tuple[int, str] = (200, "[+]ping ok\n[+]etcd ok\nreadyz check passed\n")
         self.version: Json = {"major": "1", "minor": "36", "gitVersion": "v1.36.2"}
+        self.connections = 0
+        """How many were made."""
         self.not_served = {"rollouts"}
         self.failures: dict[str, list[tuple[int, Json | str, dict[str, str]]]] = defaultdict(list)
         """By resource: statuses, bodies and headers that the next requests get, each once."""
@@ -123,6 +125,10 @@ class KubernetesApi:
     def set_log(self, namespace: str, pod: str, container: str, text: str, *, previous: bool = False) -> None:
         """Give a container a log, one line per line."""
         self.logs[namespace, pod, container, previous] = text
+
+    def refuse_log(self, namespace: str, pod: str, container: str, message: str, *, previous: bool = False) -> None:
+        """Answer 400 for a log, with this message."""
+        self.refused_logs[namespace, pod, container, previous] = message
 
     def forbid(
         self, *names: str, verbs: tuple[str, ...] = ("get", "list", "watch"), but_in: tuple[str, ...] = ()

@@ -43,6 +43,7 @@ class ApiServer(ThreadingHTTPServer):
 
     def process_request(self, request: Any, client_address: Any) -> None:
         self._connections.add(request)
+        self.api.connections += 1
         super().process_request(request, client_address)
 
     def shutdown_request(self, request: Any) -> None:

@@ -23,11 +23,11 @@ if TYPE_CHECKING:
     from detectors.objects import Object
 
     Observer = Callable[[str, dict[str, Any]], None]
-    """Takes an operation and its payload: structs, and what msgspec encodes."""
+    """Takes an operation (`list`, `change`, ..., `state` when one is taken) and its payload: structs and plain values."""
 
 GONE_SECONDS = 24 * 3600.0
 RESTART_SECONDS = 2 * 3600.0
-_PAYLOADS: dict[str, type[Any]] = {"access": Access, "readiness": Readiness, "version": str}
+_STRUCTS: dict[str, type[Any]] = {"access": Access, "readiness": Readiness, "version": str}
 
 
 class ClusterCache:
@@ -136,19 +136,12 @@ class ClusterCache:
         Raises:
             msgspec.ValidationError: it is no input of this cache.
         """
-        values = dict(payload)
-        if operation in ("list", "change"):
-            resource = BY_NAME.get(values.get("resource", ""))
-            if resource is None:
-                raise msgspec.ValidationError(f"unknown resource {values.get('resource')!r}")
-            if operation == "list":
-                values["items"] = [msgspec.convert(item, resource.kind) for item in values["items"]]
-            else:
-                values["item"] = msgspec.convert(values["item"], resource.kind)
-        elif operation in _PAYLOADS:
-            values[operation] = msgspec.convert(values[operation], _PAYLOADS[operation])
-        else:
-            raise msgspec.ValidationError(f"unknown operation {operation!r}")
+        if operation == "state":
+            return
+        try:
+            values = _revived(operation, payload)
+        except (KeyError, TypeError) as error:
+            raise msgspec.ValidationError(f"{operation!r} lacks {error}") from None
         getattr(self, f"apply_{operation}")(**values)
 
     def _observe(self, operation: str, **payload: Any) -> None:
@@ -182,6 +175,24 @@ class ClusterCache:
             del self._gone[uid]
         while self._restarts and self._restarts[0].at < now - RESTART_SECONDS:
             self._restarts.popleft()
+
+
+def _revived(operation: str, payload: dict[str, Any]) -> dict[str, Any]:
+    """The arguments of an `apply_*` method from an observed payload."""
+    values = dict(payload)
+    if operation in _STRUCTS:
+        values[operation] = msgspec.convert(values[operation], _STRUCTS[operation])
+        return values
+    if operation not in ("list", "change"):
+        raise msgspec.ValidationError(f"unknown operation {operation!r}")
+    resource = BY_NAME.get(values["resource"])
+    if resource is None:
+        raise msgspec.ValidationError(f"unknown resource {values['resource']!r}")
+    if operation == "list":
+        values["items"] = [msgspec.convert(item, resource.kind) for item in values["items"]]
+    else:
+        values["item"] = msgspec.convert(values["item"], resource.kind)
+    return values
 
 
 def restarts_between(before: Pod, after: Pod, at: float) -> Iterable[Restart]:

@@ -22,7 +22,8 @@ BRISK = Pace(
 )
 """The same behaviour, with pauses that a test can wait for."""
 
-NOW = 1_800_000_000.0
+NOW = 1_795_165_800.0
+"""An hour after the recorded incidents."""
 
 
 @pytest.fixture
