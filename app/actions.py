@@ -209,11 +209,12 @@ def _everywhere() -> tuple[Action, ...]:
     everywhere = Group.EVERYWHERE
     lists = INBOX | COVERAGE | SETTINGS
     return (
-        Action("undo", "z", "Undo", "Take back the last act", everywhere, "undo", footer=6, command="undo",
+        Action("undo", "z", "Undo", "Take back the last act", everywhere, "undo", (), LISTED, 6, "undo",
                refusal=with_session),
-        Action("redo", "Z", "Redo", "Do it again", everywhere, "redo", command="redo", refusal=with_session),
-        Action("pause", "P", "Pause", "Freeze the screen; once more follows again", everywhere, "pause", footer=10,
-               command="pause"),
+        Action("redo", "Z", "Redo", "Do it again", everywhere, "redo", (), LISTED, 0, "redo",
+               refusal=with_session),
+        Action("pause", "P", "Pause", "Freeze the screen; once more follows again", everywhere, "pause", (), LISTED, 10,
+               "pause"),
         Action("refresh", "ctrl+r", "Refresh", "Run a cycle now", everywhere, "refresh", command="refresh",
                refusal=with_session),
         Action("filter", "/", "Filter", "Filter the list: text, !not, key:value", everywhere, "filter", places=lists),

@@ -34,6 +34,13 @@ DARK = Theme(
         "block-cursor-foreground": "#eef3fb",
         "block-cursor-text-style": "none",
         "footer-key-foreground": "#7fb5f5",
+        "scrollbar": "#33405a",
+        "scrollbar-hover": "#435373",
+        "scrollbar-active": "#6ca8f0",
+        "scrollbar-background": "#151a23",
+        "scrollbar-background-hover": "#151a23",
+        "scrollbar-background-active": "#151a23",
+        "scrollbar-corner-color": "#151a23",
     },
 )
 
@@ -63,6 +70,13 @@ LIGHT = Theme(
         "block-cursor-foreground": "#101822",
         "block-cursor-text-style": "none",
         "footer-key-foreground": "#1a559d",
+        "scrollbar": "#a9b1bd",
+        "scrollbar-hover": "#8f98a6",
+        "scrollbar-active": "#1d5fae",
+        "scrollbar-background": "#f4f4f1",
+        "scrollbar-background-hover": "#f4f4f1",
+        "scrollbar-background-active": "#f4f4f1",
+        "scrollbar-corner-color": "#f4f4f1",
     },
 )
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from app.actions import PLACES, Action, Group, actions_of
 from app.keymap import keys_of
+from app.snapshot import Health
 from widgets.key_footer import FooterKey
 from widgets.status_header import Source, Status, Tab
 from widgets.text import age, clock, zone_name
@@ -46,12 +47,19 @@ def status_of(freeze: Freeze, link: Link, zone: tzinfo, wall: float) -> Status:
         context=snapshot.cluster,
         mode=mode,
         freshness=freshness,
-        sources=tuple(
-            Source(SHORT.get(source.name, source.name), source.health, source.detail) for source in snapshot.sources
-        ),
+        sources=sources_of(snapshot),
         counts=counts_of(snapshot),
         clock=f"{clock(snapshot.now, zone, seconds=True)} {zone_name(snapshot.now, zone)}" if snapshot.now else "",
         notice=snapshot.progress,
+    )
+
+
+def sources_of(snapshot: Snapshot) -> tuple[Source, ...]:
+    """The servers, and the store where it is not well: that it works is no news."""
+    return tuple(
+        Source(SHORT.get(source.name, source.name), source.health, source.detail)
+        for source in snapshot.sources
+        if source.name != "store" or source.health is not Health.OK
     )
 
 

@@ -39,9 +39,10 @@ def notice(snapshot: Snapshot) -> str:
 
 
 def coverage_counts(snapshot: Snapshot) -> dict[Coverage, int]:
-    """How many rows of the coverage matrix are in each state, in the order of the words."""
+    """How many rows of the coverage matrix are in each state: what is seen, what should be seen, the rest."""
     counts = Counter(record.status for record in snapshot.coverage)
-    return {status: counts[status] for status in Coverage if counts[status]}
+    order = sorted(Coverage, key=lambda status: 0 if status is Coverage.LIVE else 1 if status in BLIND else 2)
+    return {status: counts[status] for status in order if counts[status]}
 
 
 def empty_inbox(snapshot: Snapshot, begun: str, hidden: int, filtered: bool) -> str:

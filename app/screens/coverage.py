@@ -17,6 +17,7 @@ from app.screens.coverage_rows import CoverageRow, columns, explanation, fields,
 from app.screens.listed import ListedView
 from app.screens.queries import QueryView
 from widgets import palette
+from widgets.facts import Facts
 from widgets.filter import FilterBar
 from widgets.row_list import RowList
 from widgets.text import plain
@@ -53,7 +54,9 @@ class CoverageScreen(ListedView, QueryView):
                 empty="No coverage yet: the first cycle finds out what this cluster has.",
             )
             with VerticalScroll(id="coverage-detail", can_focus=False):
-                yield Static(id="coverage-text", markup=False)
+                yield Static(id="coverage-status", markup=False)
+                yield Facts()
+                yield Static(id="coverage-query", markup=False)
 
     def on_mount(self) -> None:
         """Titles and groups come from the catalogue's files."""
@@ -69,9 +72,10 @@ class CoverageScreen(ListedView, QueryView):
         self.replace(merged(snapshot.coverage, self._catalogue))
         counts = coverage_counts(snapshot)
         parts = [
-            Content.assemble(palette.COVERAGE[status].sign, f" {count} {status}") for status, count in counts.items()
+            Content.assemble(palette.COVERAGE[status].sign, f" {number} {status}".replace(" ", "\N{NO-BREAK SPACE}"))
+            for status, number in counts.items()
         ]
-        self.query_one("#coverage-counts", Static).update(Content("   ").join(parts))
+        self.query_one("#coverage-counts", Static).update(Content("  ").join(parts))
         self.selected()
 
     @property
@@ -93,13 +97,9 @@ class CoverageScreen(ListedView, QueryView):
         if row is None:
             return
         detail.border_title = plain(row.title, 60)
-        lines = [palette.COVERAGE[row.record.status].full, Content("")]
-        lines += [
-            Content.assemble((f"{name:<10}", palette.MUTED), plain(text))
-            for name, text in explanation(row, self.console.snapshot.now)
-        ]
-        lines += [Content(""), plain(row.record.query, style=palette.ACCENT)]
-        self.query_one("#coverage-text", Static).update(Content("\n").join(lines))
+        self.query_one("#coverage-status", Static).update(palette.COVERAGE[row.record.status].full)
+        self.query_one(Facts).facts = tuple(explanation(row, self.console.snapshot.now))
+        self.query_one("#coverage-query", Static).update(plain(row.record.query, style=palette.ACCENT))
 
     def situation(self, connected: bool) -> Situation:
         """What the keys would act on."""

@@ -47,6 +47,8 @@ class HelpDialog(Dialog[None]):
         with Vertical(classes="dialog -tall") as box:
             box.border_title = Content("Keys")
             box.border_subtitle = Content("esc leaves")
-            panel = HelpPanel()
-            panel.entries = self._entries
-            yield panel
+            yield HelpPanel()
+
+    def on_mount(self) -> None:
+        """The panel can be written to now."""
+        self.query_one(HelpPanel).entries = self._entries

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from textual import on
 from textual.containers import Container
+from textual.content import Content
 from textual.widgets import Static
 
 from app.actions import Situation, actions_of
@@ -13,8 +14,10 @@ from app.keymap import bindings
 from app.messages import CaseLoaded, CatalogueLoaded
 from app.screens.case_text import changes, done, headline
 from app.screens.cases import CaseView
+from app.screens.inbox_rows import short_title
 from app.screens.preview import expectation, fill_chart
 from app.screens.queries import QueryView
+from widgets import palette
 from widgets.anomaly_list import AnomalyList
 from widgets.band_chart import BandChart
 from widgets.ledger import Ledger, tally
@@ -33,6 +36,8 @@ if TYPE_CHECKING:
 
 PANES = ("ledger", "anomalies", "timeline", "history", "chart")
 """In the order of `tab`. Where there is little room, the chart and the active pane are shown."""
+RIGHT = frozenset({"anomalies", "timeline", "history"})
+"""Panes of the right half."""
 
 
 class InvestigationScreen(CaseView, QueryView):
@@ -61,6 +66,7 @@ class InvestigationScreen(CaseView, QueryView):
             with Container(id="case-left"):
                 yield BandChart(id="chart")
                 yield Ledger(id="ledger", classes="pane")
+                yield Static(id="line", markup=False)
             with Container(id="case-right"):
                 yield AnomalyList(id="anomalies", classes="pane")
                 yield Timeline(id="timeline", classes="pane")
@@ -70,12 +76,13 @@ class InvestigationScreen(CaseView, QueryView):
         """Names of the panes; titles of the signals come from the catalogue's files."""
         for name, title in (("anomalies", "Anomalies"), ("timeline", "Timeline"), ("history", "Done so far")):
             self.query_one(f"#{name}").border_title = plain(title)
+        self.query_one("#history", Timeline).say_empty("Nothing yet.")
         self.console.link.load_catalogue(self.console.catalogue, self)
         self._activate(self._pane)
 
     @on(CatalogueLoaded)
     def _catalogue_loaded(self, message: CatalogueLoaded) -> None:
-        self._titles = {row.id: row.title for row in message.catalogue.rows}
+        self._titles = {row.id: short_title(row.title) for row in message.catalogue.rows}
         self._draw()
 
     # What is shown
@@ -148,6 +155,12 @@ class InvestigationScreen(CaseView, QueryView):
         chart.marks = changes(self.case.timeline)
         fill_chart(chart, anomaly, self.console.zone)
 
+    def _draw_line(self) -> None:
+        """The selected evidence whole, above what gives it: lists have room for its beginning and end only."""
+        record = self.query_one("#ledger", Ledger).highlighted
+        parts = [plain(record.text), plain(record.source, style=palette.ACCENT)] if record else []
+        self.query_one("#line", Static).update(Content("\n").join(parts))
+
     # What is selected
 
     @property
@@ -175,6 +188,7 @@ class InvestigationScreen(CaseView, QueryView):
     def _highlighted(self, event: RowList.Highlighted) -> None:
         if event.row_list.id == "anomalies":
             self._draw_chart()
+        self._draw_line()
         self.refresh_keys()
 
     @on(Ledger.SourceAsked)
@@ -206,6 +220,7 @@ class InvestigationScreen(CaseView, QueryView):
 
     def _activate(self, pane: str) -> None:
         self._pane = pane
+        self.set_class(pane in RIGHT, "-right")
         for name in PANES:
             self.query_one(f"#{name}").set_class(name == pane, "-active")
         self.query_one(f"#{pane}").focus()

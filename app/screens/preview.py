@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from textual.containers import Container
+from textual.containers import Container, Vertical
 from textual.content import Content
 from textual.widgets import Static
 
@@ -13,6 +13,7 @@ from detectors.model import Views
 from storage.records import AnomalyState
 from widgets import palette
 from widgets.band_chart import BandChart
+from widgets.facts import Facts
 from widgets.text import age, clock, plain, quantity, span
 
 if TYPE_CHECKING:
@@ -62,7 +63,10 @@ class Preview(Container):
         chart = BandChart(id="preview-chart")
         chart.can_focus = False
         yield chart
-        yield Static(id="preview-why", markup=False)
+        with Vertical(id="preview-why") as why:
+            why.border_title = Content("Why and what next")
+            yield Static(id="preview-reason", markup=False)
+            yield Facts()
         yield Static(id="preview-line", markup=False)
 
     def show(self, row: InboxRow | None, now: float, zone: tzinfo) -> None:
@@ -71,35 +75,27 @@ class Preview(Container):
         if row is None:
             return
         record, worst = row.investigation, row.worst
-        chart, why = self.query_one(BandChart), self.query_one("#preview-why", Static)
+        chart = self.query_one(BandChart)
         fill_chart(chart, worst, zone)
         chart.border_title = plain(f"{record.entity.title}   {short_title(record.title)}", 60)
-        why.border_title = Content("Why and what next")
-        why.update(Content("\n").join(reasons(row, now, zone)))
-        self.query_one("#preview-line", Static).update(
-            Content.assemble(palette.SEVERITY[record.severity].full, "  ", plain(row.reason))
-        )
+        reason = Content.assemble(palette.SEVERITY[record.severity].full, "  ", plain(row.reason))
+        self.query_one("#preview-reason", Static).update(reason)
+        self.query_one("#preview-line", Static).update(reason)
+        self.query_one(Facts).facts = tuple(reasons(row, now, zone))
 
 
-def reasons(row: InboxRow, now: float, zone: tzinfo) -> Iterator[Content]:
-    """Why it is here, line by line."""
+def reasons(row: InboxRow, now: float, zone: tzinfo) -> Iterator[tuple[str, str]]:
+    """Why it is here, as names and texts."""
     record, worst = row.investigation, row.worst
-    yield Content.assemble(palette.SEVERITY[record.severity].full, "  ", plain(row.reason))
-    yield Content("")
-    yield _line("seen", expectation(worst))
-    yield _line("since", f"{clock(record.onset, zone)}, {age(now - record.onset)} ago")
-    yield _line("sure", f"{worst.confidence:.0%}, compared with {compared(worst.views)}".replace("%", " %", 1))
+    yield "seen", expectation(worst)
+    yield "since", f"{clock(record.onset, zone)}, {age(now - record.onset)} ago"
+    yield "sure", f"{100 * worst.confidence:.0f} %, compared with {compared(worst.views)}"
     if record.anomalies > 1:
-        yield _line("also", ", ".join(record.signals[1:]))
+        yield "also", ", ".join(record.signals[1:])
     if worst.state is AnomalyState.HELD:
-        yield _line("held", "its source cannot be seen: neither confirmed nor resolved")
+        yield "held", "its source cannot be seen: neither confirmed nor resolved"
     if record.label is not None:
-        yield _line("label", f"{record.label} {record.label_reason}".rstrip())
+        yield "label", f"{record.label} {record.label_reason}".rstrip()
     if record.snoozed_until is not None and record.snoozed_until > now:
-        yield _line("snoozed", f"until {clock(record.snoozed_until, zone)}")
-    yield Content("")
-    yield _line("check", worst.source.query)
-
-
-def _line(name: str, text: str) -> Content:
-    return Content.assemble((f"{name:<8}", palette.MUTED), plain(text))
+        yield "snoozed", f"until {clock(record.snoozed_until, zone)}"
+    yield "check", worst.source.query

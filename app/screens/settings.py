@@ -21,6 +21,7 @@ from app.screens.edit import EditDialog
 from app.screens.listed import ListedView
 from app.screens.queries import QueryView
 from widgets import palette
+from widgets.facts import Facts
 from widgets.filter import FilterBar
 from widgets.row_list import RowList
 from widgets.rows import Column
@@ -82,7 +83,9 @@ class SettingsScreen(ListedView, QueryView):
                 with VerticalScroll(id="connections", can_focus=False) as connections:
                     connections.border_title = Content("Connections")
                     yield Static(id="connections-text", markup=False)
-                yield Static(id="meaning", markup=False)
+                with Container(id="meaning"):
+                    yield Static(id="meaning-text", markup=False)
+                    yield Facts()
 
     def on_screen_resume(self) -> None:
         """The file may have changed."""
@@ -129,15 +132,15 @@ class SettingsScreen(ListedView, QueryView):
 
     def selected(self) -> None:
         """What the setting means, and what is allowed."""
-        meaning, row = self.query_one("#meaning", Static), self.current
+        meaning, row = self.query_one("#meaning"), self.current
         meaning.display = row is not None
         if row is None:
             return
         setting = row.setting
-        facts = (("value", setting.value or NOTHING), ("from", setting.origin), ("allowed", setting.allowed))
-        lines = [Content.assemble((f"{name:<9}", palette.MUTED), plain(text)) for name, text in facts if text]
         meaning.border_title = plain(setting.key, 50)
-        meaning.update(Content("\n").join([plain(setting.doc), Content(""), *lines]))
+        self.query_one("#meaning-text", Static).update(plain(setting.doc))
+        facts = (("value", setting.value or NOTHING), ("from", setting.origin), ("allowed", setting.allowed))
+        self.query_one(Facts).facts = tuple(fact for fact in facts if fact[1])
 
     def situation(self, connected: bool) -> Situation:
         """What the keys would act on."""

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import threading
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -64,7 +65,7 @@ class Fault:
 
     @property
     def entity(self) -> Entity:
-        namespace, _, name = self.name.rpartition("/")
+        namespace, name = self.name.split("/", 1) if self.kind != "Node" else ("", self.name)
         return Entity(self.type, CLUSTER, namespace, self.kind, name)
 
     @property
@@ -173,7 +174,7 @@ def evidence(fault: Fault) -> tuple[EvidenceRecord, ...]:
          f"kubectl get events -n {fault.entity.namespace} --field-selector reason=Unhealthy", "3", Stance.SUPPORTS),
         ("traffic", "request rate is in band: no surge explains it", query(fault, "http-server-request-rate-surge"),
          "812/s", Stance.CONTRADICTS),
-        ("neighbours", "4 other workloads on the same nodes are in band", "kubectl get pods -A -o wide", "0 of 4",
+        ("peers", "4 other workloads on the same nodes are in band", "kubectl get pods -A -o wide", "0 of 4",
          Stance.SILENT),
         ("logs", "pods/log is forbidden: the logs could not be read",
          f"kubectl logs -n {fault.entity.namespace} deployment/{fault.entity.name} --tail=100", "403", Stance.UNKNOWN),

@@ -1,0 +1,259 @@
+"""From the first row to the last label with the keyboard, as an engineer at 03:00 does it."""
+
+from __future__ import annotations
+
+import pytest
+
+from app.screens.cases import duration
+from app.screens.inbox import InboxScreen
+from app.screens.investigation import InvestigationScreen
+from app.screens.query import QueryDialog
+from app.screens.snooze import SnoozeDialog
+from storage.records import Label, Lifecycle
+from tests.app.screens.fake_session import FAULTS, NOW, FakeSession
+from tests.app.screens.running import eventually, painted, running, toasts
+
+RANKED = [fault.id for fault in FAULTS if fault.id != 388]
+"""The inbox's rows; 388 is snoozed."""
+
+
+def record(session, number):
+    return next(row.investigation for row in session.snapshot.rows if row.investigation.id == number)
+
+
+async def test_the_cursor_moves_by_letters_and_arrows():
+    async with running(FakeSession()) as (console, pilot):
+        rows = console.view.rows
+        assert rows.rows.order == RANKED
+        await pilot.press("j", "j", "down", "k")
+        assert rows.cursor == RANKED[2]
+        await pilot.press("G")
+        assert rows.cursor == RANKED[-1]
+        await pilot.press("g", "up")
+        assert rows.cursor == RANKED[0]
+
+
+async def test_a_label_is_one_key_moves_on_and_is_taken_back_by_z():
+    session = FakeSession()
+    async with running(session) as (console, pilot):
+        await pilot.press("t")
+        await eventually(pilot, lambda: record(session, 412).label is Label.TRUE and toasts(console))
+        assert toasts(console) == ["labelled true: shop/checkout   z undoes"]
+        assert console.view.rows.cursor == 411
+        await pilot.press("f")
+        await eventually(pilot, lambda: record(session, 411).label is Label.FALSE)
+        await pilot.press("z")
+        await eventually(pilot, lambda: record(session, 411).label is None)
+        assert record(session, 412).label is Label.TRUE
+        await pilot.press("Z")
+        await eventually(pilot, lambda: record(session, 411).label is Label.FALSE)
+
+
+async def test_acts_reach_the_session_in_the_order_of_their_keys():
+    session = FakeSession()
+    async with running(session) as (_, pilot):
+        await pilot.press("a", "t", "p", "u", "x")
+        await eventually(pilot, lambda: len(session.done) == 5)
+        acts = [call for call in session.calls if call[0] not in {"case", "mark_seen"}]
+        assert acts == [
+            ("acknowledged", 412),
+            ("labelled true", 412),
+            ("pinned", 411),
+            ("labelled unsure", 411),
+            ("closed", 409),
+        ]
+
+
+async def test_acknowledging_twice_gives_it_back():
+    session = FakeSession()
+    async with running(session) as (_, pilot):
+        await pilot.press("a")
+        await eventually(pilot, lambda: record(session, 412).acknowledged_at)
+        await pilot.press("a")
+        await eventually(pilot, lambda: record(session, 412).acknowledged_at is None)
+
+
+async def test_what_is_closed_leaves_the_inbox_and_h_shows_it():
+    session = FakeSession()
+    async with running(session) as (console, pilot):
+        await pilot.press("x")
+        await eventually(pilot, lambda: record(session, 412).lifecycle is Lifecycle.CLOSED)
+        await eventually(pilot, lambda: 412 not in console.view.rows.rows.order)
+        await pilot.press("h")
+        await eventually(pilot, lambda: {412, 388} <= set(console.view.rows.rows.order))
+
+
+async def test_snoozing_asks_for_how_long():
+    session = FakeSession()
+    async with running(session) as (console, pilot):
+        await pilot.press("s")
+        await eventually(pilot, lambda: isinstance(console.screen, SnoozeDialog))
+        await pilot.press("t", "x")
+        assert session.done == []
+        await pilot.press("2")
+        await eventually(pilot, lambda: record(session, 412).snoozed_until == NOW + 3600)
+        await pilot.press("s", "escape")
+        await eventually(pilot, lambda: isinstance(console.screen, InboxScreen))
+        assert len(session.done) == 1
+
+
+async def test_snoozing_by_command():
+    session = FakeSession()
+    async with running(session) as (console, pilot):
+        await pilot.press(*":snooze", "space", *"2h", "enter")
+        await eventually(pilot, lambda: record(session, 412).snoozed_until == NOW + 7200)
+        await pilot.press(*":snooze", "space", *"never", "enter")
+        await eventually(pilot, lambda: any("a time is a number" in toast for toast in toasts(console)))
+        assert len(session.done) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("15m", 900.0), ("1h", 3600.0), ("2d", 172800.0), ("0m", None), ("31d", None), ("1.5h", None), ("h", None)],
+)
+def test_durations(text, seconds):
+    assert duration(text) == seconds
+
+
+async def test_marks_make_one_act_of_many():
+    session = FakeSession()
+    async with running(session) as (console, pilot):
+        await pilot.press("space", "space", "f")
+        await eventually(pilot, lambda: len(session.done) == 1)
+        assert session.calls[-1] == ("labelled false", 412, 411)
+        assert console.view.rows.marks == frozenset()
+        await pilot.press("z")
+        await eventually(pilot, lambda: record(session, 412).label is None and record(session, 411).label is None)
+
+
+async def test_opening_marks_as_seen_and_shows_the_query_behind_a_line():
+    session = FakeSession()
+    async with running(session) as (console, pilot):
+        await pilot.press("enter")
+        await eventually(pilot, lambda: isinstance(console.view, InvestigationScreen) and console.view.case)
+        await eventually(pilot, lambda: record(session, 412).seen_at == NOW)
+        assert ("mark_seen", 412) in session.calls
+        await pilot.press("j", "enter")
+        await eventually(pilot, lambda: isinstance(console.screen, QueryDialog))
+        assert "kubectl rollout history deployment/checkout -n shop" in painted(console)
+        await pilot.press("c")
+        await eventually(pilot, lambda: console.clipboard == "kubectl rollout history deployment/checkout -n shop")
+        await pilot.press("escape")
+        await eventually(pilot, lambda: isinstance(console.view, InboxScreen))
+        assert console.view.rows.cursor == 412
+
+
+async def test_labels_inside_an_investigation_go_on_to_the_next():
+    session = FakeSession()
+    async with running(session) as (console, pilot):
+        await pilot.press("enter")
+        await eventually(pilot, lambda: isinstance(console.view, InvestigationScreen) and console.view.case)
+        await pilot.press("t")
+        await eventually(pilot, lambda: console.case == 411 and console.view.case)
+        assert console.view.case.investigation.id == 411
+        assert record(session, 412).label is Label.TRUE
+
+
+async def test_a_late_answer_never_replaces_a_newer_case():
+    session = FakeSession()
+    async with running(session) as (console, pilot):
+        session.gate.clear()
+        console.open_case(412)
+        await pilot.pause()
+        console.open_case(411)
+        await pilot.pause()
+        session.gate.set()
+        await eventually(pilot, lambda: isinstance(console.view, InvestigationScreen) and console.view.case)
+        assert console.view.case.investigation.id == 411
+
+
+async def test_an_investigation_that_does_not_exist_says_so():
+    async with running(FakeSession()) as (console, pilot):
+        await pilot.press(*":case", "space", *"7", "enter")
+        await eventually(pilot, lambda: "There is no such investigation" in painted(console))
+        await pilot.press("1")
+        await pilot.press(*":case", "space", *"x", "enter")
+        await eventually(pilot, lambda: any("a number is needed" in toast for toast in toasts(console)))
+
+
+async def test_panes_of_an_investigation_by_tab():
+    async with running(FakeSession(), size=(80, 24)) as (console, pilot):
+        await pilot.press("enter")
+        await eventually(pilot, lambda: isinstance(console.view, InvestigationScreen) and console.view.case)
+        assert console.view.focused.id == "ledger"
+        seen = []
+        for _ in range(5):
+            await pilot.press("tab")
+            seen.append(console.view.focused.id)
+        assert seen == ["anomalies", "timeline", "history", "chart", "ledger"]
+        await pilot.press("shift+tab")
+        assert console.view.focused.id == "chart"
+
+
+async def test_the_selected_anomaly_is_the_one_drawn():
+    from widgets.band_chart import BandChart
+
+    async with running(FakeSession()) as (console, pilot):
+        await pilot.press("enter")
+        await eventually(pilot, lambda: isinstance(console.view, InvestigationScreen) and console.view.case)
+        chart = console.view.query_one(BandChart)
+        assert chart.unit == "seconds"
+        await pilot.press("tab", "j")
+        await eventually(pilot, lambda: chart.unit == "ratio")
+
+
+async def test_the_filter_survives_refresh_and_return():
+    session = FakeSession()
+    async with running(session) as (console, pilot):
+        await pilot.press("/", *"namespace:shop", "enter")
+        shop = [number for number in RANKED if record(session, number).entity.namespace == "shop"]
+        await eventually(pilot, lambda: console.view.rows.rows.order == shop)
+        session.publish(cycle=8)
+        await eventually(pilot, lambda: console.snapshot.cycle == 8)
+        assert console.view.rows.rows.order == shop
+        await pilot.press("enter")
+        await eventually(pilot, lambda: isinstance(console.view, InvestigationScreen))
+        await pilot.press("q")
+        await eventually(pilot, lambda: isinstance(console.view, InboxScreen))
+        assert console.view.bar.query_text == "namespace:shop"
+        assert console.view.bar.display
+        await pilot.press("escape")
+        await eventually(pilot, lambda: console.view.rows.rows.order == RANKED)
+
+
+async def test_a_filter_on_states_looks_at_the_hidden_ones_too():
+    async with running(FakeSession()) as (console, pilot):
+        await pilot.press("/", *"state:snoozed", "enter")
+        await eventually(pilot, lambda: console.view.rows.rows.order == [388])
+
+
+async def test_namespace_by_command():
+    async with running(FakeSession()) as (console, pilot):
+        await pilot.press(*":ns", "space", *"ml", "enter")
+        await eventually(pilot, lambda: console.view.rows.rows.order == [396])
+        await pilot.press(*":ns", "space", "*", "enter")
+        await eventually(pilot, lambda: console.view.rows.rows.order == RANKED)
+
+
+async def test_frozen_rows_stay_but_acts_show():
+    session = FakeSession()
+    async with running(session) as (console, pilot):
+        await pilot.press("P")
+        session.publish(cycle=8, now=NOW + 120, rows=session.snapshot.rows[1:])
+        await eventually(pilot, lambda: console.freeze.latest.cycle == 8)
+        assert console.snapshot.cycle == 7
+        assert console.view.rows.rows.order == RANKED
+        assert "PAUSED 2m old" in painted(console)
+        await pilot.press("j", "t")
+        await eventually(pilot, lambda: console.snapshot.rows[1].investigation.label is Label.TRUE)
+        assert console.snapshot.cycle == 7
+        await pilot.press("P")
+        await eventually(pilot, lambda: console.view.rows.rows.order == RANKED[1:])
+
+
+async def test_refresh_asks_for_a_cycle():
+    session = FakeSession()
+    async with running(session) as (console, pilot):
+        await pilot.press("ctrl+r")
+        await eventually(pilot, lambda: console.snapshot.cycle == 8)
+        assert ("refresh",) in session.calls
