@@ -12,7 +12,7 @@ from detectors.catalog.compose import UNITS
 from detectors.catalog.errors import CatalogError
 from detectors.catalog.identity import SPLIT_FIELDS
 from detectors.catalog.parameters import GUARDS, PARAMETERS, Range, with_defaults
-from detectors.catalog.promql import parse_matchers
+from detectors.catalog.promql import PLACEHOLDERS, parse_matchers
 from detectors.catalog.schema import DetectorKind, Kind, Statistic
 
 if TYPE_CHECKING:
@@ -77,6 +77,10 @@ def _row_promql(file: str, place: str, row: Row) -> None:
     if not row.promql:
         return
     _identity(file, f"{place}.identity", row.identity)
+    for name in re.findall(r"\$([a-z_]\w*)", row.promql):
+        if name not in PLACEHOLDERS:
+            allowed = ", ".join(f"${known}" for known in sorted(PLACEHOLDERS))
+            raise CatalogError(file, f"{place}.promql", row.promql, f"no such placeholder: ${name}", allowed)
     if row.detector is DetectorKind.RATIO_SPIKE and not row.errors:
         raise CatalogError(file, f"{place}.errors", None, "is missing", 'matchers of the failed series: code=~"5.."')
     for number, text in enumerate(row.errors):

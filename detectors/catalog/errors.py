@@ -72,5 +72,5 @@ def _choices(kind: Any, keys: list[str]) -> str:
 
 
 def _shortened(value: object) -> str:
-    text = repr(value)
+    text = f"{value:g}" if isinstance(value, float) else repr(value)
     return text if len(text) <= 80 else f"{text[:77]}..."

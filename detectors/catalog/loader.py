@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
 
 _T = TypeVar("_T", bound=msgspec.Struct)
-_ROWS_KEYS = ("group", "fallback", "row")
+_ROWS_KEYS = {"group": str, "fallback": dict, "row": list}
 OWN_GROUP = "Own signals"
 
 
@@ -99,14 +99,18 @@ def _with_like(name: str, content: dict[str, Any]) -> dict[str, Any]:
 def _rows(source: _Source) -> Iterator[tuple[str, Row]]:
     """The rows of one file, with the place of each as errors name it."""
     content = _parsed(source)
-    for key in content:
+    for key, value in content.items():
         if key not in _ROWS_KEYS:
-            raise CatalogError(source.name, key, content[key], "unknown key", ", ".join(_ROWS_KEYS))
+            raise CatalogError(source.name, key, value, "unknown key", ", ".join(_ROWS_KEYS))
+        if not isinstance(value, _ROWS_KEYS[key]):
+            raise CatalogError(source.name, key, value, f"expected {_ROWS_KEYS[key].__name__}")
     shared = content.get("fallback", {})
     for number, raw in enumerate(content.get("row", ())):
-        place = f"row[{raw.get('id', number)}]" if isinstance(raw, dict) else f"row[{number}]"
-        row = {"group": content.get("group", OWN_GROUP)} | raw if isinstance(raw, dict) else raw
-        name = row.get("fallback") if isinstance(row, dict) else None
+        if not isinstance(raw, dict):
+            raise CatalogError(source.name, f"row[{number}]", raw, "expected a table: [[row]]")
+        place = f"row[{raw.get('id', number)}]"
+        row = {"group": content.get("group", OWN_GROUP)} | raw
+        name = row.get("fallback")
         if isinstance(name, str):
             if name not in shared:
                 raise CatalogError(source.name, f"{place}.fallback", name, "no such fallback", _listed(shared))

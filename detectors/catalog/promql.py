@@ -16,6 +16,11 @@ from detectors.catalog.schema import Owners
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+PLACEHOLDERS = frozenset(
+    ("window", "window_s", "step", "lookback", "trend", "horizon", "hold", "match", "by", "owners")
+)
+"""Their names, without the dollar sign; `$1` belongs to PromQL."""
+
 _JOIN = "* on (namespace, {key}, $by) group_left (workload, workload_type)"
 
 
@@ -105,7 +110,7 @@ def render(
 
 
 def _filled(text: str, name: str, value: str, alone: str) -> str:
-    """Replace a placeholder that ends a list; without a value it goes with its comma, or with the list it is `alone` in."""
+    """Replace a placeholder that ends a list; without a value its comma, or the list it is `alone` in, goes too."""
     if value:
         return text.replace(f"${name}", value)
     return re.sub(rf"{alone}|,?\s*\${name}\b", "", text)
@@ -137,7 +142,7 @@ def parse_matchers(text: str) -> tuple[tuple[str, str, str], ...]:
         if not match:
             raise ValueError(f"not a label matcher: {text[position:]}")
         label, operator, value = match.groups()
-        value = value.replace('\\"', '"').replace("\\\\", "\\")
+        value = re.sub(r"\\(.)", lambda escape: "\n" if escape[1] == "n" else escape[1], value, flags=re.DOTALL)
         if operator.endswith("~"):
             try:
                 re.compile(value)

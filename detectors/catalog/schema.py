@@ -19,7 +19,9 @@ class DetectorKind(StrEnum):
     RATIO_SPIKE = "ratio-spike"
     """Share of failures against the usual share."""
     RATE_DROP = "rate-drop"
+    """Fewer events than usual, now and at this time of day."""
     RATE_SURGE = "rate-surge"
+    """More events than usual, now and at this time of day."""
     QUANTILE_SHIFT = "quantile-shift"
     """A latency quantile from histogram buckets."""
     COUNT_SPIKE = "count-spike"
@@ -38,15 +40,19 @@ class Statistic(StrEnum):
     """What a row computes from an instrument."""
 
     ERROR_SHARE = "error-share"
+    """Failed of all events."""
     RATE = "rate"
     """Per second."""
     QUANTILE = "quantile"
+    """Of a histogram, over the window."""
     COUNT = "count"
     """Occurrences within the window."""
     LEVEL = "level"
+    """The value as it is."""
     STATE = "state"
     """0 or 1 per object, or the number of affected ones."""
     SHARE_OF_LIMIT = "share-of-limit"
+    """Used of what there is."""
     PERCENTILE = "percentile"
     """Over the long look-back, against the instrument's `per`."""
 
@@ -68,6 +74,7 @@ class Kind(StrEnum):
     COUNTER = "counter"
     """Only grows; asked as a rate."""
     GAUGE = "gauge"
+    """Goes up and down; asked as it is."""
     STATE = "state"
     """1 while something is so; the maximum of the window counts, since it may be short."""
     AGE = "age"
@@ -80,6 +87,7 @@ class Absence(StrEnum):
     """What it means that a series is not there."""
 
     UNKNOWN = "unknown"
+    """Nothing is known then."""
     ZERO = "zero"
     """The exporter creates the series with the first occurrence."""
 
@@ -97,10 +105,13 @@ class Availability(StrEnum):
     """How much of a row the Kubernetes API alone can give."""
 
     FULL = "full"
+    """All of it."""
     PARTIAL = "partial"
+    """Approximations, or only with further rights."""
     SURROGATE = "surrogate"
     """Symptoms only."""
     NONE = "none"
+    """Nothing."""
 
 
 class Owners(StrEnum):
@@ -122,6 +133,7 @@ class Split(Strict, frozen=True, kw_only=True):
     """Identity fields cut out of one label."""
 
     label: str
+    """The label that is cut."""
     pattern: str
     """Regular expression, matched from the start; its named groups are identity fields, filled where still empty."""
     kind: str = ""
@@ -134,24 +146,35 @@ class IdentityRule(Strict, frozen=True, kw_only=True):
     like: str = ""
     """Another rule of the same convention that this one completes."""
     namespace: tuple[str, ...] = ()
+    """Labels with the entity's namespace."""
     workload: tuple[str, ...] = ()
+    """Labels with a workload's own name."""
     workload_of_kind: dict[str, str] = {}
     """Label to Kubernetes kind: the label holds a workload's name and its presence tells the kind."""
     kind: tuple[str, ...] = ()
+    """Labels with its Kubernetes kind, in any spelling."""
     pod: tuple[str, ...] = ()
+    """Labels with a pod's name."""
     service: tuple[str, ...] = ()
     """A name that may be a workload's, a Service's or an `app` label's."""
     node: tuple[str, ...] = ()
+    """Labels with a node's name."""
     address: tuple[str, ...] = ()
+    """Labels with the `ip` or `ip:port` of the entity."""
     peer: tuple[str, ...] = ()
+    """Labels with the far end of a call: host, `host:port` or service."""
     peer_port: tuple[str, ...] = ()
     """Appended to the peer as `:port`."""
     claim: tuple[str, ...] = ()
+    """Labels with a persistent volume claim."""
     cluster: tuple[str, ...] = ()
+    """Labels with the cluster; default: the usual ones."""
     environment: tuple[str, ...] = ()
+    """Labels with the environment; default: the usual ones."""
     object_kind: str = ""
     """Label with the kind of an arbitrary Kubernetes object, which decides what `object_name` names."""
     object_name: str = ""
+    """Label with its name."""
     split: tuple[Split, ...] = ()
     ignore: tuple[str, ...] = ()
     """Values that mean the exporter does not know."""
@@ -161,6 +184,7 @@ class Term(Strict, frozen=True, kw_only=True):
     """One metric with its matchers."""
 
     metric: str
+    """The metric's name."""
     match: str = ""
     """PromQL label matchers, comma separated."""
 
@@ -169,7 +193,9 @@ class Inner(Strict, frozen=True, kw_only=True):
     """An aggregation below the outer one, for example to count an object once that two exporters report."""
 
     by: tuple[str, ...]
+    """Labels of the objects."""
     op: Aggregate = Aggregate.MAX
+    """How the series of one object are combined."""
     where: str = ""
     """Comparison that keeps part of the result: `== 1`."""
 
@@ -184,7 +210,9 @@ class Part(Term, frozen=True, kw_only=True):
     plus: tuple[Term, ...] = ()
     """Quantities to add; their matchers come on top of the part's."""
     inner: Inner | None = None
+    """Aggregation to objects, below the one to entities."""
     aggregate: Aggregate = Aggregate.SUM
+    """Aggregation to entities."""
     where: str = ""
     """Comparison for display; in queries it becomes 0/1 for states and is left out otherwise. In `per`: which samples
     count (`> 0`)."""
@@ -196,7 +224,9 @@ class Instrument(Part, frozen=True, kw_only=True):
     name: str
     """What rows ask for: `http-server`, `container-restarts`, ... The same name in every convention."""
     metric: str = ""
+    """The metric's name; `{family}` in it is replaced by each of `families`."""
     kind: Kind = Kind.COUNTER
+    """How its samples behave."""
     convention: str = ""
     """Sub-convention, where presence or reliability differs from the family's; default: the family."""
     identity: str = "default"
@@ -221,6 +251,7 @@ class Instrument(Part, frozen=True, kw_only=True):
     families: dict[str, str] = {}
     """For one metric per protocol: label value to the stem that replaces `{family}` in metric and buckets."""
     family_label: str = "proto"
+    """Label that tells the families apart in results."""
     buckets: str = ""
     """The histogram of the same events (its `_bucket` metric); an instrument may have this and no `metric`."""
     bucket_unit: str = ""
@@ -230,44 +261,58 @@ class Instrument(Part, frozen=True, kw_only=True):
     unit: str = ""
     """Where it is not the row's: such a source can be shown beside the row but not be judged by it."""
     role: Role = Role.PRIMARY
+    """The most that sources of this instrument may do for a row."""
     absence: Absence = Absence.UNKNOWN
+    """What it means that a series is not there."""
     promql: str = ""
     """For kind `expression`: the whole of it. With `owners`, `$entity` is what it groups by and `$join` the join."""
     presence: str = ""
     """Selector that proves the data is there, where it is not the metric with its matchers."""
     note: str = ""
+    """What is peculiar about it."""
 
 
 class Convention(Strict, frozen=True, kw_only=True):
     """How one family of exporters names things."""
 
     id: str
+    """Lower case letters, digits and dashes; unique over all files."""
     title: str
+    """The exporters' own name."""
     detect: tuple[str, ...]
     """Selectors; a sample of any of them proves that the family is there."""
     time_unit: str = "s"
+    """Unit of its durations: `s`, `ms` or `us`."""
     identity: dict[str, IdentityRule] = {}
+    """Rules by name; an instrument names one, `default` if it does not."""
     instrument: tuple[Instrument, ...] = ()
+    """What it can tell."""
     notes: str = ""
+    """What is peculiar about it."""
 
 
 class Read(Strict, frozen=True, kw_only=True):
     """What a row reads of one instrument."""
 
     instrument: str
+    """Name of the instrument; every convention that has one of that name feeds the row."""
     select: str = ""
     """Value, or alternatives separated by `|`, of the instrument's `select` label."""
     role: Role = Role.PRIMARY
+    """What these sources may do for the row, unless the instrument itself may do less."""
     statistic: Statistic | None = None
     """Where it is not the row's."""
     quantile: float | None = None
+    """Where it is not the row's `quantile` parameter."""
 
 
 class Fallback(Strict, frozen=True, kw_only=True):
     """What remains of a row when there is only the Kubernetes API."""
 
     availability: Availability = Availability.NONE
+    """How much of the row the Kubernetes API alone gives."""
     how: str = ""
+    """From which objects and fields, in a sentence."""
     rights: tuple[str, ...] = ()
     """`resource` or `group/resource`; list and watch unless said otherwise."""
     state_detector: str = ""
@@ -278,13 +323,21 @@ class Row(Strict, frozen=True, kw_only=True):
     """One signal: what is judged, by which test, from which instruments."""
 
     id: str
+    """Lower case letters, digits and dashes; unique over all files."""
     title: str
+    """What lists and messages call it."""
     detector: DetectorKind
+    """The test."""
     unit: str
+    """What the judged number counts, as shown after it."""
     group: str = "Own signals"
+    """Heading under which it is listed; default: the file's `group`."""
     entity: EntityType = EntityType.WORKLOAD
+    """What it is about."""
     direction: Direction = Direction.UP
+    """On which side of the expected band it is abnormal."""
     severity: Severity = Severity.MEDIUM
+    """Where a finding starts; environment and breadth shift it."""
     statistic: Statistic | None = None
     """Default: what the detector judges."""
     params: dict[str, float | bool] = {}
@@ -292,14 +345,17 @@ class Row(Strict, frozen=True, kw_only=True):
     guards: dict[str, float | bool] = {}
     """Below these there is no verdict."""
     reads: tuple[Read, ...] = ()
+    """The instruments it is measured by."""
     preference: str = ""
     """Name of the list that orders conventions."""
     fallback: Fallback = Fallback()
+    """What remains without metrics: a table, or the name of one under `[fallback.NAME]` in the same file."""
     planned: bool = False
     """Declared, but nothing judges it yet."""
     look_alikes: tuple[str, ...] = ()
     """What looks like this and is not."""
     notes: str = ""
+    """What else the engineer should know."""
     promql: str = ""
     """For a row that carries its own expression: what it must return depends on the detector (docs/catalog.md)."""
     errors: tuple[str, ...] = ()
@@ -311,11 +367,3 @@ class Row(Strict, frozen=True, kw_only=True):
     def instrument(self) -> str:
         """The instrument it reads first; empty for a row with its own expression."""
         return self.reads[0].instrument if self.reads else ""
-
-
-class RowsFile(Strict, frozen=True, kw_only=True):
-    """A file of `rows/`: rows of one group."""
-
-    group: str = ""
-    """Group of those rows that name none."""
-    row: tuple[Row, ...] = ()
