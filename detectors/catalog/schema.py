@@ -176,6 +176,7 @@ class IdentityRule(Strict, frozen=True, kw_only=True):
     object_name: str = ""
     """Label with its name."""
     split: tuple[Split, ...] = ()
+    """Fields that stand inside a label, tried after all lists."""
     ignore: tuple[str, ...] = ()
     """Values that mean the exporter does not know."""
 
