@@ -11,10 +11,8 @@ from storage.codec import (
     SEVERITIES,
     SEVERITY_CODES,
     cluster_id,
-    from_thousandths,
     number,
     read_entity,
-    thousandths,
 )
 from storage.records import AnomalyRecord, AnomalyState
 
@@ -36,15 +34,22 @@ _COLUMNS = (
     "onset", "opened", "last_seen", "closed", "confidence", "views", "clean_passes", "reopened",
 )  # fmt: skip
 
+_THOUSANDTHS = ("score", "peak_score", "confidence")
+"""Kept as whole thousandths: three bytes instead of eight, in the largest table. SQLite converts faster than Python."""
+
+_MARKS = ("CAST(round(? * 1000) AS INTEGER)" if column in _THOUSANDTHS else "?" for column in _COLUMNS)
+
 _PUT = (
-    f"INSERT INTO anomaly ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))}) "  # noqa: S608
+    f"INSERT INTO anomaly ({', '.join(_COLUMNS)}) VALUES ({', '.join(_MARKS)}) "  # noqa: S608
     f"ON CONFLICT (id) DO UPDATE SET {', '.join(f'{column} = excluded.{column}' for column in _COLUMNS[1:])}"
 )
 
 _PUT_BAND = "INSERT INTO band VALUES (?, ?) ON CONFLICT (anomaly) DO UPDATE SET data = excluded.data"
 
+_VALUES = (f"anomaly.{column}{' / 1000.0' if column in _THOUSANDTHS else ''}" for column in _COLUMNS)
+
 _SELECT = f"""
-    SELECT {", ".join(f"anomaly.{column}" for column in _COLUMNS)}, cluster.name,
+    SELECT {", ".join(_VALUES)}, cluster.name,
         subject.signal, subject.unit, subject.convention, subject.query, band.data, {ENTITY_COLUMNS}
     FROM anomaly
     JOIN investigation ON investigation.id = anomaly.investigation
@@ -122,8 +127,8 @@ def _rows(names: Names, records: Iterable[AnomalyRecord]) -> Iterator[tuple[obje
             names.subject(record.entity, record.signal, record.unit, record.source),
             _STATE_CODES[record.state],
             SEVERITY_CODES[record.severity],
-            thousandths(record.score),
-            thousandths(record.peak_score),
+            record.score,
+            record.peak_score,
             record.observed,
             record.low,
             record.high,
@@ -131,7 +136,7 @@ def _rows(names: Names, records: Iterable[AnomalyRecord]) -> Iterator[tuple[obje
             record.opened,
             record.last_seen,
             record.closed,
-            thousandths(record.confidence),
+            record.confidence,
             int(record.views),
             record.clean_passes,
             record.reopened,
@@ -150,8 +155,8 @@ def _read(row: tuple[Any, ...]) -> AnomalyRecord:
         entity=read_entity(entity),
         state=_STATES[state],
         severity=SEVERITIES[severity],
-        score=from_thousandths(score),
-        peak_score=from_thousandths(peak),
+        score=number(score),
+        peak_score=number(peak),
         observed=number(observed),
         low=number(low),
         high=number(high),
@@ -160,7 +165,7 @@ def _read(row: tuple[Any, ...]) -> AnomalyRecord:
         opened=opened,
         last_seen=last_seen,
         closed=closed,
-        confidence=from_thousandths(confidence),
+        confidence=number(confidence),
         views=views,
         source=SourceRef(convention, query),
         clean_passes=clean_passes,

@@ -24,8 +24,6 @@ SEVERITIES = (Severity.INFO, Severity.LOW, Severity.MEDIUM, Severity.HIGH, Sever
 
 SEVERITY_CODES = {severity: code for code, severity in enumerate(SEVERITIES)}
 
-_THOUSANDTHS_LIMIT = 2**53
-
 read_names = msgspec.json.Decoder(tuple[str, ...]).decode
 """The inverse of `names_json`."""
 
@@ -42,19 +40,6 @@ def clean(text: str, limit: int = TEXT_LIMIT) -> str:
 def names_json(names: Iterable[str]) -> str:
     """A list of names as one text."""
     return msgspec.json.encode([clean(name, NAME_LIMIT) for name in names]).decode()
-
-
-def thousandths(value: float) -> int | None:
-    """A score or a confidence as stored: rounded, infinities clamped to 2^53, NaN as NULL."""
-    scaled = value * 1000
-    if -_THOUSANDTHS_LIMIT < scaled < _THOUSANDTHS_LIMIT:
-        return round(scaled)
-    return None if math.isnan(scaled) else int(math.copysign(_THOUSANDTHS_LIMIT, scaled))
-
-
-def from_thousandths(value: int | None) -> float:
-    """The inverse of `thousandths`."""
-    return math.nan if value is None else value / 1000
 
 
 def number(value: float | None) -> float:

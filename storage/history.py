@@ -50,6 +50,16 @@ FIELDS: Mapping[Act, tuple[str, ...]] = {
 }
 """The values that each act sets."""
 
+_WORDS: Mapping[str, tuple[str, str]] = {
+    "label": ("labelled it {}", "took the label off"),
+    "acknowledged_at": ("acknowledged it", "gave it back"),
+    "snoozed_until": ("snoozed it", "ended the snooze"),
+    "closed_at": ("closed it", "opened it again"),
+    "pinned": ("pinned it", "unpinned it"),
+    "seen_at": ("saw it first", "marked it new"),
+}
+"""An act in words, by its first field: when it sets it, and when it clears it."""
+
 _TRIAGE = tuple(dict.fromkeys(field for fields in FIELDS.values() for field in fields))
 
 _UNDO, _REDO = "undo", "redo"
@@ -143,9 +153,14 @@ def lines_of(connection: sqlite3.Connection, investigation: int) -> Iterator[His
 
 
 def describe(line: HistoryRecord) -> str:
-    """An act in words: `kim: label true (real)`; what has been cleared is `none`."""
-    words = [str(value) for value in line.after.values() if value not in (None, "")]
-    return f"{line.actor}: {line.action} {', '.join(words) or 'none'}"
+    """An act in words: `kim labelled it false: noise`, `kim undid, took the label off`."""
+    field = next(iter(line.after))
+    done, cleared = _WORDS[field]
+    value = line.after[field]
+    words = done.format(value) if value else cleared
+    reason = line.after.get("label_reason")
+    again = {_UNDO: "undid, ", _REDO: "redid, "}.get(line.action, "")
+    return f"{line.actor} {again}{words}" + (f": {reason}" if reason else "")
 
 
 class _Step(msgspec.Struct, frozen=True):

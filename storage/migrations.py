@@ -99,7 +99,7 @@ _INVESTIGATIONS = (
     "CREATE INDEX investigation_pinned ON investigation (cluster) WHERE pinned",
 )
 
-# score, peak_score and confidence are in thousandths: three bytes instead of eight in the largest table.
+# score, peak_score and confidence are whole thousandths.
 _ANOMALIES = (
     """CREATE TABLE anomaly (
         id INTEGER PRIMARY KEY,

@@ -309,7 +309,7 @@ def test_the_timeline_joins_what_happened(store: Store) -> None:
         (-99, "event", f"Deployment checkout: {back_off}"),
         (-98, "event", f"Node n1: {back_off} (3 times)"),
         (-10, "anomaly", "http-server-5xx-spike ended on checkout"),
-        (5, "label", "kim: label true, real"),
+        (5, "label", "kim labelled it true: real"),
     ]
     assert store.timeline.of(99) == ()
 

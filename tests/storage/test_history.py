@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from storage.database import Store
 from storage.errors import UndoError
-from storage.history import UNDO_SECONDS, Act
+from storage.history import UNDO_SECONDS, Act, describe
 from storage.records import HistoryRecord, Label
 from tests.storage import samples
 from tests.storage.samples import NOW
@@ -147,6 +147,26 @@ def test_a_change_of_another_field_is_no_conflict(cases: Store) -> None:
     record = cases.investigations.get(1)
     assert record is not None
     assert record.pinned
+
+
+@pytest.mark.parametrize(
+    ("act", "values", "words"),
+    [
+        (Act.LABEL, LABEL_FALSE, ("kim labelled it false: noise", "kim undid, took the label off")),
+        (
+            Act.ACKNOWLEDGE,
+            {"acknowledged_at": NOW, "acknowledged_by": "kim"},
+            ("kim acknowledged it", "kim undid, gave it back"),
+        ),
+        (Act.SNOOZE, {"snoozed_until": NOW}, ("kim snoozed it", "kim undid, ended the snooze")),
+        (Act.CLOSE, {"closed_at": NOW}, ("kim closed it", "kim undid, opened it again")),
+        (Act.PIN, {"pinned": True}, ("kim pinned it", "kim undid, unpinned it")),
+    ],
+)
+def test_acts_can_be_read(cases: Store, act: Act, values: dict[str, object], words: tuple[str, ...]) -> None:
+    cases.history.act([1], act, values, actor="kim", at=NOW)
+    cases.history.undo(actor="kim", at=NOW)
+    assert tuple(describe(line) for line in cases.history.of(1)) == words
 
 
 @pytest.mark.parametrize(
