@@ -7,6 +7,7 @@ down.
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import time
 from dataclasses import dataclass, field
@@ -103,7 +104,7 @@ class Engine:
             StoreError: the store cannot be written; the next cycle may try again.
         """
         now, started = self.clock.now(), time.perf_counter()
-        state = self.objects.state(now) if self.objects else None
+        state = self._state(now)
         if self.owner and not self.store.cycles.acquire_lease(self.cluster, self.owner, now, LEASE_SECONDS):
             self._restored = False
             return self._followed(now, state)
@@ -138,6 +139,11 @@ class Engine:
             self.store.cycles.release_lease(self.cluster, self.owner)
         if self.look:
             self.look.close()
+
+    def _state(self, now: float) -> ClusterState | None:
+        if self.objects is None:
+            return None
+        return dataclasses.replace(self.objects.state(now), environments=self.settings.scope.environment_of)
 
     def _followed(self, now: float, state: ClusterState | None) -> Outcome:
         text = "another Tocsin runs the cycles of this cluster on this database; its findings are shown"

@@ -11,7 +11,8 @@ import msgspec
 if TYPE_CHECKING:
     from app.snapshot import Case
     from detectors.model import Entity
-    from storage.records import AnomalyRecord, InvestigationRecord
+    from detectors.catalog import Row
+    from storage.records import AnomalyRecord, CoverageRecord, InvestigationRecord
 
 SCHEMA = 1
 
@@ -107,4 +108,23 @@ def case_object(case: Case, now: float) -> dict[str, Any]:
             {"at": instant(act.at), "actor": act.actor, "action": act.action, "before": act.before, "after": act.after}
             for act in case.history
         ],
+    }
+
+
+def coverage_object(record: CoverageRecord, row: Row) -> dict[str, Any]:
+    """One row of the coverage matrix in schema 1."""
+    return {
+        "schema": SCHEMA,
+        "signal": record.signal,
+        "title": row.title,
+        "group": row.group,
+        "status": str(record.status),
+        "conventions": list(record.conventions),
+        "live": record.live,
+        "learning": record.learning,
+        "silent": record.silent,
+        "last_fired": instant(record.last_fired),
+        "detail": record.detail,
+        "query": record.query,
+        "query_seconds": None if record.query_seconds is None else number(record.query_seconds),
     }

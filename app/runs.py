@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from app.clock import ManualClock
+from app.doctor import check_run
 from app.engine import Engine
 from app.snapshot import CheckResult
 from app.snapshots import metrics_status, missing_status, objects_status
@@ -113,9 +114,7 @@ class LiveRun:
 
     def checks(self) -> tuple[CheckResult, ...]:
         """What `tocsin doctor` says of the connections."""
-        from app.doctor import checks
-
-        return checks(self._loaded, self.sources, self._store, self._catalogue, self._clock)
+        return check_run(self._loaded, self.sources, self._catalogue, self._clock)
 
     def close(self) -> None:
         """Release connections and the lease."""

@@ -156,6 +156,8 @@ class ClusterState:
     readyz: Readiness | None = None
     version: str = ""
     """`v1.36.2`; empty when it could not be asked."""
+    environments: Mapping[str, str] = field(default_factory=dict)
+    """The engineer's own: namespace or cluster pattern -> environment; see `detectors.entities.environment_of`."""
     pod_metrics: Mapping[tuple[str, str], PodMetrics] = field(default_factory=dict)
     """By namespace, name."""
     node_metrics: Mapping[str, NodeMetrics] = field(default_factory=dict)

@@ -14,6 +14,8 @@ from functools import cached_property
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, NamedTuple
 
+import msgspec
+
 from detectors.cluster import Owner
 from detectors.model import Entity, EntityType
 
@@ -82,7 +84,10 @@ class Peer(NamedTuple):
 def workload_entity(state: ClusterState, pod: Pod) -> Entity:
     """The workload that answers for a pod."""
     owner = state.owner(pod)
-    return Entity(EntityType.WORKLOAD, state.cluster, owner.namespace, owner.kind, owner.name)
+    environment = environment_of(owner.namespace, state, state.environments, cluster=state.cluster)
+    return Entity(
+        EntityType.WORKLOAD, state.cluster, owner.namespace, owner.kind, owner.name, environment=environment
+    )
 
 
 def guess_workload(pod: str) -> str:
@@ -156,7 +161,11 @@ class Resolver:
         key = (identity, kind)
         found = self._entities.get(key)
         if found is None:
-            found = self._entities[key] = self._resolve(identity, kind)
+            found = self._resolve(identity, kind)
+            if found.namespace:
+                environment = self.environment(found.namespace, identity.environment)
+                found = msgspec.structs.replace(found, environment=environment)
+            self._entities[key] = found
         return found
 
     def environment(self, namespace: str, label: str = "") -> str:

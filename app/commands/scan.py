@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from app.commands.common import loaded_settings, parse_instant, print_anomalies
 from app.exits import Exit
+from detectors.objects import unix
 from storage.records import AnomalyState
 
 if TYPE_CHECKING:
@@ -85,9 +86,13 @@ def newest_instant(live: LiveRun, now: float) -> float:
     assert live.sources.objects is not None
     state = live.sources.objects.state(now)
     times = [event.last_seen for event in state.events]
+    for thing in (*state.pods.values(), *state.nodes.values()):
+        times.append(thing.metadata.created)
+        for condition in thing.status.conditions:
+            times += [unix(condition.last_heartbeat_time) or 0.0, condition.since or 0.0]
     for pod in state.pods.values():
-        times.append(pod.metadata.created)
-        times += [status.changed for status in pod.statuses if status.changed is not None]
+        ended = (status.last_state.terminated for status in pod.statuses)
+        times += [each.finished or 0.0 for each in ended if each is not None]
     return max((at for at in times if at <= now), default=now)
 
 

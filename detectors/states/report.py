@@ -178,18 +178,19 @@ def workload_observations(
 
 def lowered(severity: Severity, state: ClusterState, namespace: str) -> Severity:
     """One step less where the environment matters less."""
-    environment = environment_of(namespace, state, {}, cluster=state.cluster)
+    environment = environment_of(namespace, state, state.environments, cluster=state.cluster)
     return severity.shifted(-1) if environment.lower() in LESSER_ENVIRONMENTS else severity
 
 
 def _severity(row: Row, state: ClusterState, owner: Owner, pods: list[Pod], share: float) -> Severity:
     """The row's severity, one step up when most replicas are affected, down in lesser environments.
 
-    A failing new revision beside an old one that serves is a failed rollout, not an outage: one step down.
+    A failing new revision beside an old one that serves is a failed rollout, not an outage: one step down, and no
+    further one for the environment.
     """
-    severity = lowered(row.severity, state, owner.namespace)
     if _old_revision_serves(state, owner, pods):
-        return severity.shifted(-1)
+        return row.severity.shifted(-1)
+    severity = lowered(row.severity, state, owner.namespace)
     return severity.shifted(1) if share > guard(row, "escalate_share", 0.5) and _desired(state, owner) else severity
 
 

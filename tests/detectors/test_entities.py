@@ -6,6 +6,7 @@ import pytest
 
 from detectors.cluster import ClusterState
 from detectors.entities import (
+    DEFAULT_ENVIRONMENT,
     UNKNOWN_WORKLOAD,
     UNRESOLVED_SERVICE,
     PeerKind,
@@ -49,7 +50,8 @@ def resolve(identity: Identity, known: ClusterState | None, kind: EntityType = E
 
 
 def workload(kind: str, name: str, namespace: str = "shop") -> Entity:
-    return Entity(EntityType.WORKLOAD, "lab", namespace, kind, name)
+    environment = DEFAULT_ENVIRONMENT if namespace else ""
+    return Entity(EntityType.WORKLOAD, "lab", namespace, kind, name, environment=environment)
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from detectors.objects import Object
 
     Observer = Callable[[str, dict[str, Any]], None]
-    """Takes an operation (`list`, `change`, ..., `state` when one is taken) and its payload: structs and plain values."""
+    """Takes an operation (`list`, `change`, ..., `state` when one is taken) and its payload, of structs and values."""
 
 GONE_SECONDS = 24 * 3600.0
 RESTART_SECONDS = 2 * 3600.0

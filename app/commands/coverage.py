@@ -1,0 +1,59 @@
+"""`tocsin coverage`: what each row of the coverage matrix sees, as the last cycle left it."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from app.commands.common import loaded_settings
+from app.exits import Exit
+
+if TYPE_CHECKING:
+    import argparse
+
+
+def declare(parser: argparse.ArgumentParser) -> None:
+    """Its own options."""
+    parser.add_argument("--json", action="store_true", help="print JSON lines")
+    parser.add_argument("--fresh", action="store_true", help="run a cycle first, even when one was stored")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print the matrix; runs a cycle when none was stored yet."""
+    from app.clock import SystemClock
+    from app.findings import coverage_object, json_line
+    from app.opening import open_catalogue
+    from app.runs import LiveRun
+    from app.session import owner_name
+    from storage.database import Store
+    from widgets.text import age, clean
+
+    loaded = loaded_settings(options)
+    catalogue, clock = open_catalogue(loaded), SystemClock()
+    with Store.open(loaded.database) as store:
+        live = LiveRun(loaded, store, catalogue, clock, owner=owner_name())
+        try:
+            records = {record.signal: record for record in store.cycles.coverage(live.cluster)}
+            if options.fresh or not records:
+                live.prepare().cycle()
+                records = {record.signal: record for record in store.cycles.coverage(live.cluster)}
+        finally:
+            live.close()
+        last = store.cycles.last(live.cluster)
+    group = ""
+    for row in catalogue.rows:
+        record = records.get(row.id)
+        if record is None:
+            continue
+        if options.json:
+            print(json_line(coverage_object(record, row)))
+            continue
+        if row.group != group:
+            group = row.group
+            print(f"\n{group}")
+        fed = ", ".join(record.conventions) or clean(record.detail, 60)
+        counts = f"{record.live:>5} live {record.learning:>5} learning {record.silent:>5} silent"
+        print(f"  {row.id:<34} {record.status:<15} {counts}  {fed}")
+    if last is not None:
+        sys.stderr.write(f"as of the cycle {age(clock.now() - last.at)} ago\n")
+    return Exit.OK
