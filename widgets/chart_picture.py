@@ -166,14 +166,14 @@ def _braille(heights: FloatArray, width: int, height: int) -> list[str]:
 
 def _time_axis(picture: Picture, width: int) -> list[Content]:
     """The axis with ticks, and local times below them, the newest at the right end."""
+    from widgets.chart_scale import columns_of
+
     times = picture.band.times
     if not len(times) or width < 6:
         return [Content("─" * width), Content("")]
     count = max(1, min(6, width // 14))
     ticks = [round(number * (width - 1) / count) for number in range(count + 1)] if width >= 14 else [width - 1]
     axis, below = ["─"] * width, [" "] * width
-    from widgets.chart_scale import columns_of
-
     at = columns_of(len(times), width)
     for tick in ticks:
         axis[tick] = "┬"

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Generic
 
 from rich.cells import cell_len
 from rich.segment import Segment
+from textual.cache import LRUCache
 from textual.geometry import Region, Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
@@ -26,6 +27,8 @@ GUTTER = 2
 """Cells before the columns: the cursor and the mark."""
 CURSOR = "▌"
 MARK = "*"
+KEPT = 256
+"""Drawn lines that are kept: some screens of them."""
 
 
 class RowCanvas(ScrollView, Generic[Row]):
@@ -71,7 +74,7 @@ class RowCanvas(ScrollView, Generic[Row]):
         self._empty = empty
         self._width = 0
         self._placed: tuple[Placed[Row], ...] = ()
-        self._strips: dict[int, Strip] = {}
+        self._strips: LRUCache[int, Strip] = LRUCache(KEPT)
 
     def redraw(self) -> None:
         """Draw every line anew."""
@@ -82,7 +85,7 @@ class RowCanvas(ScrollView, Generic[Row]):
     def redraw_row(self, index: int) -> None:
         """Draw one row anew."""
         if index < len(self.rows.order):
-            self._strips.pop(self.rows.order[index], None)
+            self._strips.discard(self.rows.order[index])
             self.refresh(Region(0, index - self.scroll_offset.y + 1, self.size.width, 1))
 
     def redraw_header(self) -> None:

@@ -182,13 +182,13 @@ class RowList(Movement, RowCanvas[Row], can_focus=True):
     def filter(self, query: Query) -> None:
         """Show the rows that match only."""
         self.rows.filter(query)
-        self._show()
+        self._show(follow=True)
 
     def sort_by(self, column: str | None, *, descending: bool = False) -> None:
         """Order by a column that can be sorted by, or as given."""
         found = None if column is None else self.rows.column(column)
         self.rows.sort(found if found and found.sort else None, descending=descending)
-        self._show()
+        self._show(follow=True)
 
     def move_to(self, key: int) -> bool:
         """Put the cursor on a row; False when it is not shown."""
@@ -267,6 +267,14 @@ class RowList(Movement, RowCanvas[Row], can_focus=True):
             if event.chain == 2:
                 self.action_open()
 
+    def on_mouse_scroll_down(self) -> None:
+        """Turning the wheel is moving too."""
+        self._moved = self._clock()
+
+    def on_mouse_scroll_up(self) -> None:
+        """Turning the wheel is moving too."""
+        self._moved = self._clock()
+
     def _click_header(self, x: int) -> None:
         for number, placed in enumerate(self._placed):
             if placed.x <= x < placed.x + placed.width:
@@ -313,10 +321,14 @@ class RowList(Movement, RowCanvas[Row], can_focus=True):
             self._key = key
             self.post_message(self.Highlighted(self, key, self.highlighted))
 
-    def _show(self) -> None:
-        """Everything anew after the rows or their order changed; the cursor row keeps its line on the screen."""
+    def _show(self, *, follow: bool = False) -> None:
+        """Everything anew after the rows or their order changed; what is on the screen stays there where it can.
+
+        Args:
+            follow: Bring the cursor back when the wheel has left it behind, as an order of the engineer's should.
+        """
         order, top = self.rows.order, self.scroll_offset.y
-        on_screen = self._index - top
+        line = self._index - top
         if self._key is not None and self._key in self.rows.items and self._key in order:
             self._index = order.index(self._key)
         else:
@@ -324,7 +336,9 @@ class RowList(Movement, RowCanvas[Row], can_focus=True):
         self.redraw()
         self._follow()
         self._report_pending()
-        self._scroll_to_row(self._index - on_screen if top else 0)
+        if follow or 0 <= line < self.page_size:
+            # At the top the list stays there, so that what arrives above the cursor row is seen.
+            self._scroll_to_row(self._index - line if top else 0)
 
     def _report_pending(self) -> None:
         if self.pending != len(self.rows.pending):

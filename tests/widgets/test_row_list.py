@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import pytest
+from textual.events import MouseScrollDown
 
 from tests.widgets.host import Stage, staged
 from widgets.filter import parse
+from widgets.row_canvas import KEPT
 from widgets.row_list import CURSOR, HOLD_SECONDS, RowList
 from widgets.rows import Column
 
@@ -282,3 +284,45 @@ async def test_move_to_finds_rows_shown_only() -> None:
         rows.filter(parse("row-00077"))
         assert not rows.move_to(5)
         assert rows.cursor == 77
+
+
+async def test_reading_with_the_wheel_is_not_disturbed() -> None:
+    rows, time = a_list()
+    async with staged(rows, size=(60, 12)) as stage:
+        await ready(stage, rows, time)
+        for _ in range(12):
+            await stage.pilot._post_mouse_events([MouseScrollDown], rows, offset=(5, 5), button=0)
+        await stage.pilot.pause()
+        before = stage.lines()
+        assert not any(line.startswith(CURSOR) for line in before)
+        rows.replace([*items(3, start=500), *items(100)])
+        await stage.pilot.pause()
+        assert stage.lines() == before
+        assert rows.pending == 3
+        rows.filter(parse("row-0000"))
+        await stage.pilot.pause()
+        assert rows.cursor == 1
+        assert cursor_line(stage) == 1
+        assert "row-00009" in stage.lines()[9]
+
+
+async def test_another_theme_redraws_every_line() -> None:
+    rows, time = a_list()
+    async with staged(rows) as stage:
+        await ready(stage, rows, time)
+        dark = rows.render_line(3)
+        stage.app.theme = "textual-light"
+        await stage.pilot.pause()
+        assert rows.render_line(3).text == dark.text
+        assert rows.render_line(3) != dark
+
+
+async def test_few_drawn_lines_are_kept() -> None:
+    rows, time = a_list(5000)
+    async with staged(rows) as stage:
+        await ready(stage, rows, time)
+        for _ in range(60):
+            rows.action_page(1)
+            await stage.pilot.pause()
+        assert rows.position > 1000
+        assert len(rows._strips) <= KEPT
