@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from app.screens.queries import QueryView
 from app.screens.snooze import SnoozeDialog
-from app.screens.view import View
 from storage.records import Label
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def duration(text: str) -> float | None:
     return seconds if 0 < seconds <= LONGEST_SNOOZE else None
 
 
-class CaseView(View):
+class CaseView(QueryView):
     """A screen whose selection is one or more investigations."""
 
     def advance(self) -> None:

@@ -16,7 +16,6 @@ from app.screens.case_text import changes, done, headline
 from app.screens.cases import CaseView
 from app.screens.inbox_rows import short_title
 from app.screens.preview import expectation, fill_chart
-from app.screens.queries import QueryView
 from widgets import palette
 from widgets.anomaly_list import AnomalyList
 from widgets.band_chart import BandChart
@@ -40,7 +39,7 @@ RIGHT = frozenset({"anomalies", "timeline", "history"})
 """Panes of the right half."""
 
 
-class InvestigationScreen(CaseView, QueryView):
+class InvestigationScreen(CaseView):
     """The case that the console has open."""
 
     place = "investigation"
