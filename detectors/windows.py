@@ -166,7 +166,7 @@ class Baseline:
         return enough
 
 
-def learn(values: FloatArray, data: SignalData, windows: Windows, *, floor: FloatArray | float, sign: int) -> Baseline:
+def learn(values: FloatArray, data: SignalData, windows: Windows, *, floor: float, sign: int) -> Baseline:
     """Learn a baseline that no anomaly has trained.
 
     Left out are the instants that the engine knows to be anomalous (`data.excluded`) and the run of samples right
@@ -177,7 +177,7 @@ def learn(values: FloatArray, data: SignalData, windows: Windows, *, floor: Floa
         values: shape (S, T).
         data: for its `excluded`.
         windows: for the baseline's place.
-        floor: least spread, scalar or (S,).
+        floor: least spread.
         sign: +1 where high values are abnormal, -1 where low ones are.
     """
     window = windows.baseline_of(values)
@@ -192,6 +192,8 @@ def learn(values: FloatArray, data: SignalData, windows: Windows, *, floor: Floa
     training = window.copy()
     out = sign * (window[rows] - median[rows, None]) > reach[rows]
     training[rows] = np.where(trailing_run(out, np.isnan(window[rows])), np.nan, window[rows])
+    median[rows] = Ordered.of(training[rows]).median()
+    spread[rows] = np.maximum(robust_spread(training[rows], median[rows], share=0.05), floor)
     return Baseline(training, median, spread, present.sum(axis=-1) / windows.baseline)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from detectors.kinds.verdict import LEARNING, LIVE, LOCAL_ONLY, NO_DATA, Test, conclude, margin, number
 from detectors.model import Views
-from detectors.statistics import median, robust_spread
+from detectors.statistics import median
 from detectors.windows import MINIMUM_COVERAGE, learn, season
 
 if TYPE_CHECKING:
@@ -36,16 +36,13 @@ def level_shift(data: SignalData, params: Numbers, guards: Numbers, windows: Win
     if data.level is None:
         raise ValueError("level-shift needs a level")
     least = max([number(guards, name, 0) for name in INCREASES])
-    baseline = learn(data.level, data, windows, floor=least / number(params, "z_min", 5), sign=1)
-    usual = median(baseline.training)
-    spread = np.maximum(
-        robust_spread(baseline.training, usual, share=0.05), np.maximum(least / number(params, "z_min", 5), 1e-12)
-    )
+    z_min, ratio = number(params, "z_min", 5), number(params, "min_ratio", 2)
+    baseline = learn(data.level, data, windows, floor=max(least / max(z_min, 1), 1e-12), sign=1)
+    usual, spread = baseline.median, baseline.spread
     means = windows.evaluation_means(data.level)
     seen = season(data, windows, usual, lambda reference: _reference_levels(reference, windows))
     expected = np.fmax(usual, seen.expected)
     strictness = np.where(seen.views > 0, 1.0, LOCAL_ONLY)
-    z_min, ratio = number(params, "z_min", 5), number(params, "min_ratio", 2)
     drift = cusum((data.level - usual[:, None]) / spread[:, None], _SLACK)[None] / (_DECISION * z_min)
     shift = np.fmax(margin((means - usual) / spread, z_min), np.clip(drift, 0, 100))
     floors = [number(numbers, name, 0) for name in FLOORS for numbers in (params, guards) if name in numbers]

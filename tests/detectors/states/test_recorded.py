@@ -10,14 +10,14 @@ from tests.detectors.states.objects import FIXTURES, judge, recorded
 EXPECTED = {
     "healthy-baseline": {},
     "crashloop-expired-certificate": {("pod-crashloopbackoff", "prod/payments-api"): "critical"},
-    "imagepull-tag-not-found": {("pod-imagepullbackoff", "staging/web-frontend"): "low"},
+    "imagepull-tag-not-found": {("pod-imagepullbackoff", "staging/web-frontend"): "medium"},
     "oomkilled-search": {("pod-oomkilled", "prod/search-api"): "critical"},
     "node-notready": {("node-not-ready", "worker-3"): "critical"},
     # The new version crashes while three old pods serve: not an outage.
     "rollout-stuck-checkout": {("pod-crashloopbackoff", "prod/checkout-api"): "medium"},
     "realtime-two-incidents": {
         ("pod-crashloopbackoff", "prod/payments-api"): "critical",
-        ("pod-imagepullbackoff", "staging/cart-api"): "low",
+        ("pod-imagepullbackoff", "staging/cart-api"): "medium",
     },
     # Issues of rows that are not state detectors of pods and nodes: nothing must be said in their stead.
     "job-failed-migration": {},
