@@ -18,7 +18,7 @@ from detectors.catalog.schema import DetectorKind, Kind, Statistic
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from detectors.catalog.schema import Convention, IdentityRule, Instrument, Row
+    from detectors.catalog.schema import Convention, IdentityRule, Instrument, Row, Term
 
 _ID = re.compile(r"[a-z0-9][a-z0-9+.-]*")
 _METRIC = re.compile(r"[a-zA-Z_:][\w:]*")
@@ -64,6 +64,7 @@ def check_row(file: str, place: str, row: Row, instruments: frozenset[str], pref
         raise CatalogError(file, place, None, "needs either `reads` (instruments) or a `promql` of its own")
     for number, read in enumerate(row.reads):
         _one_of(file, f"{place}.reads[{number}].instrument", read.instrument, instruments)
+        _matchers(file, f"{place}.reads[{number}].select", f'select=~"{read.select}"')
     if row.preference:
         _one_of(file, f"{place}.preference", row.preference, preferences)
     _row_promql(file, place, row)
@@ -94,21 +95,28 @@ def _instrument(file: str, place: str, instrument: Instrument, rules: Mapping[st
             raise CatalogError(file, f"{place}.promql", None, "is missing", "an expression, for kind `expression`")
     elif not instrument.metric and not instrument.buckets:
         raise CatalogError(file, f"{place}.metric", None, "is missing", "the name of a metric")
-    for key in ("metric", "buckets"):
-        name = getattr(instrument, key)
-        if name and not _METRIC.fullmatch(name.replace("{family}", "x")):
-            raise CatalogError(file, f"{place}.{key}", name, "is not a metric name")
     if not instrument.owners:
         _one_of(file, f"{place}.identity", instrument.identity, rules)
     _one_of(file, f"{place}.bucket_unit", instrument.bucket_unit or "s", UNITS)
-    _matchers(file, f"{place}.match", instrument.match)
-    for key in ("also", "plus"):
+    _metric(file, f"{place}.buckets", instrument.buckets)
+    _term(file, place, instrument)
+    for key in ("also", "plus", "failed"):
         for number, term in enumerate(getattr(instrument, key)):
-            _matchers(file, f"{place}.{key}[{number}].match", term.match)
+            _term(file, f"{place}.{key}[{number}]", term)
     if instrument.per:
-        _matchers(file, f"{place}.per.match", instrument.per.match)
+        _term(file, f"{place}.per", instrument.per)
     for number, text in enumerate(instrument.errors):
         _matchers(file, f"{place}.errors[{number}]", text)
+
+
+def _term(file: str, place: str, term: Term) -> None:
+    _metric(file, f"{place}.metric", term.metric)
+    _matchers(file, f"{place}.match", term.match)
+
+
+def _metric(file: str, key: str, name: str) -> None:
+    if name and not _METRIC.fullmatch(name.replace("{family}", "x")):
+        raise CatalogError(file, key, name, "is not a metric name")
 
 
 def _identity(file: str, place: str, rule: IdentityRule) -> None:

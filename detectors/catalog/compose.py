@@ -101,7 +101,14 @@ def grouping(reading: Reading) -> tuple[str, ...]:
 
 
 def queries_of(reading: Reading) -> tuple[QueryTemplate, ...]:
-    """What to ask for a reading."""
+    """What to ask for a reading.
+
+    A display shows what has lasted for `$hold`; a query asks for everything, since the detector does the waiting.
+    """
+    return tuple(query._replace(promql=query.promql.replace("$hold", "0")) for query in _queries(reading))
+
+
+def _queries(reading: Reading) -> tuple[QueryTemplate, ...]:
     instrument, statistic = reading.instrument, reading.statistic
     prefix = f"{reading.convention}/{instrument.name}"
     if instrument.kind is Kind.EXPRESSION:
@@ -146,9 +153,8 @@ def _request_queries(reading: Reading, prefix: str) -> tuple[QueryTemplate, ...]
 
 def _plain_queries(reading: Reading, prefix: str) -> tuple[QueryTemplate, ...]:
     instrument, statistic = reading.instrument, reading.statistic
-    if statistic is Statistic.COUNT and instrument.kind is Kind.COUNTER:
-        asked = reading._replace(statistic=Statistic.RATE)
-        return (QueryTemplate(f"{prefix}/counts", _side(asked, instrument), Returns.COUNTS),)
+    if statistic in (Statistic.COUNT, Statistic.RATE) and instrument.kind is Kind.COUNTER:
+        return (QueryTemplate(f"{prefix}/counts", _per_second(reading), Returns.COUNTS),)
     if instrument.kind in (Kind.STATE, Kind.AGE):
         return (QueryTemplate(f"{prefix}/state", _state(reading), Returns.STATE),)
     level = _side(reading, instrument)
@@ -158,6 +164,13 @@ def _plain_queries(reading: Reading, prefix: str) -> tuple[QueryTemplate, ...]:
         per = QueryTemplate(f"{prefix}/per", _side(reading, instrument.per), Returns.PER)
         return QueryTemplate(f"{prefix}/level", level, Returns.LEVEL), per
     return (QueryTemplate(f"{prefix}/level", _quotient(reading, level), Returns.LEVEL),)
+
+
+def _per_second(reading: Reading) -> str:
+    asked = reading._replace(statistic=Statistic.RATE)
+    text = _side(asked, reading.instrument)
+    # What a function of its own counts (`changes`) is per window.
+    return text if _function(asked, reading.instrument) == "rate" else f"{text} / $window_s"
 
 
 def _state(reading: Reading) -> str:
@@ -230,7 +243,7 @@ def _selected(reading: Reading, metric: str, match: str, part: Part | None = Non
     instrument = reading.instrument
     part = part or instrument
     if instrument.select and reading.select and part is instrument:
-        operator = "=~" if "|" in reading.select else "="
+        operator = "=~" if re.search(r"[|.*+?()\[\]]", reading.select) else "="
         match = _both(f'{instrument.select}{operator}"{reading.select}"', match)
     selector = f"{metric}{{{_both(match, '$match')}}}"
     over = _function(reading, part)
@@ -264,7 +277,7 @@ def _aggregated(reading: Reading, part: Part, vector: str, *, extra: Iterable[st
 
 
 def _own(reading: Reading) -> str:
-    """An expression of its own; `$inner(...)` marks the vector per pod that is joined with its owners."""
+    """An expression of its own; `$entity` is what it groups by, `$join` follows the vector per pod."""
     text = reading.instrument.promql
     if not reading.instrument.owners:
         return text
