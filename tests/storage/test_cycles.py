@@ -92,14 +92,15 @@ def test_a_cycle_leaves_the_engineers_fields_alone(store: Store) -> None:
     store.cycles.write(samples.update(samples.case()))
     stale = store.investigations.get(1)
     assert stale is not None
-    for act, values in {
+    acts: dict[Act, dict[str, object]] = {
         Act.LABEL: {"label": Label.TRUE, "label_reason": "real"},
         Act.ACKNOWLEDGE: {"acknowledged_at": NOW, "acknowledged_by": "kim"},
         Act.SNOOZE: {"snoozed_until": NOW + 900},
         Act.PIN: {"pinned": True},
         Act.SEEN: {"seen_at": NOW},
         Act.CLOSE: {"closed_at": NOW},
-    }.items():
+    }
+    for act, values in acts.items():
         store.history.act([1], act, values, actor="kim", at=NOW)
     store.cycles.write(samples.update(msgspec.structs.replace(stale, title="Worse", anomalies=4), at=NOW + 60))
     assert store.investigations.get(1) == samples.case(

@@ -52,7 +52,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 def add_a_table(database: Database) -> None:
-    database["outbox"].create({"id": int, "body": str}, pk="id")
+    database.table("outbox").create({"id": int, "body": str}, pk="id")
 
 
 NEXT = (*migrations.MIGRATIONS, Migration(2, "outgoing messages", add_a_table))
@@ -282,7 +282,7 @@ def test_missing_rights_are_named(file_mode: int | None, folder_mode: int, how: 
             path.chmod(file_mode)
         folder.chmod(folder_mode)
         before = contents(folder)
-        command = [sys.executable, "-c", AS_NOBODY, path, how]
+        command = [sys.executable, "-c", AS_NOBODY, str(path), how]
         done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=True)
         assert said in done.stdout
         assert {name: content for name, content in contents(folder).items() if name == path.name} == before

@@ -1,0 +1,195 @@
+"""The tables of the first schema, statement by statement; later ones change them in `storage.migrations`."""
+
+from __future__ import annotations
+
+# Names repeat in millions of rows, so each is stored once. These three have no foreign keys pointing at them: a check
+# on deletion would scan every anomaly, and only the retention deletes here, what nothing refers to.
+_NAMES = (
+    "CREATE TABLE cluster (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE)",
+    """CREATE TABLE entity (
+        id INTEGER PRIMARY KEY,
+        cluster INTEGER NOT NULL,
+        namespace TEXT NOT NULL,
+        name TEXT NOT NULL,
+        type TEXT NOT NULL,
+        kind TEXT NOT NULL,
+        peer TEXT NOT NULL,
+        UNIQUE (cluster, namespace, name, type, kind, peer))""",
+    """CREATE TABLE subject (
+        id INTEGER PRIMARY KEY,
+        entity INTEGER NOT NULL,
+        signal TEXT NOT NULL,
+        unit TEXT NOT NULL,
+        convention TEXT NOT NULL,
+        query TEXT NOT NULL)""",
+    "CREATE INDEX subject_entity ON subject (entity, signal)",
+)
+
+# The columns from seen_at on belong to the engineer: cycles never write them, acts write nothing else.
+_INVESTIGATIONS = (
+    """CREATE TABLE investigation (
+        id INTEGER PRIMARY KEY,
+        cluster INTEGER NOT NULL,
+        entity INTEGER NOT NULL,
+        title TEXT NOT NULL,
+        severity INTEGER NOT NULL,
+        score REAL,
+        onset REAL NOT NULL,
+        opened REAL NOT NULL,
+        updated REAL NOT NULL,
+        ended REAL,
+        signals TEXT NOT NULL,
+        anomalies INTEGER NOT NULL,
+        held INTEGER NOT NULL,
+        seen_at REAL,
+        acknowledged_at REAL,
+        acknowledged_by TEXT NOT NULL DEFAULT '',
+        snoozed_until REAL,
+        label TEXT,
+        label_reason TEXT NOT NULL DEFAULT '',
+        pinned INTEGER NOT NULL DEFAULT 0,
+        closed_at REAL,
+        lifecycle INTEGER GENERATED ALWAYS AS
+            (CASE WHEN closed_at IS NOT NULL THEN 2 WHEN ended IS NOT NULL THEN 1 ELSE 0 END) VIRTUAL)""",
+    "CREATE INDEX investigation_cluster ON investigation (cluster, lifecycle, updated)",
+    "CREATE INDEX investigation_lifecycle ON investigation (lifecycle, updated)",
+    "CREATE INDEX investigation_entity ON investigation (entity)",
+    "CREATE INDEX investigation_ended ON investigation (ended)",
+    "CREATE INDEX investigation_label ON investigation (label, cluster) WHERE label IS NOT NULL",
+    "CREATE INDEX investigation_pinned ON investigation (cluster) WHERE pinned",
+)
+
+# score, peak_score and confidence are whole thousandths.
+_ANOMALIES = (
+    """CREATE TABLE anomaly (
+        id INTEGER PRIMARY KEY,
+        investigation INTEGER NOT NULL REFERENCES investigation (id) ON DELETE CASCADE,
+        subject INTEGER NOT NULL,
+        state INTEGER NOT NULL,
+        severity INTEGER NOT NULL,
+        score INTEGER,
+        peak_score INTEGER,
+        observed REAL,
+        low REAL,
+        high REAL,
+        onset REAL NOT NULL,
+        opened REAL NOT NULL,
+        last_seen REAL NOT NULL,
+        closed REAL,
+        confidence INTEGER,
+        views INTEGER NOT NULL,
+        clean_passes INTEGER NOT NULL,
+        reopened INTEGER NOT NULL)""",
+    "CREATE INDEX anomaly_investigation ON anomaly (investigation)",
+    "CREATE INDEX anomaly_unresolved ON anomaly (state) WHERE state > 0",
+    """CREATE TABLE band (
+        anomaly INTEGER PRIMARY KEY REFERENCES anomaly (id) ON DELETE CASCADE,
+        data BLOB NOT NULL)""",
+)
+
+_LEDGER = (
+    """CREATE TABLE evidence (
+        id INTEGER PRIMARY KEY,
+        investigation INTEGER NOT NULL REFERENCES investigation (id) ON DELETE CASCADE,
+        digest INTEGER NOT NULL,
+        anomaly INTEGER,
+        step TEXT NOT NULL,
+        text TEXT NOT NULL,
+        source TEXT NOT NULL,
+        value TEXT NOT NULL,
+        at REAL,
+        recorded REAL NOT NULL,
+        stance TEXT NOT NULL,
+        UNIQUE (investigation, digest))""",
+    """CREATE TABLE timeline (
+        investigation INTEGER NOT NULL REFERENCES investigation (id) ON DELETE CASCADE,
+        at REAL NOT NULL,
+        kind TEXT NOT NULL,
+        text TEXT NOT NULL,
+        PRIMARY KEY (investigation, at, kind, text)) WITHOUT ROWID""",
+    """CREATE TABLE event (
+        cluster INTEGER NOT NULL,
+        uid TEXT NOT NULL,
+        namespace TEXT NOT NULL,
+        kind TEXT NOT NULL,
+        name TEXT NOT NULL,
+        object_uid TEXT NOT NULL,
+        type TEXT NOT NULL,
+        reason TEXT NOT NULL,
+        message TEXT NOT NULL,
+        count INTEGER NOT NULL,
+        first_seen REAL NOT NULL,
+        last_seen REAL NOT NULL,
+        component TEXT NOT NULL,
+        owner_kind TEXT NOT NULL,
+        owner_name TEXT NOT NULL,
+        PRIMARY KEY (cluster, uid))""",
+    "CREATE INDEX event_object ON event (cluster, name, last_seen)",
+    "CREATE INDEX event_owner ON event (cluster, owner_name, last_seen) WHERE owner_name <> ''",
+    "CREATE INDEX event_seen ON event (cluster, last_seen)",
+)
+
+_CYCLES = (
+    """CREATE TABLE cycle (
+        cluster INTEGER NOT NULL,
+        at REAL NOT NULL,
+        seconds REAL NOT NULL,
+        series INTEGER NOT NULL,
+        observations INTEGER NOT NULL,
+        errors INTEGER NOT NULL,
+        PRIMARY KEY (cluster, at)) WITHOUT ROWID""",
+    """CREATE TABLE coverage (
+        cluster INTEGER NOT NULL,
+        signal TEXT NOT NULL,
+        status TEXT NOT NULL,
+        conventions TEXT NOT NULL,
+        live INTEGER NOT NULL,
+        learning INTEGER NOT NULL,
+        silent INTEGER NOT NULL,
+        last_fired REAL,
+        detail TEXT NOT NULL,
+        query_seconds REAL,
+        query TEXT NOT NULL,
+        PRIMARY KEY (cluster, signal))""",
+    """CREATE TABLE lease (
+        cluster INTEGER PRIMARY KEY,
+        owner TEXT NOT NULL,
+        pid INTEGER NOT NULL,
+        host TEXT NOT NULL,
+        expires REAL NOT NULL)""",
+)
+
+# `step` is the id of the first line of one act: a bulk act is undone as a whole.
+_HISTORY = (
+    """CREATE TABLE history (
+        id INTEGER PRIMARY KEY,
+        step INTEGER NOT NULL,
+        at REAL NOT NULL,
+        actor TEXT NOT NULL,
+        session TEXT NOT NULL,
+        action TEXT NOT NULL,
+        investigation INTEGER,
+        before TEXT NOT NULL,
+        after TEXT NOT NULL,
+        undoes INTEGER)""",
+    "CREATE INDEX history_investigation ON history (investigation)",
+    "CREATE INDEX history_step ON history (step)",
+    "CREATE INDEX history_actor ON history (actor, at) WHERE id = step",
+    """CREATE TRIGGER history_is_final BEFORE UPDATE ON history
+        BEGIN SELECT RAISE(ABORT, 'history is append-only'); END""",
+    # REPLACE deletes without firing a trigger.
+    """CREATE TRIGGER history_is_new BEFORE INSERT ON history WHEN EXISTS (SELECT 1 FROM history WHERE id = NEW.id)
+        BEGIN SELECT RAISE(ABORT, 'history is append-only'); END""",
+    # A line leaves only together with its investigation, when the retention lets go of both.
+    """CREATE TRIGGER history_is_kept BEFORE DELETE ON history
+        WHEN OLD.investigation IS NULL OR EXISTS (SELECT 1 FROM investigation WHERE id = OLD.investigation)
+        BEGIN SELECT RAISE(ABORT, 'history is append-only'); END""",
+)
+
+_REST = (
+    "CREATE TABLE screen (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
+    # Ids are never used twice, also not after the newest row was deleted.
+    "CREATE TABLE sequence (name TEXT PRIMARY KEY, last INTEGER NOT NULL) WITHOUT ROWID",
+)
+
+FIRST = (*_NAMES, *_INVESTIGATIONS, *_ANOMALIES, *_LEDGER, *_CYCLES, *_HISTORY, *_REST)
