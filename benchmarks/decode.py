@@ -131,7 +131,7 @@ def main() -> None:
     }
     taken = interleaved(cases, options.rounds, time.process_time)
     ours, points = taken["ours, labels known"], block.values.size
-    title = f"Decoding {len(text) / 1e6:.1f} MB, {options.series} series x {POINTS}, processor time, median of {options.rounds}"
+    title = f"Decoding {len(text) / 1e6:.1f} MB, {options.series} series x {POINTS}, processor time"
     rows = [
         (name, f"{s * 1e3:.0f}", f"{s / points * 1e9:.0f}", f"{s / taken['memcpy']:.1f}", f"{s / ours:.2f}")
         for name, s in taken.items()
