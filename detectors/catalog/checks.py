@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from detectors.catalog.compose import UNITS
+from detectors.catalog.compose import UNITS, feeds
 from detectors.catalog.errors import CatalogError
 from detectors.catalog.identity import SPLIT_FIELDS
 from detectors.catalog.parameters import GUARDS, PARAMETERS, Range, with_defaults
@@ -16,25 +16,25 @@ from detectors.catalog.promql import PLACEHOLDERS, parse_matchers
 from detectors.catalog.schema import DetectorKind, Kind, Statistic
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from detectors.catalog.schema import Convention, IdentityRule, Instrument, Row, Term
 
 _ID = re.compile(r"[a-z0-9][a-z0-9+.-]*")
 _METRIC = re.compile(r"[a-zA-Z_:][\w:]*")
 
-STATISTICS: dict[DetectorKind, Statistic] = {
-    DetectorKind.RATIO_SPIKE: Statistic.ERROR_SHARE,
-    DetectorKind.RATE_DROP: Statistic.RATE,
-    DetectorKind.RATE_SURGE: Statistic.RATE,
-    DetectorKind.QUANTILE_SHIFT: Statistic.QUANTILE,
-    DetectorKind.COUNT_SPIKE: Statistic.COUNT,
-    DetectorKind.LEVEL_SHIFT: Statistic.LEVEL,
-    DetectorKind.STATE_TRANSITION: Statistic.STATE,
-    DetectorKind.THRESHOLD_FORECAST: Statistic.SHARE_OF_LIMIT,
-    DetectorKind.RIGHT_SIZING_PERCENTILE: Statistic.PERCENTILE,
+STATISTICS: dict[DetectorKind, tuple[Statistic, ...]] = {
+    DetectorKind.RATIO_SPIKE: (Statistic.ERROR_SHARE,),
+    DetectorKind.RATE_DROP: (Statistic.RATE,),
+    DetectorKind.RATE_SURGE: (Statistic.RATE,),
+    DetectorKind.QUANTILE_SHIFT: (Statistic.QUANTILE,),
+    DetectorKind.COUNT_SPIKE: (Statistic.COUNT, Statistic.RATE, Statistic.STATE, Statistic.LEVEL),
+    DetectorKind.LEVEL_SHIFT: (Statistic.LEVEL,),
+    DetectorKind.STATE_TRANSITION: (Statistic.STATE,),
+    DetectorKind.THRESHOLD_FORECAST: (Statistic.SHARE_OF_LIMIT, Statistic.LEVEL),
+    DetectorKind.RIGHT_SIZING_PERCENTILE: (Statistic.PERCENTILE,),
 }
-"""What each detector judges, unless the row says otherwise."""
+"""What each detector can judge; the first is what it judges unless the row says otherwise."""
 
 
 def check_convention(file: str, convention: Convention) -> None:
@@ -51,8 +51,21 @@ def check_convention(file: str, convention: Convention) -> None:
         _instrument(file, f"instrument[{number}:{instrument.name}]", instrument, convention.identity)
 
 
-def check_row(file: str, place: str, row: Row, instruments: frozenset[str], preferences: frozenset[str]) -> Row:
+def check_row(
+    file: str,
+    place: str,
+    row: Row,
+    instruments: Mapping[str, Sequence[Instrument]],
+    preferences: Mapping[str, object],
+) -> Row:
     """Check a row against its detector and the conventions, and complete it with the detector's defaults.
+
+    Args:
+        file: for errors.
+        place: the row's place in the file, for errors.
+        row: as it was read.
+        instruments: all conventions' instruments, by name.
+        preferences: the lists that order conventions, by name.
 
     Raises:
         CatalogError: something does not fit.
@@ -62,15 +75,21 @@ def check_row(file: str, place: str, row: Row, instruments: frozenset[str], pref
     _within(file, f"{place}.guards", row.guards, GUARDS[row.detector], row.detector)
     if bool(row.reads) == bool(row.promql):
         raise CatalogError(file, place, None, "needs either `reads` (instruments) or a `promql` of its own")
+    allowed = STATISTICS[row.detector]
+    statistic = row.statistic or allowed[0]
+    _one_of(file, f"{place}.statistic", statistic, allowed)
     for number, read in enumerate(row.reads):
-        _one_of(file, f"{place}.reads[{number}].instrument", read.instrument, instruments)
-        _matchers(file, f"{place}.reads[{number}].select", f'select=~"{read.select}"')
+        key = f"{place}.reads[{number}]"
+        _one_of(file, f"{key}.instrument", read.instrument, instruments)
+        _matchers(file, f"{key}.select", f'select=~"{read.select}"')
+        wanted = read.statistic or statistic
+        if not any(feeds(instrument, wanted) for instrument in instruments[read.instrument]):
+            raise CatalogError(file, f"{key}.instrument", read.instrument, f"has no {wanted} in any convention")
     if row.preference:
         _one_of(file, f"{place}.preference", row.preference, preferences)
     _row_promql(file, place, row)
     params = with_defaults(PARAMETERS[row.detector], row.params)
     guards = with_defaults(GUARDS[row.detector], row.guards)
-    statistic = row.statistic or STATISTICS[row.detector]
     return msgspec.structs.replace(row, params=params, guards=guards, statistic=statistic)
 
 

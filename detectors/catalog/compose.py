@@ -100,6 +100,17 @@ def grouping(reading: Reading) -> tuple[str, ...]:
     return (*(reading.pod_labels if reading.owners is Owners.NONE else OWNER_LABELS), *reading.labels)
 
 
+def feeds(instrument: Instrument, statistic: Statistic | None) -> bool:
+    """Whether an instrument has what a statistic needs."""
+    if instrument.kind is Kind.EXPRESSION:
+        return True
+    if statistic is Statistic.QUANTILE:
+        return bool(instrument.buckets)
+    if statistic is Statistic.ERROR_SHARE:
+        return _is_requests(instrument)
+    return bool(instrument.metric)
+
+
 def queries_of(reading: Reading) -> tuple[QueryTemplate, ...]:
     """What to ask for a reading.
 

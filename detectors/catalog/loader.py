@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from importlib.resources.abc import Traversable
 
+    from detectors.catalog.schema import Instrument
+
 _T = TypeVar("_T", bound=msgspec.Struct)
 _ROWS_KEYS = {"group": str, "fallback": dict, "row": list}
 OWN_GROUP = "Own signals"
@@ -75,12 +77,14 @@ def _extended(base: Catalogue, conventions: Iterable[_Source], rows: Iterable[_S
         _unique(source.name, "id", convention.id, known)
         check_convention(source.name, convention)
         known[convention.id] = convention
-    instruments = frozenset(i.name for convention in known.values() for i in convention.instrument)
+    instruments: dict[str, list[Instrument]] = {}
+    for instrument in (i for convention in known.values() for i in convention.instrument):
+        instruments.setdefault(instrument.name, []).append(instrument)
     signals = {row.id: row for row in base.rows}
     for source in rows:
         for place, row in _rows(source):
             _unique(source.name, f"{place}.id", row.id, signals)
-            signals[row.id] = check_row(source.name, place, row, instruments, frozenset(base.preferences))
+            signals[row.id] = check_row(source.name, place, row, instruments, base.preferences)
     return Catalogue(tuple(known.values()), tuple(signals.values()), base.preferences)
 
 

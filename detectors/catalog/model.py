@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from detectors.catalog import compose
 from detectors.catalog.identity import POD_RULE, Identifier, labels_of
-from detectors.catalog.promql import matcher, matchers, parse_matchers, quoted, relabelled, render
-from detectors.catalog.schema import Absence, Convention, DetectorKind, Kind, Owners, Role, Row, Statistic
+from detectors.catalog.promql import first_selector, matcher, matchers, parse_matchers, quoted, relabelled, render
+from detectors.catalog.schema import Absence, Convention, DetectorKind, Owners, Role, Row, Statistic
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from detectors.catalog.compose import QueryTemplate
     from detectors.catalog.schema import Instrument, Read
 
-OWN_CONVENTION = "own"
+OWN = Convention(id="own", title="an expression of its own", detect=())
 """The convention of a row that carries its own expression."""
 
 _ROLES = list(Role)
@@ -90,8 +90,10 @@ class RowSource(NamedTuple):
     def aliased(self, aliases: Mapping[str, str]) -> RowSource:
         """The same source on a server that calls some labels otherwise (`namespace` `exported_namespace`).
 
-        A convention that knows both names keeps them.
+        A convention that knows both names keeps them, and so does an expression that the engineer wrote.
         """
+        if self.convention == OWN.id:
+            return self
         renamed = {label: name for label, name in aliases.items() if name not in self.labels}
 
         def rename(label: str) -> str:
@@ -147,7 +149,7 @@ class Catalogue:
 
     def convention(self, convention_id: str) -> Convention:
         """A convention by its id or by a sub-convention's; KeyError when there is none."""
-        for convention in self.conventions:
+        for convention in (*self.conventions, OWN):
             if convention_id in {convention.id, *(i.convention for i in convention.instrument)}:
                 return convention
         raise KeyError(convention_id)
@@ -169,22 +171,11 @@ class Catalogue:
             _source(row, read, convention, instrument, owners)
             for read in row.reads
             for convention, instrument in self._instruments[read.instrument]
-            if _feeds(instrument, read.statistic or row.statistic)
+            if compose.feeds(instrument, read.statistic or row.statistic)
         ]
         order = {name: place for place, name in enumerate(self.preferences.get(row.preference, ()))}
         found.sort(key=lambda source: (_ROLES.index(source.role), order.get(source.convention, len(order))))
         return tuple(found)
-
-
-def _feeds(instrument: Instrument, statistic: Statistic | None) -> bool:
-    """Whether an instrument has what a statistic needs."""
-    if instrument.kind is Kind.EXPRESSION:
-        return True
-    if statistic is Statistic.QUANTILE:
-        return bool(instrument.buckets)
-    if statistic is Statistic.ERROR_SHARE:
-        return bool(instrument.errors or instrument.failed)
-    return bool(instrument.metric)
 
 
 def _source(row: Row, read: Read, convention: Convention, instrument: Instrument, owners: Owners) -> RowSource:
@@ -248,16 +239,17 @@ _OWN_RETURNS = {
 def _own_source(row: Row) -> RowSource:
     """The one source of a row that carries its own expression."""
     returns = _OWN_RETURNS.get(row.detector, compose.Returns.COUNTS)
+    selector = first_selector(row.promql)
     status = tuple(dict.fromkeys(label for text in row.errors for label, _, _ in parse_matchers(text)))
     return RowSource(
         row=row.id,
-        convention=OWN_CONVENTION,
+        convention=OWN.id,
         role=Role.PRIMARY,
         instrument="",
         statistic=row.statistic or Statistic.LEVEL,
-        queries=(compose.QueryTemplate(f"{OWN_CONVENTION}/{row.id}/{returns}", row.promql, returns),),
-        detect_metric="",
-        detect_selector=row.promql,
+        queries=(compose.QueryTemplate(f"{OWN.id}/{row.id}/{returns}", row.promql, returns),),
+        detect_metric=selector.partition("{")[0],
+        detect_selector=selector,
         identity=Identifier(row.identity),
         errors=row.errors,
         status_labels=status,

@@ -171,6 +171,30 @@ def matcher(text: str) -> Callable[[Mapping[str, str]], bool]:
     return satisfied
 
 
+_NOT_A_METRIC = re.compile(
+    r'"(?:[^"\\]|\\.)*"'
+    r"|\b(?:by|without|on|ignoring|group_left|group_right)\s*\([^)]*\)"
+    r"|\[[^\]]*\]|\$\w+|\b(?:and|or|unless|bool|offset|atan2)\b|\b\w+(?=\s*(?:\(|(?:by|without)\s*\())"
+)
+_METRIC_SELECTOR = re.compile(r'([a-zA-Z_:][\w:]*)?\s*\{((?:[^"{}]|"(?:[^"\\]|\\.)*")*)\}|([a-zA-Z_:][\w:]*)')
+
+
+def first_selector(promql: str) -> str:
+    """The first series selector of an expression, without placeholders; empty when it selects nothing."""
+    position = 0
+    while position < len(promql):
+        if other := _NOT_A_METRIC.match(promql, position):
+            position = other.end()
+        elif found := _METRIC_SELECTOR.match(promql, position):
+            name, text = found[1] or found[3] or "", re.sub(r",?\s*\$match\b", "", found[2] or "")
+            return f"{name}{{{text}}}" if text else name
+        elif number := re.compile(r"[\d.]\w*").match(promql, position):
+            position = number.end()
+        else:
+            position += 1
+    return ""
+
+
 _LABEL_PLACES = re.compile(
     r'(?P<string>"(?:[^"\\]|\\.)*")'
     r"|(?P<list>\b(?:by|without|on|ignoring|group_left|group_right)\s*\([^)]*\))"

@@ -119,6 +119,9 @@ def test_own_rows_work_like_ours(tmp_path: Path) -> None:
     (source,) = catalogue.sources("queue-depth")
     assert [query.returns for query in source.queries] == [Returns.LEVEL]
     assert render(source.queries[0].promql, 60) == "sum by (namespace, app) (queue_depth)"
+    assert source.detect_selector == "queue_depth"
+    assert source.aliased({"namespace": "exported_namespace"}) is source
+    assert catalogue.convention(source.convention).title
     assert source.identity.identify({"namespace": "shop", "app": "orders"}) == Identity(
         namespace="shop", workload="orders"
     )
@@ -261,6 +264,14 @@ def test_an_instrument_that_nobody_has_is_refused(tmp_path: Path) -> None:
     text = ROW.replace("promql =", "reads = [{ instrument = 'http-sever' }] #")
     error = refused(tmp_path, text)
     assert "row[queue-depth].reads[0].instrument = 'http-sever': is not known here; allowed: http-server" in str(error)
+
+
+def test_an_instrument_without_what_the_detector_judges_is_refused(tmp_path: Path) -> None:
+    text = ROW.replace("promql =", "reads = [{ instrument = 'container-restarts' }] #").replace(
+        "level-shift", "quantile-shift"
+    )
+    assert "'container-restarts': has no quantile in any convention" in str(refused(tmp_path, text))
+    assert "statistic = " in str(refused(tmp_path, ROW + "statistic = 'quantile'"))
 
 
 def test_numbers_of_the_catalogue_are_plain(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from detectors.catalog import Owners, load, matchers, render
-from detectors.catalog.promql import matcher, parse_matchers, relabelled
+from detectors.catalog.promql import first_selector, matcher, parse_matchers, relabelled
 
 
 def test_placeholders_are_replaced() -> None:
@@ -76,6 +76,20 @@ def test_labels_are_renamed_where_they_are_labels() -> None:
         ' label_replace(q, "w", "$1", "exported_pod", "(.+)")'
     )
     assert relabelled(text, lambda name: "exported_pod" if name == "pod" else name) == expected
+
+
+@pytest.mark.parametrize(
+    ("promql", "selector"),
+    [
+        ("sum by (namespace, app, $by) (queue_depth{$match})", "queue_depth"),
+        ('max(1 - rate(a:b_total{x="{y}",z=~"$v|w",$match}[$window])) or other', 'a:b_total{x="{y}",z=~"$v|w"}'),
+        ("time() - max without (pod) (started_at) > 3e2", "started_at"),
+        ('sum({__name__="odd.name", $match})', '{__name__="odd.name"}'),
+        ("vector(1)", ""),
+    ],
+)
+def test_the_first_selector_tells_whether_there_is_data(promql: str, selector: str) -> None:
+    assert first_selector(promql) == selector
 
 
 def test_both_names_of_a_label_are_kept_where_a_convention_knows_both() -> None:
