@@ -104,8 +104,7 @@ def render(
         "horizon": f"{horizon_seconds:g}",
         "hold": f"{hold_seconds:g}",
     }
-    text = _filled(template, "match", match, r"\{\$match\}")
-    text = _filled(text, "by", by, r" by \(\$by\)")
+    text = _filled(_filled(template, "match", match, r"\{\$match\}"), "by", by, r" by \(\$by\)")
     return re.sub(r"\$(" + "|".join(values) + r")\b", lambda found: values[found[1]], text)
 
 
@@ -130,6 +129,7 @@ def matchers(labels: Mapping[str, str], names: Iterable[str]) -> str:
 _MATCHER = re.compile(r'\s*([a-zA-Z_]\w*)\s*(=~|!~|!=|=)\s*"((?:[^"\\]|\\.)*)"\s*(?:,|$)')
 
 
+@lru_cache(maxsize=1024)
 def parse_matchers(text: str) -> tuple[tuple[str, str, str], ...]:
     """Label, operator and value of each matcher of `a="x",b=~"y|z"`.
 
