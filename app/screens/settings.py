@@ -113,7 +113,9 @@ class SettingsScreen(ListedView, QueryView):
         for source in snapshot.sources:
             since = "" if source.since is None else f" for {age(snapshot.now - source.since)}"
             mark = palette.HEALTH[source.health]
-            yield Content.assemble(mark.sign, f" {source.name}  ", mark.label, f"{since}  ", plain(source.detail))
+            yield Content.assemble(
+                mark.sign, " ", plain(source.name), "  ", mark.label, f"{since}  ", plain(source.detail)
+            )
             if source.hint:
                 yield plain(f"  {source.hint}", style=palette.DOUBTFUL)
         yield Content("")

@@ -128,7 +128,11 @@ async def test_commands_go_to_screens(typed, place):
 
 async def test_odd_commands_are_explained():
     async with running(FakeSession()) as (console, pilot):
-        for typed, answer in (("nonsense", "no command is called"), ("case", "usage: :case NUMBER"), ("edit", "nothing")):
+        for typed, answer in (
+            ("nonsense", "no command is called"),
+            ("case", "usage: :case NUMBER"),
+            ("edit", "nothing"),
+        ):
             await pilot.press(":", *typed, "enter")
             await eventually(pilot, lambda answer=answer: any(answer in toast for toast in toasts(console)))
 
