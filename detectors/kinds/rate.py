@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from detectors.kinds.ratio import traffic_coverage
-from detectors.kinds.verdict import LOCAL_ONLY, NO_DATA, Test, conclude, margin, number
+from detectors.kinds.verdict import LIVE, LOCAL_ONLY, NO_DATA, Test, conclude, margin, number
 from detectors.model import Views
 from detectors.statistics import divide, mean_and_variance, median
 from detectors.tails import log_negative_binomial_lower, log_negative_binomial_upper
@@ -140,7 +140,7 @@ class _Traffic:
         silent = (
             enough & (self.count.max(axis=0) == 0) & (samples.min(axis=0) >= MINIMUM_COVERAGE * self.windows.evaluation)
         )
-        coverage[silent] = 0
+        coverage[silent] = LIVE
         coverage[np.isnan(observed).all(axis=0)] = NO_DATA
         test = Test(
             values=self.rate,

@@ -6,7 +6,7 @@ import pytest
 from detectors.kinds import DETECTORS
 from detectors.model import Coverage
 from detectors.windows import SignalData
-from tests.detectors.synthetic import BOUNDS, TIMES, WINDOWS, T, fired, last, latency, with_days
+from tests.detectors.synthetic import TIMES, WINDOWS, T, fired, last, latency, with_days
 
 judge = DETECTORS["quantile-shift"]
 P95 = {"quantile": 0.95, "min_multiple": 1.6, "min_increase_ms": 75}
@@ -29,14 +29,12 @@ def test_what_is_said_of_it():
 
 
 def test_a_slow_tail_moves_p95_and_not_the_median():
-    random = np.random.default_rng(1)
     slow = latency(60, 2.0, series=40)
     normal = latency(600, 0.1, seed=2)
     share = (np.arange(T) >= T - 8)[None, None, :]
     data = replace(normal, buckets=normal.buckets + np.where(share, slow.buckets, 0))
     assert fired("quantile-shift", data, P95).all()
     assert not fired("quantile-shift", data, P50).any()
-    assert random is not None
 
 
 def test_values_beside_a_bound_that_cross_it_are_silent():
@@ -110,7 +108,6 @@ def test_two_buckets_are_enough():
     bounds = np.array([0.1, np.inf])
     found = judge(latency(600, last(8, 0.4, 0.05), bounds=bounds), P50, {}, WINDOWS)
     assert np.isfinite(found.score).all()
-    assert len(BOUNDS) > 2
 
 
 def test_without_buckets_it_refuses():
