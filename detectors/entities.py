@@ -337,7 +337,9 @@ class _Directory:
                 yield Owner(*key), workload.metadata
                 yield Owner(*key), workload.spec.template.metadata
         for pod in self._state.pods.values():
-            yield self._state.owner(pod)._replace(revision=""), pod.metadata
+            owner = self._state.owner(pod)
+            if owner.key not in self._state.workloads:
+                yield owner._replace(revision=""), pod.metadata
 
     def _add(self, owner: Owner, metadata: Metadata) -> None:
         key = (owner.namespace, owner.name)

@@ -203,9 +203,10 @@ def restarts_between(before: Pod, after: Pod, at: float) -> Iterable[Restart]:
         after: the same pod, newer.
         at: unix seconds of the observation, for containers whose last run has no end.
     """
-    counts = {status.name: status.restart_count for status in before.statuses}
     for status in after.statuses:
-        delta = status.restart_count - counts.get(status.name, 0)
+        if not status.restart_count:
+            continue
+        delta = status.restart_count - sum(each.restart_count for each in before.statuses if each.name == status.name)
         if delta > 0:
             ended = status.last_state.terminated
             yield Restart(

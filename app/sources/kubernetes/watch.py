@@ -9,17 +9,14 @@ from __future__ import annotations
 
 import logging
 import random
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from app.sources.base import SourceError, Trouble
 from app.sources.kubernetes.client import StreamRefusedError
+from app.sources.kubernetes.decode import Decoder
 from app.sources.kubernetes.troubles import Status, refusal
 from detectors.cluster import Access, AccessStatus
-from detectors.objects import decode
 
 if TYPE_CHECKING:
     import threading
@@ -34,9 +31,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 PAGE = 500
-_PIECE = 50
-"""Objects decoded between two moments in which other threads may run: about a millisecond's worth."""
-
 _REFUSED = {Trouble.FORBIDDEN: AccessStatus.FORBIDDEN, Trouble.NOT_FOUND: AccessStatus.NOT_SERVED}
 
 
@@ -77,30 +71,6 @@ class Backoff:
         self._failures = 0
 
 
-class _Meta(msgspec.Struct, rename="camel"):
-    resource_version: str = ""
-    continue_: str = msgspec.field(default="", name="continue")
-
-
-class _Page(msgspec.Struct):
-    items: list[msgspec.Raw] | None = None
-    metadata: _Meta = msgspec.field(default_factory=_Meta)
-
-
-class _WatchEvent(msgspec.Struct):
-    type: str
-    object: msgspec.Raw
-
-
-class _Bookmark(msgspec.Struct):
-    metadata: _Meta
-
-
-_page = msgspec.json.Decoder(_Page)
-_event = msgspec.json.Decoder(_WatchEvent)
-_bookmark = msgspec.json.Decoder(_Bookmark)
-
-
 class ExpiredError(Exception):
     """The version to go on from is too old: list again."""
 
@@ -134,6 +104,7 @@ class ResourceWatch:
         self._path = ""
         self._version = ""
         """Where a watch goes on."""
+        self._decoder = Decoder(resource.kind)
         self._backoff = Backoff(pace)
         self._say(AccessStatus.LOADING)
 
@@ -196,11 +167,11 @@ class ResourceWatch:
                 raise ExpiredError
             if response.status != 200:
                 raise self._told(response)
-            page = _decoded_page(response)
-            items += self._decoded(page.items or [])
-            token = page.metadata.continue_
+            page = self._decoder.page(response.body)
+            items += page.items
+            token = page.token
             if not token:
-                return items, page.metadata.resource_version
+                return items, page.version
         raise ExpiredError
 
     def _told(self, response: Response) -> SourceError:
@@ -209,23 +180,6 @@ class ResourceWatch:
         if wait.isdecimal():
             self._stop.wait(min(float(wait), self._pace.longest_retry))
         return refusal(response)
-
-    def _decoded(self, raws: list[msgspec.Raw]) -> list[Object]:
-        """Objects from JSON, in pieces; one that cannot be read is left out and logged."""
-        items: list[Object] = []
-        for index, raw in enumerate(raws):
-            if index % _PIECE == _PIECE - 1:
-                time.sleep(1e-4)
-            if (item := self._object(raw)) is not None:
-                items.append(item)
-        return items
-
-    def _object(self, raw: msgspec.Raw) -> Object | None:
-        try:
-            return decode(self._resource.kind, raw)
-        except msgspec.DecodeError as error:
-            log.warning("one of %s cannot be read: %s", self._resource.name, error)
-            return None
 
     def _follow(self) -> float:
         """Watch, over as many connections as it takes.
@@ -269,30 +223,14 @@ class ResourceWatch:
 
     def _apply(self, line: bytes) -> None:
         """One line of a watch into the cache."""
-        try:
-            event = _event.decode(line)
-            if event.type == "BOOKMARK":
-                self._version = _bookmark.decode(event.object).metadata.resource_version
-                return
-            if event.type == "ERROR":
-                raise _complaint(msgspec.json.decode(event.object, type=Status))
-        except msgspec.DecodeError:
-            raise SourceError(Trouble.PROTOCOL, f"a line of the watch of {self._resource.name} is no event") from None
-        item = self._object(event.object)
-        if item is not None:
-            self._cache.apply_change(self._resource.name, event.type, item, self._clock.now())
-            self._version = item.metadata.resource_version
-
-
-def _decoded_page(response: Response) -> _Page:
-    try:
-        return _page.decode(response.body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        raise SourceError(
-            Trouble.PROTOCOL,
-            "the answer is no list of the Kubernetes API",
-            "Check the server's address in the kubeconfig: something else answers there.",
-        ) from None
+        change, item = self._decoder.event(line)
+        if isinstance(item, Status):
+            raise _complaint(item)
+        if item is None:
+            return
+        if change != "BOOKMARK":
+            self._cache.apply_change(self._resource.name, change, item, self._clock.now())
+        self._version = item.metadata.resource_version
 
 
 def _complaint(status: Status) -> Exception:
