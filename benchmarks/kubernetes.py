@@ -2,8 +2,8 @@
 
 Goals (G7): a list of 20,000 pods takes at most 4 times as long as reading its bytes, and at most 8 KB of memory a pod.
 (G8): at least 50,000 watch events a second through the cache. (G3): nobody waits longer than 10 ms for the
-interpreter lock. The pods are recorded ones under other names, 7 KB each; the server is another process. Ratios and
-rates are of this process's CPU time: on a machine with nothing else to do the clock on the wall says the same.
+interpreter lock. The pods are recorded ones under other names, 7 KB each; the server is another process. Rates are
+of this process's CPU time, which a busy machine disturbs less than the clock on the wall.
 """
 
 from __future__ import annotations
@@ -225,11 +225,12 @@ def main() -> None:
     ]
     print(table(title, ("way", "ms", "CPU ms", "CPU us/pod", "x reading"), rows))
     now, peak = held(bench.listed)
-    wait, idle = longest_wait(bench.listed), longest_wait(lambda: time.sleep(0.5))
+    kept: list[ClusterCache] = []
+    wait, idle = longest_wait(lambda: kept.append(bench.listed())), longest_wait(lambda: time.sleep(0.5))
     first, series = resolving(cache, 10_000)
     bench.close()
     checks = [
-        ("list / reading its bytes", f"{spent['list into the cache'] / spent[read]:.1f}", "<= 4"),
+        ("list / reading its bytes", f"{taken['list into the cache'] / taken[read]:.1f}", "<= 4"),
         ("memory a pod, KB", f"{now / options.pods / 1e3:.1f}", "<= 8"),
         ("memory at its worst / bytes of the list", f"{peak / size:.2f}", ""),
         ("watch events a second, from memory", f"{options.pods / spent[memory]:,.0f}", ">= 50,000"),

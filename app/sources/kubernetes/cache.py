@@ -89,7 +89,9 @@ class ClusterCache:
             ]
             for key in vanished:
                 self._remove(key, table, at)
-            table.update(fresh)
+            # One by one: freeing twenty thousand old objects in one call would hold up every other thread.
+            for key, item in fresh.items():
+                table[key] = item
 
     def apply_change(self, resource: str, change: str, item: Object, at: float) -> None:
         """One watch event: `ADDED`, `MODIFIED` or `DELETED`."""
