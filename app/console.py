@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from datetime import tzinfo
 
     from textual.screen import Screen
+    from textual.types import AnimationLevel
 
     from app.connection import Choice, Connections, SessionFactory
     from app.screens.view import View
@@ -186,6 +187,8 @@ def run_console(
     theme: str = "",
     keymap: Mapping[str, str] | None = None,
     mouse: bool = True,
+    zone: tzinfo | None = None,
+    motion: AnimationLevel = "none",
 ) -> int:
     """Run the console until the engineer leaves it.
 
@@ -197,11 +200,16 @@ def run_console(
         theme: A theme's name; empty or unknown for our own.
         keymap: Keys by action id, as Textual writes them.
         mouse: Take the mouse.
+        zone: Of the times on screen; None for this machine's.
+        motion: How much is animated.
 
     Returns:
         The exit code.
     """
-    console = Console(session_factory, connections=connections, catalogue=catalogue, theme=theme, keymap=keymap)
+    console = Console(
+        session_factory, connections=connections, catalogue=catalogue, theme=theme, keymap=keymap, zone=zone
+    )
+    console.animation_level = motion
     try:
         console.run(mouse=mouse)
     finally:

@@ -77,7 +77,7 @@ def judge(
             judgement = DETECTORS[row.detector](data, row.params, row.guards, windows)
             for index, (place, entity) in enumerate(zip(rows, entities, strict=True)):
                 labels = dict(measurement.labels[part.entities[place]])
-                query = Asked(measurement, labels, frame)
+                query = Asked(measurement, labels, frame, entity.name)
                 yield _verdict(row, entity, judgement, index, query, around)
 
 
@@ -88,11 +88,13 @@ class Asked:
     measurement: Measurement
     labels: Mapping[str, str]
     frame: Frame
+    workload: str
 
     def reference(self) -> SourceRef:
         """The convention and the expression."""
         source = self.measurement.source
-        return SourceRef(source.convention, source.evidence(self.labels, self.frame.window_seconds, self.frame.by))
+        text = source.evidence(self.labels, self.frame.window_seconds, self.frame.by, self.workload)
+        return SourceRef(source.convention, text)
 
 
 def _by_windows(

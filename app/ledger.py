@@ -66,7 +66,7 @@ class Ledger:
             return ()
         fresh = [event for event in state.events if self._events.get(event.uid) != (event.count, event.last_seen)]
         self._events = {event.uid: (event.count, event.last_seen) for event in state.events}
-        return tuple(_event(self._cluster, event) for event in fresh)
+        return tuple(_event(self._cluster, event, state) for event in fresh)
 
 
 def _lines(anomaly: AnomalyRecord, observation: Observation, now: float) -> Iterator[EvidenceRecord]:
@@ -106,8 +106,9 @@ def _change(older: ReplicaSet, newer: ReplicaSet) -> str:
     return f"rollout revision {older.revision} -> {newer.revision}{what}"
 
 
-def _event(cluster: str, event: Event) -> EventRecord:
+def _event(cluster: str, event: Event, state: ClusterState) -> EventRecord:
     about = event.regarding
+    owner = state.owner_of(about.kind, about.namespace, about.name, about.uid)
     return EventRecord(
         cluster=cluster,
         uid=event.uid,
@@ -122,4 +123,6 @@ def _event(cluster: str, event: Event) -> EventRecord:
         first_seen=event.first_seen,
         last_seen=event.last_seen,
         component=event.component,
+        owner_kind=owner.kind,
+        owner_name=owner.name,
     )

@@ -12,7 +12,7 @@ import numpy as np
 
 from app.sources.base import SourceError
 from detectors import assemble
-from detectors.catalog import Returns, render
+from detectors.catalog import Absence, Returns, render
 from detectors.model import Entity, EntityType, Identity, Views
 from detectors.series import Grid, SeriesBlock
 
@@ -216,7 +216,8 @@ class Measurer:
                 errors, error_index = (blocks[1], rows[1]) if len(blocks) > 1 else self._failing(source, block, index)
                 return (Part(everyone, assemble.counts_of(block, index, errors, error_index, size, up=up)),)
             case Returns.STATE:
-                return (Part(everyone, assemble.states(block, index, size, up=up)),)
+                zero = source.absence is Absence.ZERO
+                return (Part(everyone, assemble.states(block, index, size, up=up, absent_is_zero=zero)),)
             case _:
                 data = assemble.levels(block, index, size, scale=source.scale, up=up)
                 return (Part(everyone, data),)

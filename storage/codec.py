@@ -74,6 +74,11 @@ class Names:
             values = (self.cluster(entity.cluster), *(clean(text, NAME_LIMIT) for text in texts))
             columns = ("cluster", "namespace", "name", "type", "kind", "peer")
             found = self._entities[entity] = self._intern("entity", columns, values)
+            # What is known of its environment may change; it is still the same entity.
+            self._connection.execute(
+                "UPDATE entity SET environment = ?1 WHERE id = ?2 AND environment <> ?1",
+                (clean(entity.environment, NAME_LIMIT), found),
+            )
         return found
 
     def subject(self, entity: Entity, signal: str, unit: str, source: SourceRef) -> int:
@@ -97,7 +102,9 @@ class Names:
         return int(self._connection.execute(into, values).lastrowid or 0)
 
 
-ENTITY_COLUMNS = "entity.type, entity_cluster.name, entity.namespace, entity.kind, entity.name, entity.peer"
+ENTITY_COLUMNS = (
+    "entity.type, entity_cluster.name, entity.namespace, entity.kind, entity.name, entity.peer, entity.environment"
+)
 """What `read_entity` expects, in a query that has `ENTITY_JOIN`."""
 
 ENTITY_JOIN = """
@@ -107,8 +114,8 @@ ENTITY_JOIN = """
 
 def read_entity(row: Iterable[str]) -> Entity:
     """An entity from `ENTITY_COLUMNS`."""
-    kind_of_thing, cluster, namespace, kind, name, peer = row
-    return Entity(EntityType(kind_of_thing), cluster, namespace, kind, name, peer)
+    kind_of_thing, cluster, namespace, kind, name, peer, environment = row
+    return Entity(EntityType(kind_of_thing), cluster, namespace, kind, name, peer, environment)
 
 
 def cluster_id(connection: sqlite3.Connection, name: str) -> int:

@@ -14,6 +14,7 @@ _NAMES = (
         type TEXT NOT NULL,
         kind TEXT NOT NULL,
         peer TEXT NOT NULL,
+        environment TEXT NOT NULL DEFAULT '',
         UNIQUE (cluster, namespace, name, type, kind, peer))""",
     """CREATE TABLE subject (
         id INTEGER PRIMARY KEY,

@@ -131,7 +131,7 @@ def _scale(size: float, unit: str) -> Scale:
         if size == 0:
             return Scale(1.0, "s")
         return _pick(_SECONDS if size >= _MINUTES_FROM else _SECONDS[3:], size)
-    if unit.startswith("ratio"):
+    if unit.startswith(("ratio", "share")):
         return Scale(0.01, "%")
     rate = "/s" if unit.endswith("per second") else ""
     if unit.startswith("byte"):

@@ -9,13 +9,14 @@ import sys
 import threading
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from app.exits import Exit
 from app.settings.loading import load_settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from datetime import tzinfo
 
     from app.settings.loading import LoadedSettings
     from storage.records import AnomalyRecord
@@ -52,6 +53,32 @@ def log_to(path: Path) -> None:
     logging.getLogger("app").setLevel(logging.DEBUG)
     for noisy in ("httpx", "httpcore", "urllib3", "kubernetes"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+
+
+def console_options(loaded: LoadedSettings) -> dict[str, Any]:
+    """What the settings say of the console's looks, for `run_console`."""
+    console = loaded.settings.console
+    return {
+        "theme": console.theme,
+        "keymap": console.keys,
+        "mouse": console.mouse,
+        "zone": zone_of(console.time_zone),
+        "motion": console.motion,
+    }
+
+
+def zone_of(name: str) -> tzinfo | None:
+    """The zone of a setting; None is this machine's. Raises SettingsError."""
+    from zoneinfo import ZoneInfo
+
+    from app.settings.loading import SettingsError
+
+    if name == "local":
+        return None
+    try:
+        return ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        raise SettingsError(f"console.time_zone is {name!r}; allowed: local, UTC, or a name like Europe/Berlin") from None
 
 
 def investigation_id(text: str) -> int:

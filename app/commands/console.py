@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from app.commands.common import loaded_settings
+from app.commands.common import console_options, loaded_settings
 
 if TYPE_CHECKING:
     import argparse
@@ -23,16 +23,11 @@ def run(options: argparse.Namespace) -> int:
     from app.console import run_console
 
     loaded = loaded_settings(options)
-    console = loaded.settings.console
     return run_console(
         lambda choice: _session(loaded, choice),
         connections=KubeconfigConnections(loaded),
         catalogue=lambda: _catalogue(loaded),
-        theme=console.theme,
-        keymap=console.keys,
-        mouse=console.mouse,
-        zone=console.time_zone,
-        motion=console.motion,
+        **console_options(loaded),
     )
 
 

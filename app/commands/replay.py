@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from app.commands.common import loaded_settings
+from app.commands.common import console_options, loaded_settings
 from app.exits import Exit
 
 if TYPE_CHECKING:
@@ -36,15 +36,10 @@ def play(path: Path, options: argparse.Namespace, mode: str) -> int:
 
     loaded = loaded_settings(options)
     read_header(path)
-    console = loaded.settings.console
     return run_console(
         lambda _: replay_session(path, loaded, options.speed, mode),
         catalogue=lambda: open_catalogue(loaded),
-        theme=console.theme,
-        keymap=console.keys,
-        mouse=console.mouse,
-        zone=console.time_zone,
-        motion=console.motion,
+        **console_options(loaded),
     )
 
 

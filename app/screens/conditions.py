@@ -74,7 +74,8 @@ def watched(snapshot: Snapshot, begun: str) -> list[str]:
     learning = counts.get(Coverage.LEARNING, 0)
     since = f" since {begun}" if begun else ""
     return [
-        f"{snapshot.workloads} workloads and {snapshot.series} series are watched{since}, every {snapshot.interval:g} s",
+        f"{snapshot.workloads} workloads and {snapshot.series} series are watched{since}, "
+        f"every {snapshot.interval:g} s",
         f"{counts.get(Coverage.LIVE, 0)} of {sum(counts.values())} signals are live, {learning} learning, "
         f"{blind} cannot be seen: :coverage says why",
     ]

@@ -55,8 +55,10 @@ def columns(group: Callable[[CoverageRow], str], now: Callable[[], float]) -> Se
     """The columns; `group` tells a row's group where it begins."""
     order = list(Coverage)
     return (
-        Column("group", "GROUP", lambda row, _: group(row), 12, flex=3, limit=26, priority=2, sort=lambda row: row.group),
-        Column("signal", "SIGNAL", lambda row, _: short_title(row.title), 20, flex=4, limit=36, sort=lambda row: row.title),
+        Column("group", "GROUP", lambda row, _: group(row), 12, flex=3, limit=26, priority=2,
+               sort=lambda row: row.group),
+        Column("signal", "SIGNAL", lambda row, _: short_title(row.title), 20, flex=4, limit=36,
+               sort=lambda row: row.title),
         Column("status", "STATUS", lambda row, _: palette.COVERAGE[row.record.status].full, 16,
                sort=lambda row: order.index(row.record.status)),
         Column("live", "LIVE", lambda row, _: count(row.record.live), 5, right=True, sort=lambda row: row.record.live,
@@ -65,7 +67,8 @@ def columns(group: Callable[[CoverageRow], str], now: Callable[[], float]) -> Se
                sort=lambda row: row.record.learning, descending=True),
         Column("silent", "SILENT", lambda row, _: count(row.record.silent), 6, right=True, priority=3,
                sort=lambda row: row.record.silent, descending=True),
-        Column("fed", "FED BY", lambda row, _: ", ".join(row.record.conventions) or "-", 10, flex=3, limit=30, priority=5),
+        Column("fed", "FED BY", lambda row, _: ", ".join(row.record.conventions) or "-", 10, flex=3, limit=30,
+               priority=5),
         Column("fired", "FIRED", lambda row, _: fired(row, now()), 5, right=True, priority=1,
                sort=lambda row: row.record.last_fired, descending=True),
     )  # fmt: skip

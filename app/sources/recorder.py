@@ -22,9 +22,9 @@ def range_question(promql: str) -> str:
     return f"range {promql}"
 
 
-def instant_question(promql: str) -> str:
-    """How a refused instant query is found again."""
-    return f"instant {promql}"
+def instant_question(promql: str, at: float) -> str:
+    """How the answer to an instant query, or its refusal, is found again: what was asked, and for when."""
+    return f"instant {int(at)} {promql}"
 
 
 def names_question(label: str, matchers: Sequence[str]) -> str:
@@ -63,7 +63,7 @@ class RecordingMetrics:
 
     def instant(self, promql: str, at: float) -> SeriesBlock:
         """As the inner source's."""
-        block = self._passed(instant_question(promql), lambda: self._inner.instant(promql, at))
+        block = self._passed(instant_question(promql, at), lambda: self._inner.instant(promql, at))
         values = [pack(value) for value in block.values[:, -1].tolist()]
         self._writer.write(InstantAnswer(promql, int(at), [dict(labels) for labels in block.labels], values))
         return block

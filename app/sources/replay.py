@@ -80,8 +80,9 @@ class ReplayMetrics:
                     self._refusals.pop(range_question(line.query), None)
                     self._ranges.setdefault(line.query, RecordedQuery()).add(line)
                 case InstantAnswer():
-                    self._refusals.pop(instant_question(line.query), None)
-                    self._instants[line.query] = line
+                    question = instant_question(line.query, line.at)
+                    self._refusals.pop(question, None)
+                    self._instants[question] = line
                 case NamesAnswer():
                     self._refusals.pop(names_question(line.label, line.matchers), None)
                     self._names[names_question(line.label, line.matchers)] = tuple(line.names)
@@ -107,12 +108,13 @@ class ReplayMetrics:
         return block
 
     def instant(self, promql: str, at: float) -> SeriesBlock:
-        """The latest recorded answer."""
+        """The recorded answer."""
+        question = instant_question(promql, at)
         with self._lock:
-            self._refuse(instant_question(promql))
-            answer = self._instants.get(promql)
+            self._refuse(question)
+            answer = self._instants.get(question)
         if answer is None:
-            raise _missing(promql)
+            raise _missing(question)
         values = np.array([[unpack(value)] for value in answer.values], dtype=float).reshape(-1, 1)
         labels = tuple(tuple(sorted(item.items())) for item in answer.labels)
         return SeriesBlock(np.array([int(at)], dtype=np.int64), values, labels)

@@ -28,6 +28,7 @@ PAUSE = 1e-4
 
 _RESULT = b'"result":['
 _SERIES = b'{"metric":'
+_NEXT = b"," + _SERIES
 _VALUES = b',"values":'
 
 
@@ -193,7 +194,7 @@ def _pieces(body: bytes, start: int, end: int) -> Iterator[bytes]:
     """The text between two positions, cut before series about every `PIECE` bytes."""
     while start < end:
         # Quotes inside of strings are escaped: these bytes can be nothing but the beginning of a series.
-        cut = body.find(b"," + _SERIES, start + PIECE, end) if end - start > PIECE else -1
+        cut = body.find(_NEXT, start + PIECE, end) if end - start > PIECE else -1
         stop = end if cut < 0 else cut
         yield body[start:stop]
         start = stop + 1
@@ -203,19 +204,24 @@ def _scan(piece: bytes, grid: Grid, cache: LabelCache) -> tuple[list[Labels], Fl
     """The series of a piece; raises UnusualError for a form that only msgspec reads."""
     if b'"histogram' in piece:
         raise UnusualError("histograms")
-    before, *series = piece.split(_SERIES)
-    if before or not series:
+    if not piece.startswith(_SERIES):
         raise UnusualError("not a list of series")
-    labels, texts = [], []
-    for text in series:
-        metric, separator, values = text.partition(_VALUES)
-        if not separator or not values.endswith((b"]},", b"]}")):
+    view = memoryview(piece)
+    labels: list[Labels] = []
+    texts: list[memoryview] = []
+    start = 0
+    while start < len(piece):
+        next_start = piece.find(_NEXT, start)
+        stop = next_start if next_start >= 0 else len(piece)
+        values = piece.find(_VALUES, start, stop)
+        if values < 0 or piece[stop - 2 : stop] != b"]}":
             raise UnusualError("not a series with values alone")
         try:
-            labels.append(cache.labels(metric))
+            labels.append(cache.labels(piece[start + len(_SERIES) : values]))
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise UnusualError("labels") from error
-        texts.append(values)
+        texts.append(view[values + len(_VALUES) : stop])
+        start = stop + 1
     return labels, scan_values(texts, grid)
 
 

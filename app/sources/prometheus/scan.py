@@ -13,6 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from detectors.series import FloatArray, Grid
 
 Bytes = NDArray[np.uint8]
@@ -42,7 +44,7 @@ class UnusualError(ValueError):
     """Text that may be valid JSON, but not in the one form that this scanner reads."""
 
 
-def scan_values(texts: list[bytes], grid: Grid) -> FloatArray:
+def scan_values(texts: Sequence[bytes | memoryview], grid: Grid) -> FloatArray:
     """The samples of many series on a grid.
 
     Args:
