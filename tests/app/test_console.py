@@ -21,7 +21,8 @@ from app.screens.inbox import InboxScreen
 from app.screens.too_small import TooSmall
 from app.snapshot import CheckResult
 from app.sources.base import SourceError, Trouble
-from tests.app.screens.fake_session import FAULTS, FakeSession
+from tests.app.screens.fake_session import FakeSession
+from tests.app.screens.night import FAULTS
 from tests.app.screens.running import console_of, eventually, painted, running, toasts
 
 ROOT = Path(__file__).parents[2]
@@ -262,7 +263,9 @@ async def paint():
         held.set()
 asyncio.run(paint())
 """
-    ended = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, timeout=30, check=True)
+    ended = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, timeout=30, check=True
+    )
     assert ended.stdout.strip() == "[]", ended.stdout
 
 

@@ -10,7 +10,8 @@ from app.screens.conditions import empty_inbox, notice
 from app.screens.queries import find_address, graph_address
 from app.snapshot import Health, SourceStatus
 from detectors.model import Coverage
-from tests.app.screens.fake_session import DOWN, HOSTILE, NOW, FakeSession, session_of
+from tests.app.screens.fake_session import FakeSession, session_of
+from tests.app.screens.night import DOWN, HOSTILE, NOW
 from tests.app.screens.running import eventually, painted, running, toasts
 
 

@@ -10,7 +10,8 @@ from app.screens.investigation import InvestigationScreen
 from app.screens.query import QueryDialog
 from app.screens.snooze import SnoozeDialog
 from storage.records import Label, Lifecycle
-from tests.app.screens.fake_session import FAULTS, NOW, FakeSession
+from tests.app.screens.fake_session import FakeSession
+from tests.app.screens.night import FAULTS, NOW
 from tests.app.screens.running import eventually, painted, running, toasts
 
 RANKED = [fault.id for fault in FAULTS if fault.id != 388]
