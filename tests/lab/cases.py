@@ -17,7 +17,7 @@ from tests.lab.faults import KINDS, LATENCIES, Fault
 from tests.lab.objects import Change, timeline
 from tests.lab.shop import Route, Shop, Workload
 from tests.lab.simulation import Simulation
-from tests.lab.truth import CLUSTER, Place
+from tests.lab.truth import CLUSTER, Place, Truth, truth
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -77,9 +77,11 @@ POD_ROWS = (
     "pod-stuck-pending",
 )
 POD_SHAPES = (
-    Shape("crash", "crash-loop", rows=("pod-crashloopbackoff", "pod-restart-spike")),
+    Shape("crash", "crash-loop", lasts=240, rows=("pod-crashloopbackoff", "pod-restart-spike")),
     Shape("oom", "oom", rows=("pod-oomkilled",)),
-    Shape("image", "bad-image", lasts=280, rows=("pod-imagepullbackoff", "pod-errimagepull")),
+    Shape("image", "bad-image", lasts=280, rows=("pod-imagepullbackoff",)),
+    # At that age the kubelet has just tried to pull again.
+    Shape("pull", "bad-image", lasts=114, rows=("pod-errimagepull",)),
     Shape("init", "init", lasts=280, rows=("pod-init-error",)),
     Shape("pending", "pending", lasts=1080, rows=("pod-stuck-pending",)),
     Shape("rolled", "clean-rollout", lasts=240, rows=POD_ROWS),
@@ -109,6 +111,8 @@ class Case:
     kind: str
     """`fault`: the row fires on the place; `lookalike`, `quiet`: it does not."""
     place: Place
+    watched: bool = False
+    """Only seen by whoever has watched the objects change over the last minutes; one look is not enough."""
     at: int = AT
 
 
@@ -122,6 +126,8 @@ class CaseSet:
     """Every change of the objects from `start` to `at`, in order of time."""
     cases: tuple[Case, ...]
     simulation: Simulation
+    truth: Truth
+    """Besides the cases: consequences that may be found too."""
     start: int
     at: int = AT
 
@@ -152,7 +158,7 @@ def build_cases(
     spans = [(start - 86400 * day, AT - 86400 * day, INTERVAL) for day in range(days, -1, -1)]
     simulation.backfill(path, spans)
     changes = tuple(change for change in timeline(simulation.history, faults, start) if change.at <= AT)
-    return CaseSet(path, changes, tuple(cases), simulation, start)
+    return CaseSet(path, changes, tuple(cases), simulation, truth(faults, shop), start)
 
 
 def _http(conventions: Sequence[str]) -> Iterator[tuple[Workload | None, Fault, list[Case]]]:
@@ -160,7 +166,7 @@ def _http(conventions: Sequence[str]) -> Iterator[tuple[Workload | None, Fault, 
         for shape in HTTP_SHAPES:
             workload = Workload(
                 f"cases-{shape.id}",
-                f"web-{convention}",
+                f"{shape.id}-{convention}",
                 2,
                 rate=shape.rate,
                 conventions=(convention,),
@@ -209,7 +215,14 @@ def _fault(shape: Shape, target: str) -> Fault:
 
 def _cases(shape: Shape, conventions: Sequence[str], place: Place) -> list[Case]:
     return [
-        Case(f"{row}/{convention}/{place.kind}/{shape.id}", row, convention, shape.kind, place)
+        Case(
+            f"{row}/{convention}/{place.kind}/{shape.id}", row, convention, shape.kind, place, _watched(row, convention)
+        )
         for row in shape.rows
         for convention in conventions
     ]
+
+
+def _watched(row: str, convention: str) -> bool:
+    """Restarts are a difference: the objects alone say how many there were in all."""
+    return row == "pod-restart-spike" and convention == "kubernetes-api"

@@ -245,7 +245,7 @@ CONVENTIONS: dict[str, Convention] = {
                 Instrument(
                     "traefik_service_requests_total",
                     {
-                        "service": "{namespace}-{workload}-{port}@kubernetes",
+                        "service": "{namespace}-{workload}-80@kubernetes",
                         "code": "{status}",
                         "method": "{method}",
                         "protocol": "http",
@@ -254,7 +254,7 @@ CONVENTIONS: dict[str, Convention] = {
                 Instrument(
                     "traefik_service_request_duration_seconds",
                     {
-                        "service": "{namespace}-{workload}-{port}@kubernetes",
+                        "service": "{namespace}-{workload}-80@kubernetes",
                         "code": "{status}",
                         "method": "{method}",
                         "protocol": "http",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 import threading
 import time
 from dataclasses import replace
@@ -34,6 +35,16 @@ AHEAD = 1800.0
 """How far the simulation is planned beyond now, seconds."""
 
 
+class _Patient(ThreadingHTTPServer):
+    """A scraper that hangs up is no news."""
+
+    daemon_threads = True
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)  # type: ignore[arg-type]
+
+
 class Exposition:
     """Serves what every target shows right now; one that does not answer gives 503."""
 
@@ -56,8 +67,7 @@ class Exposition:
             def log_message(self, *_: object) -> None:
                 """Keep the terminal for the prompt."""
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
+        self._server = _Patient(("127.0.0.1", 0), Handler)
         self.address = f"127.0.0.1:{self._server.server_address[1]}"
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
@@ -84,21 +94,25 @@ class Lab:
 
     Args:
         folder: for kubeconfig, server data and the control port; its server data is replaced.
+        scrape: seconds between two scrapes.
         victoria: also start a VictoriaMetrics with the same data.
         days: how many days back the same minutes exist too.
         seed: of the noise.
     """
 
-    def __init__(self, folder: Path, *, victoria: bool = False, days: int = 1, seed: int = 7) -> None:
+    def __init__(
+        self, folder: Path, *, scrape: int = SCRAPE, victoria: bool = False, days: int = 1, seed: int = 7
+    ) -> None:
         self.folder = folder
         self._kinds = ("prometheus", "victoria") if victoria else ("prometheus",)
+        self._scrape = scrape
         self._days = days
         self._on: dict[str, Fault] = {}
         self._past: list[Fault] = []
         self._lock = threading.Lock()
         self._ended = threading.Event()
         now = time.time()
-        self.started = int(now) // SCRAPE * SCRAPE
+        self.started = int(now) // scrape * scrape
         begin = self.started - RECENT - days * DAY
         self.simulation = Simulation(begin, now + AHEAD, (), seed=seed)
         self.servers: dict[str, Server] = {}
@@ -122,6 +136,8 @@ class Lab:
         self.api.kubeconfig(self.kubeconfig)
         self._feed = Feed(self.api, self.simulation, self.started - RECENT)
         self._tick(time.time())
+        self._ticker = threading.Thread(target=self._run, name="lab", daemon=True)
+        self._ticker.start()
         try:
             for name in self._kinds:
                 self.servers[name] = self._server(name, data / name, samples).start()
@@ -129,12 +145,11 @@ class Lab:
             self.__exit__()
             raise
         samples.unlink()
-        self._ticker = threading.Thread(target=self._run, daemon=True)
-        self._ticker.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._ended.set()
+        self._ticker.join(timeout=10)
         for server in self.servers.values():
             server.stop()
         self.api.stop()
@@ -179,25 +194,26 @@ class Lab:
         folder.mkdir(parents=True, exist_ok=True)
         config = folder / "discovery.yml"
         config.write_text(json.dumps(discovery))
-        flags = (f"-promscrape.config={config}", f"-promscrape.fileSDCheckInterval={SCRAPE}s")
+        flags = (f"-promscrape.config={config}", f"-promscrape.fileSDCheckInterval={self._scrape}s")
         return VictoriaMetrics(samples, folder=folder, flags=flags, port=free_port())
 
     def _discovery(self) -> dict[str, object]:
+        interval = f"{self._scrape}s"
         jobs = [
             {
                 "job_name": name,
                 "honor_labels": honor,
-                "file_sd_configs": [{"files": [str(self._targets(honor).resolve())], "refresh_interval": f"{SCRAPE}s"}],
+                "file_sd_configs": [{"files": [str(self._targets(honor).resolve())], "refresh_interval": interval}],
             }
             for name, honor in (("lab", False), ("lab-honoring", True))
         ]
-        return {"global": {"scrape_interval": f"{SCRAPE}s", "scrape_timeout": f"{SCRAPE}s"}, "scrape_configs": jobs}
+        return {"global": {"scrape_interval": interval, "scrape_timeout": interval}, "scrape_configs": jobs}
 
     def _targets(self, honor: bool) -> Path:
         return self.folder / "servers" / f"targets-{'honoring' if honor else 'plain'}.json"
 
     def _run(self) -> None:
-        while not self._ended.wait(SCRAPE - time.time() % SCRAPE):
+        while not self._ended.wait(self._scrape - time.time() % self._scrape):
             with self._lock:
                 self._tick(time.time())
 
