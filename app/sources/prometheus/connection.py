@@ -10,6 +10,7 @@ from typing import Annotated
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 import msgspec
+from msgspec import Meta
 
 from app.sources.base import SourceError, Trouble
 
@@ -38,34 +39,32 @@ class Secret:
 class PrometheusConnection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """The settings of a metrics server. Secrets are named here, never held."""
 
-    url: str = ""
-    """With path prefix, without `/api/v1`."""
-    bearer_token_env: str = ""
-    """Name of the environment variable that holds the token."""
-    bearer_token_file: str = ""
-    """File that holds the token; read again when it changes."""
-    bearer_token_keyring: str = ""
-    """`service/name` in the system keyring."""
-    username: str = ""
-    password_env: str = ""
-    password_file: str = ""
-    password_keyring: str = ""
-    headers: dict[str, str] = {}
-    """Extra headers; `${NAME}` in a value stands for an environment variable."""
-    ca_file: str = ""
-    """PEM file of the authorities to trust instead of the system's."""
-    cert_file: str = ""
-    """PEM file of the client certificate."""
-    key_file: str = ""
-    insecure_skip_verify: bool = False
-    trust_env: bool = True
-    """Whether HTTPS_PROXY, HTTP_PROXY and NO_PROXY count."""
-    timeout: Annotated[float, msgspec.Meta(gt=0, le=600)] = 30.0
-    """Seconds, for a whole query on the server and for any silence of the connection."""
-    concurrency: Annotated[int, msgspec.Meta(ge=1, le=64)] = 4
-    """Queries running at once."""
-    retries: Annotated[int, msgspec.Meta(ge=0, le=10)] = 3
-    """How often a query is sent again after 429, 502, 503 or 504."""
+    url: Annotated[str, Meta(description="Address with path prefix, without /api/v1; empty: found in the cluster.")] = (
+        ""
+    )
+    bearer_token_env: Annotated[str, Meta(description="Environment variable that holds the token.")] = ""
+    bearer_token_file: Annotated[str, Meta(description="File that holds the token; read again when it changes.")] = ""
+    bearer_token_keyring: Annotated[str, Meta(description="`service/name` of the token in the system keyring.")] = ""
+    username: Annotated[str, Meta(description="For basic authentication.")] = ""
+    password_env: Annotated[str, Meta(description="Environment variable that holds the password.")] = ""
+    password_file: Annotated[str, Meta(description="File that holds the password.")] = ""
+    password_keyring: Annotated[str, Meta(description="`service/name` of the password in the system keyring.")] = ""
+    headers: Annotated[
+        dict[str, str],
+        Meta(description="Extra headers (X-Scope-OrgID); `${NAME}` in a value stands for an environment variable."),
+    ] = {}
+    ca_file: Annotated[str, Meta(description="PEM file of the authorities to trust instead of the system's.")] = ""
+    cert_file: Annotated[str, Meta(description="PEM file of the client certificate.")] = ""
+    key_file: Annotated[str, Meta(description="PEM file of its key; empty: in cert_file.")] = ""
+    insecure_skip_verify: Annotated[bool, Meta(description="Trust any certificate; for a lab only.")] = False
+    trust_env: Annotated[bool, Meta(description="Whether HTTPS_PROXY, HTTP_PROXY and NO_PROXY count.")] = True
+    timeout: Annotated[
+        float, Meta(gt=0, le=600, description="Seconds for a whole query, and for any silence of the connection.")
+    ] = 30.0
+    concurrency: Annotated[int, Meta(ge=1, le=64, description="Queries under way at once.")] = 4
+    retries: Annotated[
+        int, Meta(ge=0, le=10, description="How often a query is sent again after 429, 502, 503 or 504.")
+    ] = 3
 
     @property
     def address(self) -> str:

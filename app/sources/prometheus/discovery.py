@@ -30,7 +30,7 @@ INGEST_DELAY = {"mimir": 60.0}
 
 DAY = 86_400.0
 
-_TOO_BIG = frozenset({Trouble.LIMITED, Trouble.REJECTED, Trouble.TIMEOUT})
+_TOO_BIG = frozenset({Trouble.LIMITED, Trouble.TIMEOUT})
 _ALIASES = {
     "namespace": ("exported_namespace", "namespace", "kubernetes_namespace"),
     "pod": ("exported_pod", "pod", "pod_name", "kubernetes_pod_name"),
@@ -195,20 +195,21 @@ class _Look:
             try:
                 counts = self._count(scoped)
             except SourceError as trouble:
-                if trouble.trouble not in _TOO_BIG:
+                if trouble.trouble not in {*_TOO_BIG, Trouble.REJECTED}:
                     raise
-                series[selector], troubles[selector] = None, trouble.message
+                series[selector] = None if trouble.trouble in _TOO_BIG else 0
+                troubles[selector] = trouble.message
             else:
                 series[selector] = int(sum(counts.values()))
                 jobs.update({job: int(count) for job, count in counts.items()})
         live = [restricted(selector, self.match) for selector, count in series.items() if count != 0]
         ranked = tuple(job for job, _ in jobs.most_common())
-        names = frozenset(self.source.label_names(live, self.at - NAMES_REACH, self.at)) if live else frozenset()
+        labels = self._labels(live)
         return Presence(
             convention=convention,
             series=series,
-            labels=names,
-            aliases=_aliases(names),
+            labels=labels,
+            aliases=_aliases(labels),
             jobs=ranked,
             interval=self._interval(ranked, live),
             match=self._one_job(live) if len(ranked) > 1 else "",
@@ -233,6 +234,15 @@ class _Look:
         if name and name not in self.names:
             return {}
         return probes.by_job(self.source, f"count by (job) ({selector})", self.at)
+
+    def _labels(self, live: Sequence[str]) -> frozenset[str]:
+        """Label names of some selectors; none where the server finds even that too big."""
+        try:
+            return frozenset(self.source.label_names(live, self.at - NAMES_REACH, self.at) if live else ())
+        except SourceError as trouble:
+            if trouble.trouble not in _TOO_BIG:
+                raise
+            return frozenset()
 
     def _interval(self, jobs: Sequence[str], live: Sequence[str]) -> float:
         known = [self.targets[job].interval for job in jobs if job in self.targets]

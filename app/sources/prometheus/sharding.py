@@ -78,7 +78,7 @@ def selectors(promql: str) -> tuple[Selector, ...]:
         )
         opening = position + 1 if named else position
         if _sign(tokens, opening) == "{":
-            closing = next(i for i in range(opening, len(tokens)) if _sign(tokens, i) == "}")
+            closing = next((i for i in range(opening, len(tokens)) if _sign(tokens, i) == "}"), len(tokens) - 1)
             insert, end = tokens[opening][2] + 1, tokens[closing][2] + 1
             found.append(Selector(insert, promql[at:end], braces=True, empty=closing == opening + 1))
             position = closing

@@ -128,20 +128,39 @@ def vector(*values: float) -> Reply:
     return Reply(body=f'{{"status":"success","data":{{"resultType":"vector","result":[{series}]}}}}'.encode())
 
 
-def test_a_family_that_is_too_big_to_count_is_present_and_says_so() -> None:
+@pytest.mark.parametrize("labels_too", [False, True])
+def test_a_family_that_is_too_big_to_count_is_present_and_says_so(labels_too: bool) -> None:
+    limit = Reply(422, b'{"status":"error","error":"the number of matching timeseries exceeds 10"}')
+
     def script(asked: Asked) -> Reply:
-        query = asked.query.get("query", [""])[0]
+        if asked.path.endswith("/labels") and labels_too:
+            return limit
         if asked.path.endswith(("/values", "/labels")):
             return Reply(body=b'{"status":"success","data":["big"]}')
-        if "count by (job) (big)" in query:
-            return Reply(422, b'{"status":"error","error":"the number of matching timeseries exceeds 10"}')
-        return vector()
+        return limit if "count by (job) (big)" in asked.query.get("query", [""])[0] else vector()
 
     with ScriptedServer(script) as server:
         client = PrometheusClient(PrometheusConnection(url=server.url))
         found = discover(client, {"house": ["big"]}, 1_700_000_000.0)
     assert found.conventions["house"].series == {"big": None}
+    assert found.conventions["house"].labels == (frozenset() if labels_too else {"big"})
     assert "exceeds 10" in found.troubles["big"]
+
+
+def test_a_selector_that_is_no_selector_is_absent_and_says_so() -> None:
+    def script(asked: Asked) -> Reply:
+        if asked.path.endswith(("/values", "/labels")):
+            return Reply(body=b'{"status":"success","data":["bad","good"]}')
+        query = asked.query.get("query", [""])[0]
+        if "bad" in query:
+            return Reply(400, b'{"status":"error","errorType":"bad_data","error":"parse error"}')
+        return vector(3.0) if "count by (job) (good)" in query else vector()
+
+    with ScriptedServer(script) as server:
+        client = PrometheusClient(PrometheusConnection(url=server.url))
+        found = discover(client, {"house": ["bad{", "good"], "other": ["bad{"]}, 1_700_000_000.0)
+    assert {name: known.series for name, known in found.conventions.items()} == {"house": {"bad{": 0, "good": 3}}
+    assert "parse error" in found.troubles["bad{"]
 
 
 def test_a_server_that_fails_fails_the_discovery() -> None:
