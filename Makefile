@@ -44,7 +44,7 @@ screenshots: $(STAMP) ## write screenshots/ from the bundled recording
 	$(BIN)/python -m screenshots.make
 
 docs: $(STAMP) ## write the generated pages of docs/
-	$(BIN)/python -m tests.docs --write
+	$(BIN)/python -m docs.generate
 
 bench: $(STAMP) servers ## measure what benchmarks/RESULTS.md claims
 	$(BIN)/python -m benchmarks

@@ -9,19 +9,25 @@ class Exit(IntEnum):
     """Exit codes of every command."""
 
     OK = 0
-    """Done; `scan`: nothing is wrong; `doctor`: every check passed."""
     FINDINGS = 1
-    """`scan`: something is wrong; `doctor`: a check failed; `show`, `label`: no such investigation."""
     USAGE = 2
-    """The command line is not understood."""
     SETTINGS = 3
-    """A setting, a catalogue entry or a recording cannot be used."""
     SOURCE = 4
-    """Neither Prometheus nor Kubernetes could be read: nothing is known, which is not healthy."""
     STORE = 5
-    """The database cannot be used."""
     INTERRUPTED = 130
-    """Stopped with ctrl+c."""
+
+    @classmethod
+    def meanings(cls) -> dict[Exit, str]:
+        """What each says."""
+        return {
+            cls.OK: "Done. `scan`: nothing is wrong; `doctor`: every check passed.",
+            cls.FINDINGS: "`scan`, `replay`: something is wrong; `doctor`: a check failed; `show`, `label`: no such case.",
+            cls.USAGE: "The command line is not understood.",
+            cls.SETTINGS: "A setting, a catalogue entry or a recording cannot be used; nothing was changed.",
+            cls.SOURCE: "Neither Prometheus nor Kubernetes could be read: nothing is known, which is not healthy.",
+            cls.STORE: "The database cannot be used; it was left as it is.",
+            cls.INTERRUPTED: "Stopped with ctrl+c.",
+        }
 
     @classmethod
     def summary(cls) -> str:

@@ -1,0 +1,79 @@
+"""`docs/cli.md`: the commands, their options, the exit codes and the JSON that scripts read."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+
+from app.cli import COMMANDS, shared_options
+from app.exits import Exit
+
+_INTRODUCTION = """\
+# Command line
+
+Generated from `app/cli.py` and `app/commands/` by `make docs`.
+
+`tocsin` alone opens the console. Every command takes the options of the first table.
+"""
+
+_SCHEMA = """\
+## JSON
+
+`--json` prints JSON lines. Fields are only ever added within a schema; a change of meaning raises `schema`. Times are ISO
+8601 in UTC, numbers that do not exist are `null`.
+
+One finding (`scan`, `watch`, `replay`; and `findings` of `show`):
+
+```json
+{"schema": 1, "id": 7, "signal": "http-server-5xx-spike",
+ "entity": {"kind": "Deployment", "cluster": "prod-eu-1", "environment": "prod", "namespace": "shop",
+            "name": "checkout", "type": "workload", "peer": ""},
+ "onset": "2026-03-14T02:41:00Z", "last_seen": "2026-03-14T02:47:00Z",
+ "observed": 0.12, "expected": {"low": 0.0, "high": 0.01}, "unit": "share of requests",
+ "score": 12.0, "confidence": 0.93, "severity": "critical", "state": "open",
+ "source": {"convention": "otel-http", "query": "sum by (...) (rate(...)) / ..."}, "investigation": 3}
+```
+
+| field | meaning |
+| --- | --- |
+| `id`, `investigation` | numbers in this database; `tocsin show` takes the latter |
+| `entity.type` | `workload`, `dependency`, `database`, `pod`, `node`, `claim` or `cluster` |
+| `entity.kind` | the Kubernetes kind; `Workload` where only metrics name it |
+| `expected` | the band; `null` where it has no such end |
+| `score` | 1.0 is the threshold, whatever the detector |
+| `confidence` | 0 to 1: how sure, given volume, history and what it could be compared with |
+| `severity` | `info`, `low`, `medium`, `high`, `critical` |
+| `state` | `open`; `held` (its source cannot be seen); `closed` |
+| `source` | a convention of the catalogue or `kubernetes-api`, and the PromQL or kubectl command that gives the number |
+"""
+
+
+def commands_page() -> str:
+    """The page as Markdown."""
+    parts = [_INTRODUCTION, *_options(shared_options()), ""]
+    for name, text in COMMANDS.items():
+        parser = argparse.ArgumentParser(add_help=False)
+        importlib.import_module(f"app.commands.{name}").declare(parser)
+        parts += [f"## tocsin {name}".replace(" console", ""), "", text[:1].upper() + text[1:] + ".", ""]
+        parts += [*_options(parser), ""]
+    parts += ["## Exit codes", "", "| code | meaning |", "| --- | --- |", *_exits(), "", _SCHEMA]
+    return "\n".join(parts).replace("\n\n\n", "\n\n")
+
+
+def _options(parser: argparse.ArgumentParser) -> list[str]:
+    rows = [
+        f"| `{_spelled(action)}` | {(action.help or '').replace('%(default)s', str(action.default))} |"
+        for action in parser._actions  # noqa: SLF001 - argparse has no public list of what was declared
+    ]
+    return ["| option | meaning |", "| --- | --- |", *rows] if rows else []
+
+
+def _spelled(action: argparse.Action) -> str:
+    value = action.metavar or ("" if action.nargs == 0 else action.dest.upper())
+    if action.choices:
+        value = r"\|".join(map(str, action.choices))
+    return " ".join(filter(None, (", ".join(action.option_strings), str(value))))
+
+
+def _exits() -> list[str]:
+    return [f"| {code.value} | {text} |" for code, text in Exit.meanings().items()]
