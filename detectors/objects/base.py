@@ -94,8 +94,9 @@ class Metadata(Part, frozen=True):
     finalizers: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        for name in [name for name in self.annotations if not name.startswith(KEPT_ANNOTATIONS)]:
-            del self.annotations[name]
+        if self.annotations:
+            for name in [name for name in self.annotations if not name.startswith(KEPT_ANNOTATIONS)]:
+                del self.annotations[name]
 
     @property
     def created(self) -> float:
