@@ -65,7 +65,8 @@ def build_parser(argv: Sequence[str] = ()) -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     shared = shared_options()
     for name, text in COMMANDS.items():
-        command = commands.add_parser(name, help=text, description=text[:1].upper() + text[1:] + ".", parents=[shared])
+        sentence = f"{text[:1].upper()}{text[1:]}."
+        command = commands.add_parser(name, help=text, description=sentence, parents=[shared])
         if name in argv:
             importlib.import_module(f"app.commands.{name}").declare(command)
     return parser
@@ -80,7 +81,7 @@ def shared_options() -> argparse.ArgumentParser:
     group.add_argument("--prometheus", metavar="URL", help="Prometheus server, with path prefix if it has one")
     group.add_argument("--no-kubernetes", action="store_true", help="work from Prometheus alone")
     group.add_argument("--namespace", metavar="NAME", action="append", help="watch only this namespace (repeatable)")
-    group.add_argument("--environment", metavar="NAME", action="append", help="watch only this environment (repeatable)")
+    group.add_argument("--environment", metavar="NAME", action="append", help="only this environment (repeatable)")
     group.add_argument("--db", metavar="FILE", help="database of investigations")
     group.add_argument("--config", metavar="FILE", help="settings file")
     group.add_argument("--log-file", metavar="FILE", help="write a debug log; it holds no secrets")

@@ -58,9 +58,7 @@ def check_connections(loaded: LoadedSettings, catalogue: Catalogue | None = None
         sources.close()
 
 
-def check_run(
-    loaded: LoadedSettings, sources: Sources, catalogue: Catalogue, clock: Clock
-) -> tuple[CheckResult, ...]:
+def check_run(loaded: LoadedSettings, sources: Sources, catalogue: Catalogue, clock: Clock) -> tuple[CheckResult, ...]:
     """The same over connections that are in use."""
     return (*_environment(loaded), *_sources(loaded, sources, catalogue, clock))
 
@@ -85,9 +83,7 @@ def _store(loaded: LoadedSettings) -> Iterator[CheckResult]:
     yield CheckResult("store", not damage, detail if not damage else f"{size.path}: {damage[0]}")
 
 
-def _sources(
-    loaded: LoadedSettings, sources: Sources, catalogue: Catalogue, clock: Clock
-) -> Iterator[CheckResult]:
+def _sources(loaded: LoadedSettings, sources: Sources, catalogue: Catalogue, clock: Clock) -> Iterator[CheckResult]:
     for name, error in sources.notes.items():
         yield _trouble(name, error, missing=True)
     state = sources.objects.state(clock.now()) if sources.objects is not None else None
@@ -101,7 +97,8 @@ def _kubernetes(state: ClusterState) -> Iterator[CheckResult]:
     reached = any(access.status is not AccessStatus.ERROR for access in state.access.values())
     failing = next((a.detail for a in state.access.values() if a.status is AccessStatus.ERROR), "does not answer")
     detail = f"{state.cluster}, {state.version or 'version unknown'}" if reached else failing
-    yield CheckResult("kubernetes", reached, detail, "" if reached else "Check --context, --kubeconfig and the network.")
+    hint = "Check --context, --kubeconfig and the network."
+    yield CheckResult("kubernetes", reached, detail, "" if reached else hint)
     if not reached:
         return
     for resource, access in sorted(state.access.items()):

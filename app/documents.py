@@ -19,8 +19,8 @@ Generated from `app/cli.py` and `app/commands/` by `make docs`.
 _SCHEMA = """\
 ## JSON
 
-`--json` prints JSON lines. Fields are only ever added within a schema; a change of meaning raises `schema`. Times are ISO
-8601 in UTC, numbers that do not exist are `null`.
+`--json` prints JSON lines. Fields are only ever added within a schema; a change of meaning raises `schema`. Times are
+ISO 8601 in UTC, numbers that do not exist are `null`.
 
 One finding (`scan`, `watch`, `replay`; and `findings` of `show`):
 
@@ -44,7 +44,7 @@ One finding (`scan`, `watch`, `replay`; and `findings` of `show`):
 | `confidence` | 0 to 1: how sure, given volume, history and what it could be compared with |
 | `severity` | `info`, `low`, `medium`, `high`, `critical` |
 | `state` | `open`; `held` (its source cannot be seen); `closed` |
-| `source` | a convention of the catalogue or `kubernetes-api`, and the PromQL or kubectl command that gives the number |
+| `source` | a convention of the catalogue or `kubernetes-api`; the PromQL or kubectl command that gives the number |
 """
 
 
@@ -63,7 +63,7 @@ def commands_page() -> str:
 def _options(parser: argparse.ArgumentParser) -> list[str]:
     rows = [
         f"| `{_spelled(action)}` | {(action.help or '').replace('%(default)s', str(action.default))} |"
-        for action in parser._actions  # noqa: SLF001 - argparse has no public list of what was declared
+        for action in parser._actions
     ]
     return ["| option | meaning |", "| --- | --- |", *rows] if rows else []
 

@@ -23,7 +23,6 @@ from app.judging import Surroundings
 from app.ledger import Ledger
 from app.looking import MetricsLook
 from app.planning import live_rows, plan
-from app.sources.base import SourceError
 from app.tracking import Tracker
 from app.tuning import in_scope
 from detectors.entities import Resolver
@@ -36,7 +35,7 @@ if TYPE_CHECKING:
 
     from app.clock import Clock
     from app.settings.schema import Settings
-    from app.sources.base import ClusterSource, MetricsSource
+    from app.sources.base import ClusterSource, MetricsSource, SourceError
     from app.tracking import Changes
     from detectors.catalog import Catalogue
     from detectors.cluster import ClusterState
@@ -87,9 +86,7 @@ class Engine:
         titles = {row.id: row.title for row in self.catalogue.rows}
         engine = self.settings.engine
         self._units = {row.id: row.unit for row in self.catalogue.rows}
-        self._tracker = Tracker(
-            engine.clean_passes, self.settings.detection.step_seconds, engine.reopen_minutes * 60
-        )
+        self._tracker = Tracker(engine.clean_passes, self.settings.detection.step_seconds, engine.reopen_minutes * 60)
         self._book = Casebook(engine.grouping_minutes * 60, titles)
         self._annotations = Annotations(self.settings.detection)
         self._ledger = Ledger(self.cluster)
@@ -129,9 +126,7 @@ class Engine:
         self._write(cycle, results, changes, state)
         warnings = (*self._annotations.warnings, *(text for r in results.values() for text in r.warnings))
         self.progress("")
-        return Outcome(
-            now, cycle.seconds, results, changes, state, trouble, series, tuple(dict.fromkeys(warnings))
-        )
+        return Outcome(now, cycle.seconds, results, changes, state, trouble, series, tuple(dict.fromkeys(warnings)))
 
     def close(self) -> None:
         """Let another process take over."""

@@ -10,7 +10,7 @@ from app.settings.loading import SettingsError
 from app.sources.base import SourceError
 from app.sources.recording import RecordingError
 from detectors.catalog import CatalogError
-from storage.database import StoreError
+from storage.errors import StoreError
 
 if TYPE_CHECKING:
     import argparse
@@ -31,7 +31,7 @@ def guarded(run: Callable[[argparse.Namespace], int], options: argparse.Namespac
         return Exit.INTERRUPTED
     except BrokenPipeError:
         # The reader (head, less) has had enough; Python would complain again when it flushes at exit.
-        sys.stdout = None  # type: ignore[assignment]
+        sys.stdout = None
         return Exit.OK
 
 

@@ -119,9 +119,7 @@ def _judge_row(
     verdicts = [
         verdict
         for number, measurement in enumerate(measured)
-        for verdict in judge(
-            row, measurement, lambda entity, n=number: chosen[entity.key] == n, measurer.frame, around
-        )
+        for verdict in judge(row, measurement, _spoken_for(chosen, number), measurer.frame, around)
     ]
     counts = Counter(verdict.coverage for verdict in verdicts)
     result = RowResult(
@@ -137,6 +135,10 @@ def _judge_row(
         warnings=tuple(dict.fromkeys(text for m in measured for text in m.warnings)),
     )
     return result, verdicts
+
+
+def _spoken_for(chosen: Mapping[str, int], number: int) -> Callable[[Entity], bool]:
+    return lambda entity: chosen[entity.key] == number
 
 
 def choose(measured: Sequence[Measurement]) -> dict[str, int]:

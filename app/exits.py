@@ -21,7 +21,7 @@ class Exit(IntEnum):
         """What each says."""
         return {
             cls.OK: "Done. `scan`: nothing is wrong; `doctor`: every check passed.",
-            cls.FINDINGS: "`scan`, `replay`: something is wrong; `doctor`: a check failed; `show`, `label`: no such case.",
+            cls.FINDINGS: "`scan`, `replay`: something is wrong; `doctor`: a check failed; `show`: no such case.",
             cls.USAGE: "The command line is not understood.",
             cls.SETTINGS: "A setting, a catalogue entry or a recording cannot be used; nothing was changed.",
             cls.SOURCE: "Neither Prometheus nor Kubernetes could be read: nothing is known, which is not healthy.",

@@ -10,8 +10,8 @@ import msgspec
 
 if TYPE_CHECKING:
     from app.snapshot import Case
-    from detectors.model import Entity
     from detectors.catalog import Row
+    from detectors.model import Entity
     from storage.records import AnomalyRecord, CoverageRecord, InvestigationRecord
 
 SCHEMA = 1

@@ -121,9 +121,7 @@ def _without_anomalies(row: Row, entities: list[Entity], data: SignalData, aroun
     return data if excluded is None else replace(data, excluded=excluded)
 
 
-def _verdict(
-    row: Row, entity: Entity, judgement: Judgement, index: int, asked: Asked, around: Surroundings
-) -> Verdict:
+def _verdict(row: Row, entity: Entity, judgement: Judgement, index: int, asked: Asked, around: Surroundings) -> Verdict:
     record = around.open.get((row.id, entity.key))
     coverage = judgement.coverage[index]
     score = float(judgement.score[index])

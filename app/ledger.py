@@ -20,7 +20,7 @@ CHANGE_SECONDS = 3600.0
 """Rollouts this long before an onset stand on the timeline."""
 
 WORSE = 1.5
-"""A metric's ledger line is written again when its score has grown by this factor: every cycle's number would be noise."""
+"""A metric's line is written again when its score has grown by this factor: every cycle's number would be noise."""
 
 
 class Ledger:
@@ -56,9 +56,7 @@ class Ledger:
         """The rollouts around each new anomaly's onset."""
         if state is None:
             return ()
-        return tuple(
-            (anomaly.investigation, entry) for anomaly in opened for entry in _rollouts(anomaly, state)
-        )
+        return tuple((anomaly.investigation, entry) for anomaly in opened for entry in _rollouts(anomaly, state))
 
     def events(self, state: ClusterState | None) -> tuple[EventRecord, ...]:
         """The events that are new or have grown since the last cycle."""

@@ -302,17 +302,15 @@ class _Index:
 
 def _with_references(part: Part, references: tuple[tuple[Views, tuple[Part, ...]], ...]) -> Part:
     """A part with the same entities' earlier data; histograms only where the bounds are the same."""
-    aligned = []
-    for view, others in references:
-        for other in others:
-            if (matching := _aligned(part, other)) is not None:
-                aligned.append((view, matching))
-    return Part(part.entities, replace(part.data, references=tuple(aligned)))
+    pairs = ((view, _aligned(part, other)) for view, others in references for other in others)
+    aligned = tuple((view, data) for view, data in pairs if data is not None)
+    return Part(part.entities, replace(part.data, references=aligned))
 
 
 def _aligned(part: Part, other: Part) -> SignalData | None:
     """Another part's data in the order of this one's entities; None where they have nothing in common."""
-    if part.data.bounds is not None and not np.array_equal(part.data.bounds, other.data.bounds):
+    bounds = other.data.bounds
+    if part.data.bounds is not None and (bounds is None or not np.array_equal(part.data.bounds, bounds)):
         return None
     places = {int(entity): row for row, entity in enumerate(other.entities)}
     wanted = {row: places[int(entity)] for row, entity in enumerate(part.entities) if int(entity) in places}

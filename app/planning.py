@@ -53,9 +53,7 @@ def live_rows(catalogue: Catalogue, detection: DetectionSettings) -> tuple[Row, 
     return tuple(r for r in catalogue.rows if not r.planned and r.id not in detection.disabled_signals)
 
 
-def plan(
-    catalogue: Catalogue, rows: Iterable[Row], state: ClusterState | None, discovery: Discovery | None
-) -> Plan:
+def plan(catalogue: Catalogue, rows: Iterable[Row], state: ClusterState | None, discovery: Discovery | None) -> Plan:
     """Choose for each row: objects where they may be read, else metrics, else nothing."""
     states, sources, unfed = [], {}, []
     for row in rows:
@@ -76,9 +74,7 @@ def _readable(row: Row, state: ClusterState) -> bool:
     return all(state.readable(right.rpartition("/")[2].split(" ")[0]) for right in essential)
 
 
-def _sources(
-    catalogue: Catalogue, row: Row, discovery: Discovery | None, *, objects: bool
-) -> tuple[RowSource, ...]:
+def _sources(catalogue: Catalogue, row: Row, discovery: Discovery | None, *, objects: bool) -> tuple[RowSource, ...]:
     """The row's primary sources that this server has, in the labels it uses."""
     if discovery is None:
         return ()

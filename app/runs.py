@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from app.clock import ManualClock
 from app.doctor import check_run
 from app.engine import Engine
 from app.snapshot import CheckResult
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from app.clock import Clock
+    from app.clock import Clock, ManualClock
     from app.engine import Outcome
     from app.settings.loading import LoadedSettings
     from app.snapshot import SourceStatus

@@ -77,7 +77,10 @@ class Tracker:
             now: unix seconds of the cycle.
             allocate: gives the id of a new anomaly.
         """
-        opened, reopened, updated, closed = [], [], [], []
+        opened: list[AnomalyRecord] = []
+        reopened: list[AnomalyRecord] = []
+        updated: list[AnomalyRecord] = []
+        closed: list[AnomalyRecord] = []
         seen = {(o.signal, o.entity.key): o for o in observations}
         for key, observation in sorted(seen.items()):
             if key in self.current:

@@ -80,9 +80,7 @@ class Triage:
         return ActResult(True, f"{words}: {_named(self._cases(touched))}", touched)
 
     def _write(self, ids: Sequence[int], act: Act, values: Mapping[str, object]) -> tuple[HistoryRecord, ...]:
-        return self._store.history.act(
-            ids, act, values, actor=self._actor, at=self._clock.now(), session=self._session
-        )
+        return self._store.history.act(ids, act, values, actor=self._actor, at=self._clock.now(), session=self._session)
 
     def _moved(self, move: Callable[..., tuple[HistoryRecord, ...]], words: str, nothing: str) -> ActResult:
         try:

@@ -74,9 +74,7 @@ def connect(settings: Settings, clock: Clock, observer: Observer | None = None) 
     return Sources(name, objects, metrics, client, notes)
 
 
-def _cluster(
-    settings: Settings, clock: Clock, observer: Observer | None
-) -> tuple[KubernetesClient, ClusterSource]:
+def _cluster(settings: Settings, clock: Clock, observer: Observer | None) -> tuple[KubernetesClient, ClusterSource]:
     # The official client takes a third of a second to import: not before a cluster is wanted.
     from app.sources.kubernetes.client import KubernetesClient
     from app.sources.kubernetes.source import KubernetesSource

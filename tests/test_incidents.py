@@ -1,4 +1,4 @@
-"""The recorded incidents through `tocsin scan`: what happened is found on its entity, what must not be reported is not."""
+"""The recorded incidents through `tocsin scan`: what happened is found on its entity, and nothing else is."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import json
 from pathlib import Path
 
 import pytest
+
 from app.cli import main
 from app.exits import Exit
-
 from tests.lab.kubernetes_api import KubernetesApi
 
 FIXTURES = Path(__file__).parent / "fixtures" / "kubernetes"

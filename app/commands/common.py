@@ -6,7 +6,6 @@ import argparse
 import logging
 import signal
 import sys
-import threading
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +14,7 @@ from app.exits import Exit
 from app.settings.loading import load_settings
 
 if TYPE_CHECKING:
+    import threading
     from collections.abc import Callable, Iterable
     from datetime import tzinfo
 
@@ -78,7 +78,8 @@ def zone_of(name: str) -> tzinfo | None:
     try:
         return ZoneInfo(name)
     except (KeyError, ValueError, OSError):
-        raise SettingsError(f"console.time_zone is {name!r}; allowed: local, UTC, or a name like Europe/Berlin") from None
+        allowed = "local, UTC, or a name like Europe/Berlin"
+        raise SettingsError(f"console.time_zone is {name!r}; allowed: {allowed}") from None
 
 
 def investigation_id(text: str) -> int:

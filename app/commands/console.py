@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from app.connection import Choice
     from app.settings.loading import LoadedSettings
     from app.snapshot import CheckResult, Session
+    from detectors.catalog import Catalogue
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
@@ -41,7 +42,7 @@ def _session(loaded: LoadedSettings, choice: Choice | None) -> Session:
     return live_session(chosen(loaded, choice))
 
 
-def _catalogue(loaded: LoadedSettings) -> object:
+def _catalogue(loaded: LoadedSettings) -> Catalogue:
     from app.opening import open_catalogue
 
     return open_catalogue(loaded)

@@ -40,7 +40,8 @@ def run(options: argparse.Namespace) -> int:
         label = f" [{case.label}]" if case.label else ""
         title = clean(case.entity.title, 40)
         state = case.state(now)
-        print(f"#{case.id:<5} {case.severity:<8} {state:<9} {age(now - case.onset):>4}  {title:<40} {case.title}{label}")
+        head = f"#{case.id:<5} {case.severity:<8} {state:<9} {age(now - case.onset):>4}"
+        print(f"{head}  {title:<40} {case.title}{label}")
     if not cases:
         print("no open investigations" if not options.all else "no investigations")
     return Exit.OK

@@ -86,11 +86,11 @@ def newest_instant(live: LiveRun, now: float) -> float:
     assert live.sources.objects is not None
     state = live.sources.objects.state(now)
     times = [event.last_seen for event in state.events]
-    for thing in (*state.pods.values(), *state.nodes.values()):
-        times.append(thing.metadata.created)
-        for condition in thing.status.conditions:
-            times += [unix(condition.last_heartbeat_time) or 0.0, condition.since or 0.0]
+    conditions = [each for node in state.nodes.values() for each in node.status.conditions]
+    conditions += [each for pod in state.pods.values() for each in pod.status.conditions]
+    times += [unix(each.last_heartbeat_time) or each.since or 0.0 for each in conditions]
     for pod in state.pods.values():
+        times.append(pod.metadata.created)
         ended = (status.last_state.terminated for status in pod.statuses)
         times += [each.finished or 0.0 for each in ended if each is not None]
     return max((at for at in times if at <= now), default=now)

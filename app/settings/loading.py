@@ -136,9 +136,9 @@ def section_fields(section: str) -> dict[str, msgspec.structs.FieldInfo]:
     Raises:
         SettingsError: when there is no such table.
     """
-    for field in msgspec.structs.fields(Settings):
-        if field.name == section:
-            return {inner.name: inner for inner in msgspec.structs.fields(field.type)}
+    for table in msgspec.structs.fields(Settings):
+        if table.name == section:
+            return {inner.name: inner for inner in msgspec.structs.fields(table.type)}
     raise SettingsError(f"`{section}` is no table of the settings; allowed: {', '.join(sections())}")
 
 
@@ -147,10 +147,10 @@ def _from_environment(variables: Mapping[str, str]) -> Iterator[tuple[str, tuple
         if variables.get(name):
             yield key, (variables[name], f"environment {name}")
     for section in sections():
-        for field in section_fields(section):
-            name = f"{ENVIRONMENT_PREFIX}{section}_{field}".upper()
+        for key in section_fields(section):
+            name = f"{ENVIRONMENT_PREFIX}{section}_{key}".upper()
             if name in variables:
-                yield f"{section}.{field}", (variables[name], f"environment {name}")
+                yield f"{section}.{key}", (variables[name], f"environment {name}")
 
 
 def _typed(key: str, value: str) -> Any:

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from detectors.cluster import ClusterState
-
     from detectors.series import Grid, SeriesBlock
 
 

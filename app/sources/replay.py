@@ -56,8 +56,8 @@ class RecordedQuery:
                 values[column[0], index] = column[1]
         if not known:
             return None
-        present = ~np.isnan(values).all(axis=1)
-        labels = tuple(label for label, keep in zip(self._rows, present, strict=True) if keep)
+        present = np.asarray(~np.isnan(values).all(axis=1))
+        labels = tuple(label for label, keep in zip(self._rows, present.tolist(), strict=True) if keep)
         return SeriesBlock(grid.times, values[present], labels, self.warnings)
 
 

@@ -2,12 +2,12 @@ from __future__ import annotations
 
 import itertools
 
+from msgspec.structs import replace
+
 from app.grouping import Casebook
 from app.tracking import Tracker
 from detectors.model import Coverage, Entity, EntityType
-from msgspec.structs import replace
 from storage.records import Lifecycle
-
 from tests.app.builders import observation, workload
 
 TITLES = {"http-server-5xx-spike": "HTTP Server: 5XX error rate spike", "pod-oomkilled": "Pod Failure: OOMKilled"}

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+
 from app.redaction import MASK, redact, redact_tree
 
 

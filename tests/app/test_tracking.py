@@ -3,12 +3,12 @@ from __future__ import annotations
 import itertools
 
 import pytest
-from app.tracking import HELD_SECONDS, Tracker
-from detectors.model import Coverage
 from hypothesis import given
 from hypothesis import strategies as st
-from storage.records import AnomalyState
 
+from app.tracking import HELD_SECONDS, Tracker
+from detectors.model import Coverage
+from storage.records import AnomalyState
 from tests.app.builders import observation, workload
 
 UNITS = {"http-server-5xx-spike": "ratio"}

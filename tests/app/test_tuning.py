@@ -1,10 +1,10 @@
 from __future__ import annotations
 
 import pytest
+
 from app.settings.schema import DetectionSettings, ScopeSettings
 from app.tuning import AnnotatedObject, in_scope, read_tuning
 from detectors.model import Entity, EntityType
-
 from tests.app.builders import workload
 
 DEFAULTS = DetectionSettings()

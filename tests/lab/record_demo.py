@@ -1,6 +1,6 @@
 """Makes the bundled recording of `tocsin demo`: the engine, stepped through the demo's hour on real servers.
 
-    python -m tests.lab.record_demo [FILE]
+python -m tests.lab.record_demo [FILE]
 """
 
 from __future__ import annotations
@@ -17,13 +17,11 @@ from app.opening import BUNDLED, open_catalogue, temporary_store
 from app.runs import LiveRun
 from app.settings.loading import load_settings
 from app.sources.recording import FORMAT, Header, RecordingWriter
-
 from tests.lab.demo import demo_world
 
 if TYPE_CHECKING:
     from app.engine import Outcome
     from app.settings.loading import LoadedSettings
-
     from tests.lab.demo import World
 
 INTERVAL = 30.0

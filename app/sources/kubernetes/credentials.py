@@ -108,13 +108,24 @@ def _read(paths: str) -> Any:
         raise SourceError(Trouble.CONFIGURATION, message, "Mend the kubeconfig.") from None
 
 
-def _choose(paths: str, merger: Any, context: str) -> tuple[str, str]:
+def contexts(kubeconfig: str = "") -> tuple[str, ...]:
+    """The names of all contexts, the current one first. Raises SourceError when the kubeconfig cannot be read."""
+    merger = _read(kubeconfig_paths(kubeconfig))
+    known, current = _contexts(merger)
+    return tuple(sorted(known, key=lambda name: (name != current, name)))
+
+
+def _contexts(merger: Any) -> tuple[dict[str, Any], str]:
     content = merger.config.value if merger.config is not None else {}
-    contexts = {entry["name"]: entry for entry in content.get("contexts") or []}
-    chosen = context or content.get("current-context") or ""
-    if chosen in contexts:
-        return chosen, str(contexts[chosen]["context"].safe_get("namespace") or "")
-    there = f"it has {', '.join(contexts)}" if contexts else "it has none"
+    return {entry["name"]: entry for entry in content.get("contexts") or []}, content.get("current-context") or ""
+
+
+def _choose(paths: str, merger: Any, context: str) -> tuple[str, str]:
+    known, current = _contexts(merger)
+    chosen = context or current
+    if chosen in known:
+        return chosen, str(known[chosen]["context"].safe_get("namespace") or "")
+    there = f"it has {', '.join(known)}" if known else "it has none"
     what = f"context {chosen} is not in {paths}" if chosen else f"{paths} has no current context"
     raise SourceError(Trouble.CONFIGURATION, f"{what}; {there}", "Choose one with --context.")
 
