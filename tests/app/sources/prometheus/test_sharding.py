@@ -51,7 +51,7 @@ def test_labels_that_divide(promql: str, labels: tuple[str, ...]) -> None:
         ('label_replace(m, "up", "$1", "x", "(up)")', 'label_replace(m{a="b"}, "up", "$1", "x", "(up)")'),
         ("max_over_time(m[1h:5m]) * 1e3", 'max_over_time(m{a="b"}[1h:5m]) * 1e3'),
         ("m # up\n + n", 'm{a="b"} # up\n + n{a="b"}'),
-        ("broken{", 'broken{a="b"'),
+        ("broken{", 'broken{a="b",'),
         ("time() - m", 'time() - m{a="b"}'),
         ("inf + NaN + 0x1F", "inf + NaN + 0x1F"),
     ],
