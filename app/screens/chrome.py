@@ -70,9 +70,9 @@ def counts_of(snapshot: Snapshot) -> tuple[tuple[str, int], ...]:
     return tuple((word, states[word]) for word in COUNTED)
 
 
-def tabs_of(snapshot: Snapshot) -> tuple[Tab, ...]:
-    """The top-level screens."""
-    waiting = {"inbox": dict(counts_of(snapshot))["new"]}
+def tabs_of(status: Status) -> tuple[Tab, ...]:
+    """The top-level screens, with what waits there."""
+    waiting = {"inbox": dict(status.counts).get("new", 0)}
     return tuple(
         Tab(place.id, place.title, str(number), waiting.get(place.id, 0)) for number, place in enumerate(PLACES, 1)
     )

@@ -72,10 +72,11 @@ def watched(snapshot: Snapshot, begun: str) -> list[str]:
     counts = coverage_counts(snapshot)
     blind = sum(counts.get(status, 0) for status in BLIND)
     learning = counts.get(Coverage.LEARNING, 0)
+    planned = f", {counts[Coverage.PLANNED]} not built yet" if Coverage.PLANNED in counts else ""
     since = f" since {begun}" if begun else ""
     return [
         f"{snapshot.workloads} workloads and {snapshot.series} series are watched{since}, "
         f"every {snapshot.interval:g} s",
         f"{counts.get(Coverage.LIVE, 0)} of {sum(counts.values())} signals are live, {learning} learning, "
-        f"{blind} cannot be seen: :coverage says why",
+        f"{blind} cannot be seen{planned}: :coverage says why",
     ]

@@ -9,7 +9,7 @@ from app.screens.inbox_rows import short_title
 from detectors.model import Coverage
 from widgets import palette
 from widgets.rows import Column
-from widgets.text import age, quantity
+from widgets.text import age, clean, quantity
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -42,9 +42,11 @@ class CoverageRow:
 
 
 def merged(records: Sequence[CoverageRecord], catalogue: Mapping[str, Row]) -> list[CoverageRow]:
-    """Records with titles and groups; what the catalogue does not know is told by its id."""
+    """Records with titles and groups, in the catalogue's order; what it does not know comes last, told by its id."""
+    places = {signal: place for place, signal in enumerate(catalogue)}
+    ordered = sorted(records, key=lambda record: places.get(record.signal, len(places)))
     rows = []
-    for number, record in enumerate(records):
+    for number, record in enumerate(ordered):
         known = catalogue.get(record.signal)
         title, group = (known.title, known.group) if known else (record.signal, "")
         rows.append(CoverageRow(number, record, title, group))
@@ -57,7 +59,8 @@ def columns(group: Callable[[CoverageRow], str], now: Callable[[], float]) -> Se
     return (
         Column("group", "GROUP", lambda row, _: group(row), 12, flex=3, limit=26, priority=2,
                sort=lambda row: row.group),
-        Column("signal", "SIGNAL", lambda row, _: short_title(row.title), 20, flex=4, limit=36,
+        Column("signal", "SIGNAL",
+               lambda row, width: clean(short_title(row.title), width, middle=False), 20, flex=4, limit=36,
                sort=lambda row: row.title),
         Column("status", "STATUS", lambda row, _: palette.COVERAGE[row.record.status].full, 16,
                sort=lambda row: order.index(row.record.status)),

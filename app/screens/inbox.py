@@ -56,16 +56,14 @@ class InboxScreen(ListedView, CaseView):
 
     def fill(self, snapshot: Snapshot) -> None:
         """The rows that belong here now."""
-        shown = [row for row in snapshot.rows if self._belongs(row, snapshot.now)]
+        everything, now = self._all or "state:" in self.bar.query_text, snapshot.now
+        shown = [row for row in snapshot.rows if everything or row.investigation.state(now) not in HIDDEN_STATES]
         self._hidden = len(snapshot.rows) - len(shown)
         self.replace(shown)
         self._retitle()
         begun = "" if self.console.since is None else clock(self.console.since, self.console.zone)
         self.rows.say_empty(empty_inbox(snapshot, begun, self._hidden, bool(self.bar.query_text)))
         self.selected()
-
-    def _belongs(self, row: InboxRow, now: float) -> bool:
-        return self._all or "state:" in self.bar.query_text or row.investigation.state(now) not in HIDDEN_STATES
 
     @on(RowList.PendingChanged)
     def _retitle(self) -> None:

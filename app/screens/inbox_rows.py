@@ -74,7 +74,7 @@ def columns(now: Callable[[], float]) -> Sequence[Column[InboxRow]]:
         Column("workload", "WORKLOAD", lambda row, _: row.investigation.entity.title, 15, flex=5, limit=44,
                sort=lambda row: row.investigation.entity.title),
         Column("signal", "SIGNAL", signal_cell, 17, flex=4, limit=30, sort=lambda row: row.investigation.title),
-        Column("past", "LAST HOUR", spark_cell, 11, flex=3, limit=24, priority=3),
+        Column("past", "RECENT", spark_cell, 11, flex=3, limit=24, priority=3),
         Column("now", "NOW", lambda row, _: observed_cell(row.worst), 8, right=True, priority=2),
         Column("expected", "EXPECTED", lambda row, _: expected_cell(row.worst), 14, priority=5),
         Column("score", "SCORE", lambda row, _: f"{row.investigation.score:.1f}", 5, right=True, priority=7,

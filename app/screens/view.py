@@ -76,9 +76,10 @@ class View(Screen[None]):
     def refresh_chrome(self) -> None:
         """Header, tabs and footer as things are now."""
         console, snapshot = self.console, self.console.snapshot
-        self.query_one(StatusHeader).status = status_of(console.freeze, console.link, console.zone, time.time())
+        status = status_of(console.freeze, console.link, console.zone, time.time())
+        self.query_one(StatusHeader).status = status
         tabs = self.query_one(TabLine)
-        tabs.tabs, tabs.active = tabs_of(snapshot), self.place
+        tabs.tabs, tabs.active = tabs_of(status), self.place
         self.query_one(Notice).show(notice(snapshot))
         self.refresh_keys()
 
