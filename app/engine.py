@@ -86,13 +86,19 @@ class Engine:
         titles = {row.id: row.title for row in self.catalogue.rows}
         engine = self.settings.engine
         self._units = {row.id: row.unit for row in self.catalogue.rows}
-        self._tracker = Tracker(engine.clean_passes, self.settings.detection.step_seconds, engine.reopen_minutes * 60)
+        step = self.settings.detection.step_seconds
+        self._tracker = Tracker(self.cluster, engine.clean_passes, step, engine.reopen_minutes * 60)
         self._book = Casebook(engine.grouping_minutes * 60, titles)
         self._annotations = Annotations(self.settings.detection)
         self._ledger = Ledger(self.cluster)
-        self.look = MetricsLook(self.metrics, self.catalogue, self.settings, live=self.live) if self.metrics else None
+        self.look = self._new_look() if self.metrics is not None else None
         self._restored = False
         self._last_fired: dict[str, float] = {}
+
+    def _new_look(self) -> MetricsLook:
+        assert self.metrics is not None
+        seen = self.cluster if self.objects is not None else ""
+        return MetricsLook(self.metrics, self.catalogue, self.settings, seen, live=self.live)
 
     def cycle(self) -> Outcome:
         """Run one cycle; its effects are stored as a whole or not at all.
@@ -124,7 +130,11 @@ class Engine:
             errors=sum(result.status is Coverage.QUERY_ERROR for result in results.values()),
         )
         self._write(cycle, results, changes, state)
-        warnings = (*self._annotations.warnings, *(text for r in results.values() for text in r.warnings))
+        warnings = (
+            *(self.look.warnings if self.look else ()),
+            *self._annotations.warnings,
+            *(text for r in results.values() for text in r.warnings),
+        )
         self.progress("")
         return Outcome(now, cycle.seconds, results, changes, state, trouble, series, tuple(dict.fromkeys(warnings)))
 

@@ -47,6 +47,8 @@ class RowResult:
     """By entity key, where the row is judged entity by entity."""
     bands: Mapping[str, Band] = field(default_factory=dict)
     """By entity key, of those that are or were out of band."""
+    silence: Coverage = Coverage.NO_DATA
+    """What it means for an entity that `coverage` does not mention it."""
     live: int = 0
     detail: str = ""
     seconds: float | None = None
@@ -55,7 +57,7 @@ class RowResult:
 
     def coverage_of(self, entity: Entity) -> Coverage:
         """What this cycle could see of an entity; a row that only lists what is wrong sees all or nothing."""
-        return self.coverage.get(entity.key, Coverage.NO_DATA) if self.coverage else self.status
+        return self.coverage.get(entity.key, self.silence) if self.coverage else self.status
 
 
 def judge_states(rows: Iterable[Row], state: ClusterState, around: Surroundings) -> dict[str, RowResult]:
@@ -122,12 +124,14 @@ def _judge_row(
         for verdict in judge(row, measurement, _spoken_for(chosen, number), measurer.frame, around)
     ]
     counts = Counter(verdict.coverage for verdict in verdicts)
+    silence = Coverage.LIVE if any(m.silent for m in measured) else Coverage.NO_DATA
     result = RowResult(
         row=row,
-        status=_status(counts),
+        status=_status(counts) if counts else silence,
         conventions=tuple(dict.fromkeys(m.source.convention for m in measured)),
         coverage={verdict.entity.key: verdict.coverage for verdict in verdicts},
         bands={verdict.entity.key: verdict.band for verdict in verdicts if verdict.band is not None},
+        silence=silence,
         live=counts[Coverage.LIVE],
         detail="; ".join(error.message for error in errors),
         seconds=sum(m.seconds for m in measured),

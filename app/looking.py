@@ -13,6 +13,7 @@ from app.sources.prometheus.discovery import discover
 from app.sources.prometheus.probes import newest_sample
 from app.sources.prometheus.rediscovery import Rediscovery
 from app.sources.prometheus.window import WindowCache
+from detectors.catalog import matchers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,12 +36,23 @@ class MetricsLook:
         metrics: the server.
         catalogue: whose rows are to be fed.
         settings: for the step, the rows switched off and the concurrency.
+        cluster: the name of the cluster whose objects are seen; empty where there are none.
         live: whether the engine's clock shows the present, so that the server's can be compared with it.
     """
 
-    def __init__(self, metrics: MetricsSource, catalogue: Catalogue, settings: Settings, *, live: bool = True) -> None:
+    def __init__(
+        self,
+        metrics: MetricsSource,
+        catalogue: Catalogue,
+        settings: Settings,
+        cluster: str = "",
+        *,
+        live: bool = True,
+    ) -> None:
         self._metrics = metrics
         self._detection = settings.detection
+        self._cluster, self._named = cluster, settings.scope.cluster
+        self.warnings: tuple[str, ...] = ()
         wanted = presence(catalogue, live_rows(catalogue, settings.detection))
         self._rediscovery = Rediscovery(partial(discover, metrics, wanted, live=live))
         self.measurer = Measurer(WindowCache(metrics), metrics, settings.prometheus.concurrency)
@@ -56,15 +68,29 @@ class MetricsLook:
             progress("finding out what Prometheus has")
             self.discovery = self._rediscovery.current(now)
             skew = self.discovery.skew or 0.0
-            newest = newest_sample(self._metrics, now + skew, "")
+            match = self._match(self.discovery)
+            newest = newest_sample(self._metrics, now + skew, match)
         except SourceError as error:
             log.warning("metrics: %s", error.message)
             self._note(str(error.trouble), now)
             return error
         self._note(None, now)
         newest = max(newest or 0.0, now + skew - STALE_SECONDS)
-        self.frame = frame(self.discovery, newest, self._detection)
+        self.frame = frame(self.discovery, newest, self._detection, match)
         return None
+
+    def _match(self, discovery: Discovery) -> str:
+        """The matcher that keeps other clusters' series out where the server holds several."""
+        self.warnings = ()
+        label, clusters = discovery.cluster_label, discovery.clusters
+        wanted = self._named or self._cluster
+        if not wanted or (len(clusters) < 2 and not self._named):
+            return ""
+        if wanted not in clusters:
+            held = ", ".join(clusters[:8]) or "none"
+            self.warnings = (f"Prometheus has no cluster {wanted!r} (it has {held}): set scope.cluster to this one's",)
+            return matchers({label: wanted}, [label]) if label and self._named else ""
+        return matchers({label: wanted}, [label])
 
     def _note(self, trouble: str | None, now: float) -> None:
         if trouble != self._trouble:

@@ -11,20 +11,21 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from app.sources.base import SourceError
+from app.sources.prometheus.sharding import restricted
 from detectors import assemble
 from detectors.catalog import Absence, Returns, render
 from detectors.model import Entity, EntityType, Identity, Views
 from detectors.series import Grid, SeriesBlock
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
     from app.sources.base import MetricsSource
     from detectors.catalog import QueryTemplate, RowSource
     from detectors.entities import Resolver
-    from detectors.series import FloatArray, Labels
+    from detectors.series import BoolArray, FloatArray, Labels
     from detectors.windows import SignalData
 
 log = logging.getLogger(__name__)
@@ -32,6 +33,9 @@ log = logging.getLogger(__name__)
 UP_QUERY = 'max by (namespace, pod, $by) (max_over_time(up{pod!="",$match}[$window]))'
 REFERENCE_CHUNK = 3600
 """Seconds of reference data fetched at once: the past does not change, so one query serves an hour of cycles."""
+
+PRESENCE_QUERY = "count({selector})"
+"""Whether an exporter was there, for sources whose missing series mean that nothing happened."""
 
 _UNSETTLED = ("Workload", "Service (unresolved)")
 
@@ -75,6 +79,8 @@ class Measurement:
     seconds: float
     query: str
     warnings: tuple[str, ...]
+    silent: bool = False
+    """Whether an entity that it does not mention is fine: the exporter is there, and tells only what is wrong."""
 
 
 class References:
@@ -130,7 +136,7 @@ class Measurer:
 
     def prefetch(self, sources: Iterable[RowSource], progress: Callable[[int, int], None]) -> None:
         """Ask everything that these sources need, several queries at once; errors are kept for `measure`."""
-        queries = {q.promql: q for source in sources for q in source.queries}
+        queries = dict.fromkeys(promql for source in sources for promql in _questions(source))
         wanted = [(self.frame.rendered(promql), 0) for promql in queries]
         wanted.append((self.frame.rendered(UP_QUERY), 0))
         wanted += [(self.frame.rendered(p), back) for p in queries for _, back in self.frame.references]
@@ -170,7 +176,8 @@ class Measurer:
         index = _Index(lambda labels: self._entity(source, labels, kind))
         rows = [index.of(block) for block in blocks]
         up = self._up(index.entities, kind)
-        parts = self._assembled(source, blocks, rows, index.size, up)
+        present = self._present(source)
+        parts = self._assembled(source, blocks, rows, index.size, up, present)
         references = self._references(source, index)
         parts = tuple(_with_references(part, references) for part in parts)
         return Measurement(
@@ -182,7 +189,17 @@ class Measurer:
             seconds=sum(self._seconds.get(self.frame.rendered(q.promql), 0.0) for q in source.queries),
             query=self.frame.rendered(source.display),
             warnings=tuple(dict.fromkeys(text for block in blocks for text in block.warnings)),
+            silent=present is not None and bool(present[-1]),
         )
+
+    def _present(self, source: RowSource, back: int = 0) -> BoolArray | None:
+        """The instants, (T,), at which a missing series of the source means zero; None where it never does."""
+        if source.absence is not Absence.ZERO:
+            return None
+        block = self._blocks[self.frame.rendered(_presence(source)), back]
+        if isinstance(block, SourceError) or not len(block.labels):
+            return np.zeros(self.frame.grid.points, dtype=bool)
+        return np.array(~np.isnan(block.values).all(axis=0))
 
     def _block(self, query: QueryTemplate, back: int = 0) -> SeriesBlock:
         block = self._blocks[self.frame.rendered(query.promql), back]
@@ -205,6 +222,7 @@ class Measurer:
         rows: Sequence[NDArray[np.intp]],
         size: int,
         up: FloatArray,
+        present: BoolArray | None,
     ) -> tuple[Part, ...]:
         block, index = blocks[0], rows[0]
         everyone = np.arange(size)
@@ -214,13 +232,12 @@ class Measurer:
                 return tuple(Part(group.entities, group.data) for group in groups)
             case Returns.COUNTS:
                 errors, error_index = (blocks[1], rows[1]) if len(blocks) > 1 else self._failing(source, block, index)
-                return (Part(everyone, assemble.counts_of(block, index, errors, error_index, size, up=up)),)
+                data = assemble.counts_of(block, index, errors, error_index, size, up=up)
             case Returns.STATE:
-                zero = source.absence is Absence.ZERO
-                return (Part(everyone, assemble.states(block, index, size, up=up, absent_is_zero=zero)),)
+                data = assemble.states(block, index, size, up=up)
             case _:
                 data = assemble.levels(block, index, size, scale=source.scale, up=up)
-                return (Part(everyone, data),)
+        return (Part(everyone, data if present is None else _filled(data, present)),)
 
     def _failing(
         self, source: RowSource, block: SeriesBlock, index: NDArray[np.intp]
@@ -246,7 +263,8 @@ class Measurer:
                 # A reference that cannot be had is a view less, and the judgement says so.
                 continue
             rows = [index.known(block) for block in blocks]
-            found.append((view, self._assembled(source, blocks, rows, index.size, unknown)))
+            present = self._present(source, back)
+            found.append((view, self._assembled(source, blocks, rows, index.size, unknown, present)))
         return tuple(found)
 
     def _up(self, entities: Sequence[Entity], kind: EntityType) -> FloatArray:
@@ -264,6 +282,26 @@ class Measurer:
             if place is not None:
                 up[place] = np.fmax(up[place], 0.0 if np.isnan(value) else value)
         return up
+
+
+def _questions(source: RowSource) -> Iterator[str]:
+    """Every query template that a source needs."""
+    yield from (query.promql for query in source.queries)
+    if source.absence is Absence.ZERO:
+        yield _presence(source)
+
+
+def _presence(source: RowSource) -> str:
+    return PRESENCE_QUERY.format(selector=restricted(source.detect_selector, "$match"))
+
+
+def _filled(data: SignalData, present: BoolArray) -> SignalData:
+    """Zero for what is missing at the instants at which that means zero."""
+
+    def filled(values: FloatArray | None) -> FloatArray | None:
+        return None if values is None else np.where(np.isnan(values) & present, 0.0, values)
+
+    return replace(data, total=filled(data.total), errors=filled(data.errors), level=filled(data.level))
 
 
 class _Index:

@@ -42,11 +42,13 @@ class Tracker:
     """Keeps the anomalies of one cluster.
 
     Attributes:
+        cluster: whose they are; entities may carry a label's name for it.
         clean_passes: evaluations back in band before an anomaly closes.
         clean_seconds: two passes closer than this count once: a cycle without new samples proves nothing new.
         reopen_seconds: how soon an anomaly must come back to be the same one.
     """
 
+    cluster: str
     clean_passes: int
     clean_seconds: float
     reopen_seconds: float
@@ -89,7 +91,7 @@ class Tracker:
                 reopened.append(self._keep(_reopened(old, observation, now)))
             else:
                 unit = units.get(observation.signal, "")
-                opened.append(self._keep(_opened(allocate(), observation, unit, now)))
+                opened.append(self._keep(_opened(allocate(), self.cluster, observation, unit, now)))
         for key in [key for key in self.current if key not in seen]:
             record = self._unseen(self.current[key], coverage, now)
             (closed if record.state is AnomalyState.CLOSED else updated).append(record)
@@ -136,9 +138,9 @@ def key_of(record: AnomalyRecord) -> AnomalyKey:
     return record.signal, record.entity.key
 
 
-def _opened(number: int, o: Observation, unit: str, now: float) -> AnomalyRecord:
+def _opened(number: int, cluster: str, o: Observation, unit: str, now: float) -> AnomalyRecord:
     return AnomalyRecord(
-        id=number, cluster=o.entity.cluster, investigation=0, signal=o.signal, entity=o.entity,
+        id=number, cluster=cluster, investigation=0, signal=o.signal, entity=o.entity,
         state=AnomalyState.OPEN, severity=o.severity, score=o.score, peak_score=o.score, observed=o.observed,
         low=o.low, high=o.high, unit=unit, onset=o.onset, opened=now, last_seen=now, closed=None,
         confidence=o.confidence, views=int(o.views), source=o.source,

@@ -164,7 +164,7 @@ class Observation(msgspec.Struct, frozen=True):
 class Identity(msgspec.Struct, frozen=True, omit_defaults=True):
     """What a series' labels say about its entity, before the cluster's objects have been asked.
 
-    A convention's identity rule fills in what its labels carry; `detectors.entities.resolve` makes an `Entity` of it.
+    A convention's identity rule fills in what its labels carry; `detectors.entities.Resolver` makes an `Entity` of it.
     """
 
     namespace: str = ""

@@ -32,6 +32,10 @@ class KubernetesSettings(Section, frozen=True):
 class ScopeSettings(Section, frozen=True):
     """What is watched; an empty list means everything. Shell patterns (`team-*`) are allowed."""
 
+    cluster: Annotated[
+        str,
+        Meta(description="This cluster's name in a Prometheus that holds several; empty: the context's name."),
+    ] = ""
     services: Annotated[tuple[str, ...], Meta(description="Workload names.")] = ()
     namespaces: Annotated[tuple[str, ...], Meta(description="Namespaces.")] = ()
     environments: Annotated[tuple[str, ...], Meta(description="Environments (prod, staging, ...).")] = ()

@@ -15,7 +15,7 @@ TITLES = {"http-server-5xx-spike": "HTTP Server: 5XX error rate spike", "pod-oom
 
 class Run:
     def __init__(self) -> None:
-        self.tracker = Tracker(3, 60, 1800)
+        self.tracker = Tracker("lab", 3, 60, 1800)
         self.book = Casebook(600, TITLES)
         self.anomalies = itertools.count(1)
         self.cases = itertools.count(100)

@@ -18,7 +18,7 @@ class Run:
     """Drives a tracker minute by minute."""
 
     def __init__(self) -> None:
-        self.tracker = Tracker(clean_passes=3, clean_seconds=60, reopen_seconds=1800)
+        self.tracker = Tracker("lab", clean_passes=3, clean_seconds=60, reopen_seconds=1800)
         self.numbers = itertools.count(1)
         self.now = 1000.0
 

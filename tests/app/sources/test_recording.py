@@ -5,6 +5,9 @@ import threading
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from app.sources.base import ServerInfo, SourceError, Trouble
 from app.sources.recorder import RecordingMetrics
 from app.sources.recording import (
@@ -21,8 +24,6 @@ from app.sources.recording import (
 )
 from app.sources.replay import ReplayMetrics, steps
 from detectors.series import Grid, SeriesBlock
-from hypothesis import given
-from hypothesis import strategies as st
 
 HEADER = Header(1, "lab", "0.1.0", 60, 15.0)
 CART, CHECKOUT = (("job", "cart"),), (("job", "checkout"),)
