@@ -15,7 +15,7 @@ from tests.lab.conventions import CONVENTIONS
 from tests.lab.exporter import EDGE
 from tests.lab.faults import KINDS, LATENCIES, Fault
 from tests.lab.objects import Change, timeline
-from tests.lab.shop import Route, Shop, Workload
+from tests.lab.shop import SHOP, Route, Shop, Workload
 from tests.lab.simulation import Simulation
 from tests.lab.truth import CLUSTER, Place, Truth, truth
 
@@ -81,7 +81,7 @@ POD_SHAPES = (
     Shape("oom", "oom", rows=("pod-oomkilled",)),
     Shape("image", "bad-image", lasts=280, rows=("pod-imagepullbackoff",)),
     # At that age the kubelet has just tried to pull again.
-    Shape("pull", "bad-image", lasts=114, rows=("pod-errimagepull",)),
+    Shape("pull", "bad-image", lasts=206, rows=("pod-errimagepull",)),
     Shape("init", "init", lasts=280, rows=("pod-init-error",)),
     Shape("pending", "pending", lasts=1080, rows=("pod-stuck-pending",)),
     Shape("rolled", "clean-rollout", lasts=240, rows=POD_ROWS),
@@ -133,30 +133,43 @@ class CaseSet:
 
 
 def build_cases(
-    folder: Path, conventions: Sequence[str] = tuple(CONVENTIONS), *, storm: bool = False, days: int = 0, seed: int = 11
+    folder: Path, conventions: Sequence[str] = tuple(CONVENTIONS), *, days: int = 0, seed: int = 11
 ) -> CaseSet:
-    """Write the samples into the folder and return the cases.
+    """Write the samples into the folder and return the cases of the HTTP-server, pod and node rows.
 
     Args:
         folder: for `cases.om`.
         conventions: ids of `conventions.CONVENTIONS` for the HTTP-server rows.
-        storm: with a storm of Warning events over the cluster, for `events-warning-cluster`; it is one cluster's
-            only state, so its quiet twin is a set built without.
         days: history before: the same minutes of that many days back, for seasonal references.
         seed: other noise.
     """
     described = [*_http(conventions), *_pods(), *_nodes()]
     shop = _shop([workload for workload, _, _ in described if workload])
     faults = [fault for _, fault, _ in described]
-    cases = [case for _, _, group in described for case in group]
+    return _written(folder, shop, faults, [case for _, _, group in described for case in group], days, seed)
+
+
+def build_event_cases(folder: Path, *, storm: bool, seed: int = 11) -> CaseSet:
+    """The one case of the cluster-wide row, as a set of its own: a cluster is either calm or not.
+
+    Without the storm it is a look-alike: rollouts, whose new pods fail their readiness probes at first.
+    """
+    faults = [
+        Fault(f"rollout:{key}", "clean-rollout", key, AT - 270.0)
+        for key in ("prod/catalog", "prod/cart", "prod/search")
+    ]
     if storm:
-        faults.append(Fault("storm", "event-storm", "cases-calm", AT - 480.0))
-    cases.append(Case(f"storm-{storm}", "events-warning-cluster", SOURCES[0], "fault" if storm else "quiet", CLUSTER))
+        faults.append(Fault("storm", "event-storm", "prod", AT - 280.0))
+    kind = "fault" if storm else "lookalike"
+    case = Case(f"events-warning-cluster/{kind}", "events-warning-cluster", SOURCES[0], kind, CLUSTER)
+    return _written(folder, SHOP, faults, [case], 0, seed)
+
+
+def _written(folder: Path, shop: Shop, faults: Sequence[Fault], cases: Sequence[Case], days: int, seed: int) -> CaseSet:
     start = AT - 60 * MINUTES
     simulation = Simulation(start - 86400 * days, AT + 60, faults, shop, seed)
     path = folder / "cases.om"
-    spans = [(start - 86400 * day, AT - 86400 * day, INTERVAL) for day in range(days, -1, -1)]
-    simulation.backfill(path, spans)
+    simulation.backfill(path, [(start - 86400 * day, AT - 86400 * day, INTERVAL) for day in range(days, -1, -1)])
     changes = tuple(change for change in timeline(simulation.history, faults, start) if change.at <= AT)
     return CaseSet(path, changes, tuple(cases), simulation, truth(faults, shop), start)
 
@@ -196,7 +209,7 @@ def _shop(workloads: Sequence[Workload]) -> Shop:
     nodes = tuple(f"node-{shape.id}" for shape in NODE_SHAPES)
     namespace, _, name = EDGE.partition("/")
     return Shop(
-        (*workloads, Workload("cases-calm", "many", 6, startup=8.0), Workload(namespace, name, 2)),
+        (*workloads, Workload(namespace, name, 2)),
         nodes=("cp-1", "worker-1", "worker-2", "worker-3", *nodes),
         reserved=nodes,
         daily=0.0,

@@ -194,7 +194,11 @@ class Lab:
         folder.mkdir(parents=True, exist_ok=True)
         config = folder / "discovery.yml"
         config.write_text(json.dumps(discovery))
-        flags = (f"-promscrape.config={config}", f"-promscrape.fileSDCheckInterval={self._scrape}s")
+        flags = (
+            f"-promscrape.config={config}",
+            "-promscrape.config.strictParse=false",
+            f"-promscrape.fileSDCheckInterval={self._scrape}s",
+        )
         return VictoriaMetrics(samples, folder=folder, flags=flags, port=free_port())
 
     def _discovery(self) -> dict[str, object]:

@@ -101,10 +101,10 @@ def unpullable(created: float, image: str, until: float, rng: np.random.Generato
         f'"{image}": {image}: not found'
     )
     stages = [Stage(created, "waiting", "ContainerCreating")]
-    at, wait = created + rng.uniform(1.0, 3.0), BACK_OFF[0]
+    at, wait = created + rng.uniform(1.5, 2.5), BACK_OFF[0]
     while at < until:
         stages.append(Stage(at, "waiting", "ErrImagePull", cause))
-        at += rng.uniform(8.0, 14.0)
+        at += rng.uniform(11.5, 12.5)
         stages.append(
             Stage(at, "waiting", "ImagePullBackOff", f'Back-off pulling image "{image}": ErrImagePull: {cause}')
         )

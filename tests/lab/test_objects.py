@@ -80,7 +80,7 @@ def test_in_the_calm_every_pod_is_well(changes: list[Change]) -> None:
 
 def test_pods_fail_as_their_faults_say(changes: list[Change]) -> None:
     # Back-off and retries alternate: what counts is what was seen over some minutes.
-    seen = [existing(changes, "Pod", at) for at in range(END - 1500, END - 1150, 20)]
+    seen = [existing(changes, "Pod", at) for at in range(END - 1970, END - 1150, 10)]
     assert set.union(*(waiting(pods, "prod/search") for pods in seen)) == {"CrashLoopBackOff"}
     assert set.union(*(waiting(pods, "staging/web") for pods in seen)) == {"ErrImagePull", "ImagePullBackOff"}
     assert set.union(*(waiting(pods, "prod/shipping") for pods in seen)) == {"CrashLoopBackOff", "PodInitializing"}
