@@ -19,6 +19,7 @@ from app.screens.queries import QueryView
 from widgets import palette
 from widgets.facts import Facts
 from widgets.filter import FilterBar
+from widgets.parts import Part, fit
 from widgets.row_list import RowList
 from widgets.text import plain
 
@@ -70,13 +71,21 @@ class CoverageScreen(ListedView, QueryView):
     def fill(self, snapshot: Snapshot) -> None:
         """The matrix as of a snapshot."""
         self.replace(merged(snapshot.coverage, self._catalogue))
-        counts = coverage_counts(snapshot)
-        parts = [
-            Content.assemble(palette.COVERAGE[status].sign, f" {number} {status}".replace(" ", "\N{NO-BREAK SPACE}"))
-            for status, number in counts.items()
-        ]
-        self.query_one("#coverage-counts", Static).update(Content("  ").join(parts))
+        self._draw_counts()
         self.selected()
+
+    def on_resize(self) -> None:
+        """More or less room for the counts."""
+        self._draw_counts()
+
+    def _draw_counts(self) -> None:
+        """How many rows are in each state; what matters least gives way on narrow screens."""
+        counts = coverage_counts(self.console.snapshot)
+        parts = [
+            Part(Content.assemble(palette.COVERAGE[status].sign, f" {number} {status}"), priority)
+            for priority, (status, number) in enumerate(counts.items())
+        ]
+        self.query_one("#coverage-counts", Static).update(fit(parts, max(0, self.size.width - 2))[0])
 
     @property
     def current(self) -> CoverageRow | None:
