@@ -84,7 +84,7 @@ class KubernetesSource:
 
     def wait_ready(self, timeout: float) -> bool:
         """Wait until every resource was listed once or refused; False on timeout, and when nothing answers at all."""
-        kinds = {resource.name for resource in RESOURCES}
+        kinds = {READYZ, *(resource.name for resource in RESOURCES)}
 
         def settled(access: dict[str, Access]) -> bool:
             return kinds <= access.keys() and all(each.status is not AccessStatus.LOADING for each in access.values())
@@ -149,8 +149,8 @@ class KubernetesSource:
     def _watch_health(self) -> None:
         while not self._stop.is_set():
             try:
-                self._ask_readyz()
                 self._ask_version()
+                self._ask_readyz()
             except SourceError as error:
                 self._say_health(AccessStatus.ERROR, error.message)
             self._stop.wait(self._pace.health)
