@@ -306,6 +306,8 @@ class _Directory:
             self._add(owner, metadata)
         for service in state.services.values():
             self._services.setdefault(service.name, []).append(service)
+            # How Traefik writes them.
+            self._services.setdefault(f"{service.namespace}-{service.name}", []).append(service)
 
     def within(self, namespace: str, name: str) -> Owner | None:
         """What that name means inside a namespace."""
@@ -324,7 +326,7 @@ class _Directory:
         """The one workload of any namespace that this name can mean."""
         owners = self._elsewhere.get(name, set())
         if not owners:
-            owners = {self._behind(service.namespace, name) for service in self._services.get(name, ())}
+            owners = {self._behind(service.namespace, service.name) for service in self._services.get(name, ())}
         return next(iter(owners)) if len(owners) == 1 else None
 
     def _behind(self, namespace: str, name: str) -> Owner:
