@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from datetime import UTC, datetime
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import on
@@ -20,12 +21,8 @@ from app.keymap import bindings, unknown_ids
 from app.link import Link, packaged_catalogue
 from app.memory import Memory
 from app.messages import Acted, CallFailed, SessionOpened, SessionRefused, SnapshotArrived
-from app.screens.connection import ConnectionScreen
-from app.screens.coverage import CoverageScreen
 from app.screens.inbox import InboxScreen
-from app.screens.investigation import InvestigationScreen
 from app.screens.palette import CaseProvider
-from app.screens.settings import SettingsScreen
 from app.snapshot import Snapshot
 from app.themes import THEMES
 
@@ -49,6 +46,16 @@ SAVE_SECONDS = 5.0
 """A crash costs at most that much of the screens' state."""
 
 
+def later(module: str, name: str) -> Callable[[], Screen[Any]]:
+    """A screen that is imported when it is first shown: the first paint does not wait for it."""
+
+    def make() -> Screen[Any]:
+        screen: Screen[Any] = getattr(import_module(module), name)()
+        return screen
+
+    return make
+
+
 class Console(Dispatch):
     """Everything the engineer sees."""
 
@@ -56,9 +63,9 @@ class Console(Dispatch):
     CSS_PATH = "console.tcss"
     MODES: ClassVar[dict[str, str | Callable[[], Screen[Any]]]] = {
         "inbox": InboxScreen,
-        "investigation": InvestigationScreen,
-        "coverage": CoverageScreen,
-        "settings": SettingsScreen,
+        "investigation": later("app.screens.investigation", "InvestigationScreen"),
+        "coverage": later("app.screens.coverage", "CoverageScreen"),
+        "settings": later("app.screens.settings", "SettingsScreen"),
     }
     DEFAULT_MODE = PLACES[0].id
     BINDINGS = bindings(action for action in actions_of("") if not action.places)
@@ -135,7 +142,7 @@ class Console(Dispatch):
     def _refused(self, message: SessionRefused) -> None:
         if message.number == self.link.number:
             self.link.refused, self.link.session = True, None
-            self.push_screen(ConnectionScreen(message.trouble, message.message, message.hint))
+            self.do_connect(message.trouble, message.message, message.hint)
 
     @on(SnapshotArrived)
     def _arrived(self, message: SnapshotArrived) -> None:

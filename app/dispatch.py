@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, Any
 from textual.app import App, SystemCommand
 
 from app.actions import BY_ID, COMMANDS, PLACES, actions_of
-from app.screens.connection import ConnectionScreen
-from app.screens.help import HelpDialog
 from app.screens.too_small import TooSmall
 from app.screens.view import View
 from widgets.text import clean
@@ -187,6 +185,8 @@ class Dispatch(App[int]):
 
     def do_help(self) -> None:
         """The keys of this screen."""
+        from app.screens.help import HelpDialog
+
         self.push_screen(HelpDialog(self.view.place, self.situation, self.keys))
 
     def do_command(self) -> None:
@@ -204,9 +204,11 @@ class Dispatch(App[int]):
         else:
             self.say(f"theme {name!r}: there are {', '.join(sorted(self.available_themes))}", "warning")
 
-    def do_connect(self) -> None:
-        """Choose what to connect to."""
-        self.push_screen(ConnectionScreen())
+    def do_connect(self, trouble: str = "", message: str = "", hint: str = "") -> None:
+        """Choose what to connect to; after a refusal with the reason."""
+        from app.screens.connection import ConnectionScreen
+
+        self.push_screen(ConnectionScreen(trouble, message, hint))
 
     def do_quit(self) -> None:
         """Out, keeping everything."""

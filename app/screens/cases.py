@@ -6,7 +6,6 @@ import re
 from typing import TYPE_CHECKING
 
 from app.screens.queries import QueryView
-from app.screens.snooze import SnoozeDialog
 from storage.records import Label
 
 if TYPE_CHECKING:
@@ -58,6 +57,8 @@ class CaseView(QueryView):
     def do_snooze(self, text: str = "") -> None:
         """Snooze for a time, or ask for how long."""
         if not text:
+            from app.screens.snooze import SnoozeDialog
+
             self.app.push_screen(SnoozeDialog(len(self.console.situation.cases)), self._snooze)
         elif (seconds := duration(text)) is None:
             self.console.say(f"snooze {text!r}: a time is a number with s, m, h or d, at most 30d", "warning")

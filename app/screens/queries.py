@@ -8,7 +8,6 @@ from urllib.parse import urlencode, urlsplit
 from textual import on
 
 from app.messages import AddressFound
-from app.screens.query import QueryDialog
 from app.screens.view import View
 
 if TYPE_CHECKING:
@@ -44,6 +43,7 @@ class QueryView(View):
 
     def explain(self, title: str, text: str, query: str) -> None:
         """Show what is behind a line."""
+        from app.screens.query import QueryDialog
 
         def answered(answer: str | None) -> None:
             if answer == "copy":

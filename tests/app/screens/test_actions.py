@@ -12,12 +12,22 @@ from app.actions import ACTIONS, ALIASES, COMMANDS, PLACES, Group, Situation, ac
 from app.console import Console
 from app.keymap import bindings, key_name, keys_of, reference, unknown_ids
 from app.screens.connection import ConnectionScreen
+from app.screens.coverage import CoverageScreen
 from app.screens.help import HelpDialog, entries_of
+from app.screens.inbox import InboxScreen
+from app.screens.investigation import InvestigationScreen
+from app.screens.settings import SettingsScreen
 from tests.app.screens.fake_session import FakeSession
 from tests.app.screens.running import eventually, painted, running, toasts
 from widgets.row_list import RowList
 
-SCREENS = {**Console.MODES, "connection": ConnectionScreen}
+SCREENS = {
+    "inbox": InboxScreen,
+    "investigation": InvestigationScreen,
+    "coverage": CoverageScreen,
+    "settings": SettingsScreen,
+    "connection": ConnectionScreen,
+}
 READY = Situation(True, (412,), "shop/checkout", "up")
 
 
