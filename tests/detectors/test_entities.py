@@ -71,6 +71,8 @@ def workload(kind: str, name: str, namespace: str = "shop") -> Entity:
         (Identity(namespace="shop", service="basket"), workload("Deployment", "cart")),
         (Identity(namespace="bank", service="api"), workload("Deployment", "api", "bank")),
         (Identity(service="basket"), workload("Deployment", "cart")),
+        (Identity(service="shop-cart-http"), workload("Deployment", "cart")),
+        (Identity(service="shop-unheard-of"), workload(UNRESOLVED_SERVICE, "shop-unheard-of", "")),
         (Identity(namespace="elsewhere", service="basket"), workload("Deployment", "cart")),
         (Identity(service="cart-http"), workload("Deployment", "cart")),
         (Identity(service="api"), workload(UNRESOLVED_SERVICE, "api", "")),

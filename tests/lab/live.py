@@ -103,7 +103,7 @@ class Lab:
     def __init__(
         self, folder: Path, *, scrape: int = SCRAPE, victoria: bool = False, days: int = 1, seed: int = 7
     ) -> None:
-        self.folder = folder
+        self.folder = folder.resolve()
         self._kinds = ("prometheus", "victoria") if victoria else ("prometheus",)
         self._scrape = scrape
         self._days = days
