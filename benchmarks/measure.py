@@ -1,4 +1,4 @@
-"""What all benchmarks share: interleaved rounds, medians, and a table."""
+"""What all benchmarks share: interleaved rounds, medians, how late an event loop is, tables, and goals."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import statistics
 import threading
 import time
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -72,6 +73,46 @@ def _queued() -> float:
         with suppress(OSError, ValueError):
             total += int(path.read_text().split()[1])
     return total / 1e9
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """A number that the program is to keep, and what it was this time."""
+
+    name: str
+    what: str
+    measured: float
+    limit: float
+    unit: str = "x"
+    at_least: bool = False
+    """Whether more is better."""
+
+    @property
+    def met(self) -> bool:
+        """Whether it is kept."""
+        return self.measured >= self.limit if self.at_least else self.measured <= self.limit
+
+    @property
+    def row(self) -> tuple[str, str, str, str, str]:
+        """For the table of goals."""
+        sign = ">=" if self.at_least else "<="
+        limit = f"{sign} {_short(self.limit)} {self.unit}"
+        return self.name, self.what, f"{_short(self.measured)} {self.unit}", limit, "yes" if self.met else "**no**"
+
+
+def goals_table(goals: Sequence[Goal], title: str = "Goals") -> str:
+    """All goals in Markdown."""
+    return table(title, ("goal", "what", "measured", "wanted", "met"), [goal.row for goal in goals])
+
+
+def _short(number: float) -> str:
+    return f"{number:,.0f}" if abs(number) >= 100 else f"{number:.2f}".rstrip("0").rstrip(".")
+
+
+def milliseconds(late: np.ndarray) -> tuple[str, str, str]:
+    """Median, 99th percentile and maximum of seconds, as texts in ms."""
+    parts = (np.median(late), np.quantile(late, 0.99), late.max())
+    return tuple(f"{part * 1e3:.1f}" for part in parts)  # type: ignore[return-value]
 
 
 def table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
