@@ -113,6 +113,8 @@ class Engine:
             return self._followed(now, state)
         if not self._restored:
             self._restore(now)
+        # Until the cycle is stored, memory is ahead of the store: after a failure the next one starts from there.
+        self._restored = False
         trouble = self.look.refresh(now, self.progress) if self.look else None
         around = self._surroundings(now, state)
         results = self._judged(state, around, trouble)
@@ -130,6 +132,7 @@ class Engine:
             errors=sum(result.status is Coverage.QUERY_ERROR for result in results.values()),
         )
         self._write(cycle, results, changes, state)
+        self._restored = True
         warnings = (
             *(self.look.warnings if self.look else ()),
             *self._annotations.warnings,
@@ -160,9 +163,9 @@ class Engine:
         self._tracker.current.clear()
         self._tracker.recent.clear()
         self._tracker.restore((*known, *recent))
+        self._ledger = Ledger(self.cluster)
         fired = self.store.cycles.coverage(self.cluster)
         self._last_fired = {record.signal: record.last_fired for record in fired if record.last_fired is not None}
-        self._restored = True
 
     def _surroundings(self, now: float, state: ClusterState | None) -> Surroundings:
         self._annotations.begin(state)
@@ -187,16 +190,18 @@ class Engine:
         look = self.look
         planned = plan(self.catalogue, rows, state, look.discovery if look else None)
         results = judge_states(planned.states, state, around) if state is not None else {}
-        if look and planned.sources:
+        if trouble is not None:
+            # Asking a server that does not answer would only make every row wait for its timeout.
+            detail = " ".join(filter(None, (trouble.message, trouble.hint)))
+            for row in rows:
+                if row.id not in results and self.catalogue.sources(row.id):
+                    results[row.id] = RowResult(row, Coverage.QUERY_ERROR, detail=detail)
+        elif look and planned.sources:
             look.measurer.begin(look.frame, Resolver(state, self.cluster, self.settings.scope.environment_of))
             by_id = {row.id: row for row in rows}
             results |= judge_metrics(by_id, planned.sources, look.measurer, around, self.progress)
-        for row in planned.unfed:
-            if trouble is not None and look is not None and look.discovery is None and self.catalogue.sources(row.id):
-                results[row.id] = RowResult(row, Coverage.QUERY_ERROR, detail=f"{trouble.message} {trouble.hint}")
-            else:
-                results[row.id] = RowResult(row, Coverage.NO_SOURCE, detail=row.fallback.how)
-        return results
+        unfed = {row.id: RowResult(row, Coverage.NO_SOURCE) for row in planned.unfed}
+        return unfed | results
 
     def _new_anomaly(self) -> int:
         return int(self.store.cycles.new_ids(anomalies=1)[1][0])

@@ -239,7 +239,7 @@ class Resolver:
         if self._state is None:
             return Owner(UNRESOLVED_SERVICE, namespace, name)
         directory = self._directory
-        found = directory.within(namespace, name) if namespace else directory.joined(name)
+        found = directory.within(namespace, name) if namespace else None
         return found or directory.anywhere(name) or Owner(UNRESOLVED_SERVICE, namespace, name)
 
     def _node_name(self, identity: Identity) -> str:
@@ -328,12 +328,6 @@ class _Directory:
         if not owners:
             owners = {self._behind(service.namespace, service.name) for service in self._services.get(name, ())}
         return next(iter(owners)) if len(owners) == 1 else None
-
-    def joined(self, name: str) -> Owner | None:
-        """The Service that a name like `shop-checkout` joins with its namespace, where only one way to cut it fits."""
-        cuts = [place for place, character in enumerate(name) if character == "-"]
-        fitting = [(name[:cut], name[cut + 1 :]) for cut in cuts if (name[:cut], name[cut + 1 :]) in self._state.services]
-        return self._behind(*fitting[0]) if len(fitting) == 1 else None
 
     def _behind(self, namespace: str, name: str) -> Owner:
         owners = self._state.service_workloads(namespace, name)
