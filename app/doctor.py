@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import re
 import sqlite3
 from importlib.metadata import version
 from typing import TYPE_CHECKING
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
     from app.clock import Clock
     from app.settings.loading import LoadedSettings
-    from app.sources.base import MetricsSource
+    from app.sources.base import MetricsSource, ServerInfo
     from app.sources.prometheus.discovery import Discovery, Presence
     from app.wiring import Sources
     from detectors.catalog import Catalogue
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
 
 SKEW_SECONDS = 30.0
 """Clocks further apart than this are worth a word; detection itself uses the server's."""
+
+TESTED = {"prometheus": (2, 42), "victoria-metrics": (1, 79)}
+"""The oldest versions that the tests run against."""
 
 READ_ROLE = "deploy/clusterrole.yaml has the rights: get, list and watch only."
 
@@ -123,7 +127,7 @@ def _metrics(
     except SourceError as error:
         yield _trouble("prometheus", error)
         return
-    yield CheckResult("prometheus", True, f"{found.server.product} {found.server.version} at {found.server.url}")
+    yield _version(found.server)
     if found.skew is not None:
         close = abs(found.skew) <= SKEW_SECONDS
         detail = f"the server's is {abs(found.skew):.0f} s {'ahead' if found.skew > 0 else 'behind'}"
@@ -138,6 +142,14 @@ def _metrics(
     known = ", ".join(f"{name} ({sum(p.series[s] or 0 for s in p.series)} series)" for name, p in _ranked(found))
     hint = "`tocsin coverage` says for each row what would feed it."
     yield CheckResult("  conventions", bool(known), known or "none that a row knows", hint)
+
+
+def _version(server: ServerInfo) -> CheckResult:
+    detail = f"{server.product} {server.version} at {server.url}"
+    numbers = re.match(r"(\d+)\.(\d+)", server.version)
+    old = numbers is not None and (int(numbers[1]), int(numbers[2])) < TESTED.get(server.product, (0, 0))
+    hint = f"Tested from {'.'.join(map(str, TESTED[server.product]))} on; older ones may refuse queries." if old else ""
+    return CheckResult("prometheus", None if old else True, detail, hint)
 
 
 def _ranked(found: Discovery) -> list[tuple[str, Presence]]:

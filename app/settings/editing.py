@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 import tomlkit
-from msgspec import inspect as types
 
 from app.redaction import MASK, redact
+from app.settings.describing import describe
 from app.settings.loading import SettingsError, _typed, load_settings, read_file, section_fields, sections
 from app.snapshot import SettingValue
 
@@ -54,31 +54,6 @@ def show(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     return "" if value is None else str(value)
-
-
-def describe(annotation: Any) -> tuple[str, str]:
-    """(meaning, what is allowed) of a setting's type."""
-    doc = next((meta.description for meta in getattr(annotation, "__metadata__", ()) if meta.description), "")
-    return doc, _allowed(types.type_info(annotation))
-
-
-def _allowed(info: Any) -> str:
-    if isinstance(info, types.Metadata):
-        return _allowed(info.type)
-    if isinstance(info, types.BoolType):
-        return "true or false"
-    if isinstance(info, types.IntType | types.FloatType):
-        word = "a whole number" if isinstance(info, types.IntType) else "a number"
-        low = f"from {info.ge:g}" if info.ge is not None else f"above {info.gt:g}" if info.gt is not None else ""
-        high = f"to {info.le:g}" if info.le is not None else f"below {info.lt:g}" if info.lt is not None else ""
-        return " ".join(filter(None, (word, low, high)))
-    if isinstance(info, types.LiteralType):
-        return "one of " + ", ".join(map(str, info.values))
-    if isinstance(info, types.VarTupleType):
-        return "a list of texts"
-    if isinstance(info, types.DictType):
-        return "pairs of texts (a=b)"
-    return "a text"
 
 
 def change_setting(path: Path, key: str, value: str) -> None:

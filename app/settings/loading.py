@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from platformdirs import user_config_path, user_data_path
 
+from app.settings.describing import describe
 from app.settings.schema import Settings
 
 if TYPE_CHECKING:
@@ -157,6 +158,8 @@ def _typed(key: str, value: str) -> Any:
     """A string from the environment or the command line, split where the setting is a list."""
     section, _, name = key.partition(".")
     info = msgspec.inspect.type_info(section_fields(section)[name].type)
+    if isinstance(info, msgspec.inspect.Metadata):
+        info = info.type
     if isinstance(info, msgspec.inspect.VarTupleType):
         return [part.strip() for part in value.split(",") if part.strip()]
     if isinstance(info, msgspec.inspect.DictType):
@@ -185,4 +188,8 @@ def explain(message: str, tables: Mapping[str, Any], origins: Mapping[str, str],
     value = tables.get(section, {}).get(name) if name else None
     shown = "(hidden)" if SECRET_KEYS.search(name) else repr(value)
     seen = f" is {shown}" if name else ""
-    return f"{origins.get(base, path)}: `{base}`{seen}: {what[:1].lower()}{what[1:]}" if base else f"{path}: {what}"
+    if not base:
+        return f"{path}: {what}"
+    known = section_fields(section).get(name) if name else None
+    allowed = describe(known.type)[1] if known is not None else what
+    return f"{origins.get(base, path)}: `{base}`{seen}; allowed: {allowed}"

@@ -1,0 +1,32 @@
+"""What a setting means and what it may be, read off its declared type."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec import inspect as types
+
+
+def describe(annotation: Any) -> tuple[str, str]:
+    """(meaning, what is allowed) of a setting's type."""
+    doc = next((meta.description for meta in getattr(annotation, "__metadata__", ()) if meta.description), "")
+    return doc, _allowed(types.type_info(annotation))
+
+
+def _allowed(info: Any) -> str:
+    if isinstance(info, types.Metadata):
+        return _allowed(info.type)
+    if isinstance(info, types.BoolType):
+        return "true or false"
+    if isinstance(info, types.IntType | types.FloatType):
+        word = "a whole number" if isinstance(info, types.IntType) else "a number"
+        low = f"from {info.ge:g}" if info.ge is not None else f"above {info.gt:g}" if info.gt is not None else ""
+        high = f"to {info.le:g}" if info.le is not None else f"below {info.lt:g}" if info.lt is not None else ""
+        return " ".join(filter(None, (word, low, high)))
+    if isinstance(info, types.LiteralType):
+        return "one of " + ", ".join(map(str, info.values))
+    if isinstance(info, types.VarTupleType):
+        return "a list of texts"
+    if isinstance(info, types.DictType):
+        return "pairs of texts (a=b)"
+    return "a text"
