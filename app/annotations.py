@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from app.tuning import AnnotatedObject, Tuning, read_tuning
+from app.tuning import PREFIXES, AnnotatedObject, Tuning, read_tuning
+from detectors.model import Entity, EntityType
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from app.settings.schema import DetectionSettings
     from detectors.cluster import ClusterState
-    from detectors.model import Entity
 
 
 class Annotations:
@@ -33,6 +33,8 @@ class Annotations:
         self._state = state
         self._found.clear()
         self._warnings.clear()
+        for entity in _annotated(state) if state is not None else ():
+            self.tuning_of(entity)
 
     def tuning_of(self, entity: Entity) -> Tuning:
         """The tuning of an entity; the settings' own where nothing is annotated."""
@@ -41,6 +43,14 @@ class Annotations:
             self._found[entity.key] = tuning
             self._warnings |= dict.fromkeys(warnings)
         return self._found[entity.key]
+
+
+def _annotated(state: ClusterState) -> Iterator[Entity]:
+    """The workloads that carry annotations of their own: a value to ignore is worth a word before it matters."""
+    for (kind, namespace, name), workload in state.workloads.items():
+        keys = (*workload.metadata.annotations, *workload.spec.template.metadata.annotations)
+        if workload.metadata.controller is None and any(key.startswith(PREFIXES) for key in keys):
+            yield Entity(EntityType.WORKLOAD, state.cluster, namespace, kind, name)
 
 
 def _layers(entity: Entity, state: ClusterState | None) -> Iterator[AnnotatedObject]:
