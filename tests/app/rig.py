@@ -66,7 +66,8 @@ class Rig:
         self.clock = ManualClock(at)
         self.api = api
         self.run = LiveRun(loaded, store, open_catalogue(loaded), self.clock, owner=owner, live=False, writer=writer)
-        self.writer = writer
+        self.played = False
+        """Whether a cycle was run where the clock stands."""
 
     def __enter__(self) -> Rig:
         self.engine = self.run.prepare()
