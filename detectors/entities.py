@@ -85,9 +85,7 @@ def workload_entity(state: ClusterState, pod: Pod) -> Entity:
     """The workload that answers for a pod."""
     owner = state.owner(pod)
     environment = environment_of(owner.namespace, state, state.environments, cluster=state.cluster)
-    return Entity(
-        EntityType.WORKLOAD, state.cluster, owner.namespace, owner.kind, owner.name, environment=environment
-    )
+    return Entity(EntityType.WORKLOAD, state.cluster, owner.namespace, owner.kind, owner.name, environment=environment)
 
 
 def guess_workload(pod: str) -> str:
