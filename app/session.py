@@ -121,6 +121,16 @@ class EngineSession:
             self._thread.join(STOP_SECONDS)
         self._store.close()
 
+    @property
+    def newest(self) -> Snapshot:
+        """What was told last."""
+        return self._snapshot
+
+    @property
+    def over(self) -> bool:
+        """It ran and there are no more cycles to come: a recording has ended."""
+        return self._thread is not None and not self._thread.is_alive()
+
     def refresh(self) -> None:
         """Run a cycle now."""
         self._wake.set()
@@ -206,7 +216,8 @@ class EngineSession:
         self._store.retention.prune(now, days=keep.retention_days, label_days=keep.label_days)
 
     def _store_status(self) -> SourceStatus:
-        return SourceStatus("store", Health.OK, str(self._store.path))
+        where = str(self._store.path) if self._keep is None else "forgotten when the replay ends"
+        return SourceStatus("store", Health.OK, where)
 
     # What the engineer does
 
