@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
@@ -62,8 +63,17 @@ def live_session(loaded: LoadedSettings) -> EngineSession:
         raise
 
 
-def replay_session(path: Path, loaded: LoadedSettings, speed: float, mode: str) -> EngineSession:
+def replay_session(
+    path: Path, loaded: LoadedSettings, speed: float, mode: str, *, length: float = math.inf
+) -> EngineSession:
     """A session over a recording, with a store of its own that is forgotten afterwards.
+
+    Args:
+        path: the recording.
+        loaded: the settings.
+        speed: recorded seconds per second; 0 is as fast as it goes.
+        mode: what the console calls it: `demo` or `replay`.
+        length: recorded seconds after which it stands still.
 
     Raises:
         RecordingError: the file is no recording.
@@ -76,7 +86,7 @@ def replay_session(path: Path, loaded: LoadedSettings, speed: float, mode: str) 
     catalogue, clock = open_catalogue(loaded), ManualClock(0.0, speed)
     folder = tempfile.TemporaryDirectory(prefix="tocsin-")
     store = Store.open(Path(folder.name) / "tocsin.db")
-    run = ReplayRun(path, loaded, store, catalogue, clock, mode)
+    run = ReplayRun(path, loaded, store, catalogue, clock, mode, length=length)
     return EngineSession(loaded, store, catalogue, clock, run, keep=folder)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from app.doctor import check_run
@@ -131,15 +132,33 @@ class LiveRun:
 class ReplayRun:
     """A recording, at its own pace times `clock.speed`.
 
+    Args:
+        path: the recording.
+        loaded: the settings.
+        store: where findings go.
+        catalogue: the rows.
+        clock: moved from cycle to cycle.
+        mode: what the console calls it.
+        length: recorded seconds after which it stands still.
+
     Raises:
         RecordingError: the file is no recording.
     """
 
     def __init__(
-        self, path: Path, loaded: LoadedSettings, store: Store, catalogue: Catalogue, clock: ManualClock, mode: str
+        self,
+        path: Path,
+        loaded: LoadedSettings,
+        store: Store,
+        catalogue: Catalogue,
+        clock: ManualClock,
+        mode: str,
+        *,
+        length: float = math.inf,
     ) -> None:
         self.header = read_header(path)
         self.mode = mode
+        self._length = length
         self.interval = self.header.interval
         self.progress: Callable[[str], None] = lambda _: None
         self._path, self._clock = path, clock
@@ -164,8 +183,12 @@ class ReplayRun:
 
     def run(self, stop: threading.Event, wake: threading.Event, done: Callable[[Outcome], None]) -> None:
         """The recorded cycles, once."""
+        begun: float | None = None
         last: float | None = None
         for before, mark, answers in steps(read_recording(self._path)):
+            begun = mark.at if begun is None else begun
+            if mark.at - begun > self._length:
+                return
             if last is not None:
                 self._clock.wait(mark.at - last, wake)
                 wake.clear()

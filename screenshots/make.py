@@ -7,49 +7,58 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app.console import Console
+from app.opening import BUNDLED, replay_session
+from app.settings.loading import load_settings
 from screenshots import png
 from widgets.row_list import RowList
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from textual.pilot import Pilot
 
-    from app.connection import SessionFactory
+    from app.settings.loading import LoadedSettings
 
 SIZES = {"120x36": (120, 36), "80x24": (80, 24)}
+MOMENT = 44.5 * 60
+"""Seconds into the recording at which it stands still: several cases are open, one has recovered."""
+SETTINGS = Path("~/.config/tocsin/config.toml")
+"""The settings file that the pictures name; what they show is the defaults."""
 PATIENCE = 120.0
-"""Seconds for the session to have something to show."""
+"""Seconds for the console to get there."""
 
 
 @dataclass(frozen=True)
 class Picture:
-    """One screen, and how to get there."""
+    """One screen, how to get there from the inbox, and how to get back."""
 
     name: str
     keys: tuple[str, ...] = ()
+    back: tuple[str, ...] = ()
     ready: str = ""
-    """Id of a widget that has something to show by then."""
-    theme: str = ""
+    """Selects a list that has something to show by then."""
+    theme: str = "tocsin"
 
 
 PICTURES = (
-    Picture("inbox"),
+    Picture("inbox", ("g", "j", "j")),
     Picture("inbox-light", theme="tocsin-light"),
-    Picture("investigation", ("enter",), "#ledger"),
-    Picture("coverage", ("3",), "RowList"),
-    Picture("settings", ("4",), "RowList"),
-    Picture("help", ("?",)),
-    Picture("snooze", ("s",)),
+    Picture("help", ("?",), ("escape",)),
+    Picture("snooze", ("s",), ("escape",)),
+    Picture("investigation", ("enter",), ("1",), "#ledger"),
+    Picture("coverage", ("3",), ("1",), "RowList"),
+    Picture("settings", ("4",), ("1",), "RowList"),
     Picture("connection", (":", *"connect", "enter")),
 )
+"""In an order in which none changes what a later one shows."""
 
 
 async def until(pilot: Pilot[int], condition: Callable[[], object]) -> None:
@@ -62,42 +71,47 @@ async def until(pilot: Pilot[int], condition: Callable[[], object]) -> None:
     await pilot.pause(0.4)
 
 
-async def take(factory: SessionFactory, picture: Picture, size: tuple[int, int], target: Path) -> None:
+async def take(console: Console, pilot: Pilot[int], picture: Picture, target: Path) -> None:
     """One picture."""
-    console = Console(factory, theme=picture.theme, zone=UTC)
-    console.animation_level = "none"
-    async with console.run_test(size=size) as pilot:
-        await until(pilot, lambda: console.snapshot.cycle and console.snapshot.rows)
-        await pilot.press(*picture.keys)
-        if picture.ready:
-            await until(pilot, lambda: console.view.query_one(picture.ready, RowList).rows.items)
-        else:
-            await pilot.pause(0.4)
-        console.clear_notifications()
-        await pilot.pause(0.2)
-        target.with_suffix(".svg").write_text(console.export_screenshot(simplify=True), encoding="utf-8")
-    console.link.close()
+    console.theme = picture.theme
+    await pilot.press(*picture.keys)
+    if picture.ready:
+        await until(pilot, lambda: console.view.query_one(picture.ready, RowList).rows.items)
+    console.clear_notifications()
+    await pilot.pause(0.4)
+    target.with_suffix(".svg").write_text(console.export_screenshot(simplify=True), encoding="utf-8")
     png.write(target.with_suffix(".svg"), target.with_suffix(".png"))
+    await pilot.press(*picture.back)
 
 
-def make(factory: SessionFactory, folder: Path) -> list[Path]:
-    """All pictures; returns what was written."""
+async def take_all(loaded: LoadedSettings, size: str, folder: Path) -> list[Path]:
+    """All pictures of a size, in one run of the console."""
+    session = replay_session(BUNDLED, loaded, 0.0, "demo", length=MOMENT)
+    console = Console(lambda _: session, zone=UTC)
+    console.animation_level = "none"
+    targets = [folder / f"{picture.name}-{size}" for picture in PICTURES]
+    async with console.run_test(size=SIZES[size]) as pilot:
+        await until(pilot, lambda: session.over and console.snapshot is session.newest)
+        for picture, target in zip(PICTURES, targets, strict=True):
+            await take(console, pilot, picture, target)
+    console.link.close()
+    return targets
+
+
+def make(folder: Path) -> Iterator[Path]:
+    """All pictures, from the defaults alone; yields what was written."""
     folder.mkdir(parents=True, exist_ok=True)
-    written = []
-    for picture in PICTURES:
-        for name, size in SIZES.items():
-            target = folder / f"{picture.name}-{name}"
-            asyncio.run(take(factory, picture, size, target))
-            written.append(target)
-    return written
+    with tempfile.TemporaryDirectory(prefix="tocsin-") as place:
+        file = Path(place) / "tocsin.toml"
+        file.touch()
+        loaded = replace(load_settings(file, environment={}), path=SETTINGS)
+        for size in SIZES:
+            yield from asyncio.run(take_all(loaded, size, folder))
 
 
 def main(arguments: Sequence[str]) -> int:
     """Write them."""
-    from tests.app.screens.fake_session import session_of
-
-    folder = Path(arguments[0]) if arguments else Path(__file__).parent
-    for target in make(lambda _: session_of("inbox"), folder):
+    for target in make(Path(arguments[0]) if arguments else Path(__file__).parent):
         sys.stdout.write(f"{target}\n")
     return 0
 

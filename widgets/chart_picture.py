@@ -18,12 +18,15 @@ from widgets import palette
 from widgets.text import alike, clean, clock
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from detectors.series import Band, FloatArray, TimeArray
 
 BLANK = "\N{BRAILLE PATTERN BLANK}"
 _TINT = " on $primary-muted"
 _HATCH = "░"
 """The band without colours."""
+_SIGN = "▲"
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,24 +187,39 @@ def _time_axis(picture: Picture, width: int) -> list[Content]:
 
 
 def _mark_line(picture: Picture, width: int) -> Content:
-    """A sign under each mark's column with its text where there is room; the onset goes first."""
-    marks = list(picture.marks)
-    if picture.onset is not None:
-        marks.insert(0, ChartMark(picture.onset, f"onset {clock(picture.onset, picture.zone)}"))
+    """A sign under each mark's column; texts beside them, those of neighbours joined: what came just before what."""
+    onset = picture.onset
+    begun = [] if onset is None else [ChartMark(onset, f"onset {clock(onset, picture.zone)}")]
+    placed = [(_column(picture.band.times, mark.at, width), mark) for mark in (*picture.marks, *begun)]
+    signs = sorted(((column, mark.at, clean(mark.text, 24)) for column, mark in placed if column is not None))
     line = [" "] * width
-    for mark in marks:
-        column = _column(picture.band.times, mark.at, width)
-        if column is None or line[column] != " ":
-            continue
-        text = f"▲{clean(mark.text, 24)}"
-        start = column if column + len(text) <= width else column - len(text) + 1
-        text = text if start == column else text[1:] + "▲"
-        room = range(max(0, start - 1), min(width, start + len(text) + 1))
-        if start >= 0 and all(line[x] == " " for x in room):
+    free = 0
+    for first, last, text in _neighbours(signs):
+        for column in {column for column, _, _ in signs if first <= column <= last}:
+            line[column] = _SIGN
+        start = next((at for at in (last + 1, first - len(text)) if free <= at <= width - len(text)), None)
+        if start is not None:
             line[start : start + len(text)] = text
-        else:
-            line[column] = "▲"
+        free = max(last, (start or 0) + len(text)) + 1
     return Content.styled("".join(line), palette.DOUBTFUL)
+
+
+def _neighbours(signs: list[tuple[int, float, str]]) -> Iterator[tuple[int, int, str]]:
+    """First and last column of marks so near that their texts would run into each other, and those texts as one."""
+    group: list[tuple[int, float, str]] = []
+    for sign in signs:
+        if group and sign[0] > group[-1][0] + len(_joined(group)) + 1:
+            yield group[0][0], group[-1][0], _joined(group)
+            group = []
+        group.append(sign)
+    if group:
+        yield group[0][0], group[-1][0], _joined(group)
+
+
+def _joined(group: list[tuple[int, float, str]]) -> str:
+    """The texts of a group; of many, the first and the last."""
+    texts = list(dict.fromkeys(text for _, _, text in group))
+    return ", ".join(texts if len(texts) <= 2 else (texts[0], "...", texts[-1]))
 
 
 def _column(times: TimeArray, at: float, width: int) -> int | None:

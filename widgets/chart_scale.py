@@ -79,7 +79,10 @@ def band_cells(band: Band, scale: Scale, width: int, height: int) -> BoolArray:
 
 
 def outside_columns(band: Band, width: int) -> BoolArray:
-    """Columns with a sample outside the band, shape (width,)."""
+    """Columns that show a sample outside the band, shape (width,)."""
     with np.errstate(invalid="ignore"):
         outside = (band.values < band.low) | (band.values > band.high)
-    return np.bincount(np.arange(len(outside)) * width // len(outside), weights=outside, minlength=width)[:width] > 0
+    count = len(outside)
+    if count <= width:
+        return np.asarray(outside[columns_of(count, width)])
+    return np.bincount(np.arange(count) * width // count, weights=outside, minlength=width)[:width] > 0

@@ -96,6 +96,22 @@ def test_axes_tell_values_with_units_and_local_times() -> None:
     assert "onset 22:04" in lines[-1]
 
 
+def test_what_came_just_before_the_onset_is_told_beside_it_and_what_did_not_stands_alone() -> None:
+    def marks(at: float) -> str:
+        rollout = ChartMark(at, "rollout 22:03")
+        return draw(Picture(a_band(), "seconds", onset=NOW - 540, marks=(rollout,)), 80, 12)[-1].plain
+
+    assert "rollout 22:03, onset 22:04▲▲" in marks(NOW - 600)
+    apart = marks(NOW - 3000)
+    assert apart.index("▲rollout 22:03") < apart.index("▲onset 22:04")
+    assert "rollout" not in marks(NOW - 30_000)
+
+
+def test_all_columns_of_a_stretched_excursion_are_outside_and_only_those() -> None:
+    data = band([1.0, 1.0, 9.0, 9.0, 1.0], [0.0] * 5, [2.0] * 5)
+    assert outside_columns(data, 10).tolist() == [False] * 4 + [True] * 4 + [False] * 2
+
+
 def test_readout_compares_with_the_band() -> None:
     data = a_band()
     assert readout(data, -1, "seconds") == "22:13:20  value 2.41 s  expected 0.30-0.42 s  +474 % beyond"
