@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 from app.cases import read_case
 from app.snapshot import ActResult, Health, Snapshot, SourceStatus
 from app.snapshots import inbox
+from app.sources.base import SourceError
 from app.triage import Triage
 from storage.errors import StoreError
 
@@ -98,7 +99,8 @@ class EngineSession:
         self._thread: threading.Thread | None = None
         self._leave, self._wake = threading.Event(), threading.Event()
         self._closing = False
-        self._changed: LoadedSettings | None = None
+        self._next: Run | None = None
+        """What takes over after a change of settings."""
         self._lock = threading.Lock()
         self._snapshot = Snapshot(0, clock.now(), run.cluster, run.mode, interval=run.interval)
         self._pruned = 0.0
@@ -113,9 +115,13 @@ class EngineSession:
 
     def stop(self) -> None:
         """End soon; the running cycle's transaction is finished or not begun."""
+        if self._closing:
+            return
         self._closing = True
         self._leave.set()
         self._wake.set()
+        if (unused := self._handed_over(None)) is not None:
+            unused.close()
         self._run.close()
         if self._thread is not None and self._thread is not threading.current_thread():
             self._thread.join(STOP_SECONDS)
@@ -144,7 +150,6 @@ class EngineSession:
 
     def _work(self) -> None:
         while not self._closing:
-            self._leave.clear()
             self._run.progress = self._report
             try:
                 self._run.run(self._leave, self._wake, self._done)
@@ -152,16 +157,25 @@ class EngineSession:
             except Exception as error:
                 # The console must outlive any fault of a cycle: it says so, keeps what it has, and tries again.
                 log.exception("the cycle failed")
-                over = False
                 self._failed(error)
-                self._clock.wait(self._run.interval, self._wake)
+                # A recording cannot be taken up again in the middle.
+                over = self._reload is None
+                if not over:
+                    self._clock.wait(self._run.interval, self._wake)
             self._wake.clear()
             if over:
                 return
-            if (changed := self._changed) is not None and self._reload is not None and not self._closing:
-                self._changed = None
+            # In this order: a change or an end that comes in between is noticed in the next round.
+            self._leave.clear()
+            if (fresh := self._handed_over(None)) is not None:
                 self._run.close()
-                self._run = self._reload(changed)
+                self._run = fresh
+
+    def _handed_over(self, run: Run | None) -> Run | None:
+        """Leave a run to be taken, or nothing; returns the one that was left there before."""
+        with self._lock:
+            before, self._next = self._next, run
+        return before
 
     def _done(self, outcome: Outcome) -> None:
         state = outcome.state
@@ -196,6 +210,8 @@ class EngineSession:
         return replace(
             self._snapshot,
             now=now,
+            cluster=self._run.cluster,
+            interval=self._run.interval,
             rows=rows,
             coverage=self._store.cycles.coverage(self._run.cluster),
             environments=tuple(sorted({row.investigation.entity.environment for row in rows} - {""})),
@@ -286,9 +302,14 @@ class EngineSession:
         try:
             change_setting(self._loaded.path, key, value)
             self._loaded = load_settings(self._loaded.path, overrides=self._loaded.overrides)
+            fresh = self._reload(self._loaded)
         except SettingsError as error:
             return ActResult(False, str(error))
-        self._changed = self._loaded
+        except SourceError as error:
+            trouble = f"{error.message} {error.hint}".strip()
+            return ActResult(False, f"{key} written to {self._loaded.path}, but not in use: {trouble}")
+        if (unused := self._handed_over(fresh)) is not None:
+            unused.close()
         self._leave.set()
         self._wake.set()
         origin = self._loaded.origin(key)
