@@ -72,15 +72,15 @@ class Events:
 def about(
     connection: sqlite3.Connection, entity: Entity, since: float, until: float, limit: int
 ) -> tuple[EventRecord, ...]:
-    """Events about an entity or an object that belongs to it, seen between two times, newest first."""
+    """Events about an entity, and warnings about objects that belong to it, seen between two times, newest first."""
     # A cluster-scoped object's events lie in whatever namespace the reporter chose.
     place = "AND namespace = :namespace" if entity.namespace else ""
     found: dict[str, EventRecord] = {}
-    for prefix in ("", "owner_"):
+    for prefix, kept in (("", ""), ("owner_", "AND type <> 'Normal'")):
         name = f"{prefix}name" if prefix else "event.name"
         cursor = connection.execute(
             f"""{_SELECT} WHERE event.cluster = :cluster AND {name} = :name AND {name} <> ''
-            AND last_seen BETWEEN :since AND :until {place} AND (:kind = '{_WORKLOAD}' OR {prefix}kind = :kind)
+            AND last_seen BETWEEN :since AND :until {place} {kept} AND (:kind = '{_WORKLOAD}' OR {prefix}kind = :kind)
             ORDER BY last_seen DESC LIMIT :limit""",
             {
                 "cluster": cluster_id(connection, entity.cluster),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from storage import events
 from storage.codec import ENTITY_COLUMNS, ENTITY_JOIN, NAME_LIMIT, clean, read_entity
+from storage.folding import fold
 from storage.history import describe, lines_of
 from storage.records import TimelineEntry
 
@@ -64,23 +65,28 @@ def _own(connection: sqlite3.Connection, investigation: int) -> Iterator[Timelin
 
 def _anomalies(connection: sqlite3.Connection, investigation: int) -> Iterator[TimelineEntry]:
     cursor = connection.execute(
-        """SELECT anomaly.onset, anomaly.closed, subject.signal, entity.name FROM anomaly
+        """SELECT anomaly.onset, anomaly.closed, subject.signal, entity.name, subject.entity = investigation.entity
+        FROM anomaly JOIN investigation ON investigation.id = anomaly.investigation
         JOIN subject ON subject.id = anomaly.subject JOIN entity ON entity.id = subject.entity
         WHERE anomaly.investigation = ?""",
         (investigation,),
     )
-    for onset, closed, signal, name in cursor:
-        yield TimelineEntry(onset, "anomaly", f"{signal} began on {name}")
+    for onset, closed, signal, name, own in cursor:
+        place = "" if own else f" on {name}"
+        yield TimelineEntry(onset, "anomaly", f"{signal} began{place}")
         if closed is not None:
-            yield TimelineEntry(closed, "anomaly", f"{signal} ended on {name}")
+            yield TimelineEntry(closed, "anomaly", f"{signal} ended{place}")
 
 
-def _events(connection: sqlite3.Connection, investigation: int) -> Iterator[TimelineEntry]:
+def _events(connection: sqlite3.Connection, investigation: int) -> Iterable[TimelineEntry]:
+    """What happened to its objects; that a pod was pulled, created and started is no news, however often."""
     row = connection.execute(
-        "SELECT onset, coalesce(ended, updated) FROM investigation WHERE id = ?", (investigation,)
+        """SELECT onset, coalesce(ended, updated), entity.name FROM investigation
+        JOIN entity ON entity.id = investigation.entity WHERE investigation.id = ?""",
+        (investigation,),
     ).fetchone()
     if row is None:
-        return
+        return ()
     entities = connection.execute(
         f"""SELECT {ENTITY_COLUMNS} FROM (
             SELECT entity FROM investigation WHERE id = :id
@@ -93,10 +99,7 @@ def _events(connection: sqlite3.Connection, investigation: int) -> Iterator[Time
         for entity in entities
         for event in events.about(connection, read_entity(entity), row[0] - _MARGIN, row[1] + _MARGIN, _EVENT_LIMIT)
     }
-    for event in found.values():
-        times = f" ({event.count} times)" if event.count > 1 else ""
-        text = f"{event.kind} {event.name}: {event.reason}: {event.message}{times}"
-        yield TimelineEntry(event.last_seen, "event", text)
+    return fold(found.values(), row[2])
 
 
 def _acts(connection: sqlite3.Connection, investigation: int) -> Iterator[TimelineEntry]:

@@ -17,7 +17,7 @@ from storage.cycles import CycleUpdate
 from storage.database import Store
 from storage.errors import LeaseError, StoreError
 from storage.history import Act
-from storage.records import AnomalyState, Label, Lifecycle, Stance, TimelineEntry
+from storage.records import AnomalyState, EventRecord, Label, Lifecycle, Stance, TimelineEntry
 from tests.storage import samples
 from tests.storage.samples import CHECKOUT, CLUSTER, NOW
 
@@ -301,15 +301,15 @@ def test_the_timeline_joins_what_happened(store: Store) -> None:
         )
     )
     store.history.act([1], Act.LABEL, {"label": Label.TRUE, "label_reason": "real"}, actor="kim", at=NOW + 5)
-    back_off = "BackOff: Back-off restarting failed container"
+    back_off = "Back-off restarting failed container"
     assert [(entry.at - NOW, entry.kind, entry.text) for entry in store.timeline.of(1)] == [
         (-350, "rollout", "revision 2"),
-        (-300, "anomaly", "http-server-5xx-spike began on checkout"),
+        (-300, "anomaly", "http-server-5xx-spike began"),
         (-250, "anomaly", "node-not-ready began on n1"),
-        (-100, "event", f"Pod checkout-6f9d-x: {back_off} (3 times)"),
-        (-99, "event", f"Deployment checkout: {back_off}"),
-        (-98, "event", f"Node n1: {back_off} (3 times)"),
-        (-10, "anomaly", "http-server-5xx-spike ended on checkout"),
+        (-200, "warning", f"BackOff x3: {back_off} (...-x)"),
+        (-200, "warning", f"BackOff: {back_off}"),
+        (-200, "warning", f"BackOff x3: {back_off} (n1)"),
+        (-10, "anomaly", "http-server-5xx-spike ended"),
         (5, "label", "kim labelled it true: real"),
     ]
     assert store.timeline.of(99) == ()
@@ -318,7 +318,58 @@ def test_the_timeline_joins_what_happened(store: Store) -> None:
 def test_a_workload_of_unknown_kind_takes_any_kind(store: Store) -> None:
     entity = Entity(EntityType.WORKLOAD, CLUSTER, "shop", "Workload", "checkout")
     store.cycles.write(samples.update(samples.case(entity=entity), anomalies=[], events=[samples.event()]))
-    assert [entry.kind for entry in store.timeline.of(1)] == ["event"]
+    assert [entry.kind for entry in store.timeline.of(1)] == ["warning"]
+
+
+def told(store: Store, *events: EventRecord) -> list[tuple[float, str, str]]:
+    """What the timeline of a case makes of events."""
+    store.cycles.write(samples.update(samples.case(), anomalies=[], events=events))
+    return [(entry.at - NOW, entry.kind, entry.text) for entry in store.timeline.of(1)]
+
+
+def unready(pod: str, at: float, address: str, count: int = 1) -> EventRecord:
+    name, message = f"checkout-6f9d-{pod}", f'Readiness probe failed: Get "http://{address}/ready": connection refused'
+    return samples.event(
+        f"{pod} {at}", name=name, reason="Unhealthy", message=message, count=count,
+        first_seen=NOW + at, last_seen=NOW + at + 20,
+    )  # fmt: skip
+
+
+def test_one_thing_that_happens_to_several_pods_is_one_line(store: Store) -> None:
+    probe = 'Readiness probe failed: Get "http://10.0.0.1:80/ready": connection refused'
+    lines = told(
+        store,
+        unready("b", -180, "10.0.0.2:80", 6),
+        unready("a", -200, "10.0.0.1:80", 5),
+        unready("a", -100, "10.0.0.1:80"),
+    )
+    assert lines == [(-200, "warning", f"Unhealthy x12, 2 pods: {probe}")]
+
+
+def test_different_things_and_later_ones_keep_their_lines(store: Store) -> None:
+    liveness = samples.event("live", reason="Unhealthy", message="Liveness probe failed", first_seen=NOW - 190)
+    lines = told(store, unready("a", -1_500, "10.0.0.1:80"), liveness, unready("a", -200, "10.0.0.1:80"))
+    assert [(at, text.split(":")[1].strip()) for at, _, text in lines] == [
+        (-1_500, "Readiness probe failed"),
+        (-200, "Readiness probe failed"),
+        (-190, "Liveness probe failed (...-x)"),
+    ]
+
+
+def test_a_pod_that_starts_is_no_news_but_a_scaled_workload_is(store: Store) -> None:
+    normal = {"type": "Normal", "count": 1}
+    lines = told(
+        store,
+        samples.event("pulled", reason="Pulled", message="Image is there", **normal),
+        samples.event("scaled", kind="Deployment", name="checkout", reason="ScalingReplicaSet",
+                      message="Scaled up replica set checkout-6f9d from 0 to 1", **normal),
+    )  # fmt: skip
+    assert lines == [(-200, "event", "ScalingReplicaSet: Scaled up replica set checkout-6f9d from 0 to 1")]
+
+
+def test_a_flood_of_ordinary_events_hides_no_warning(store: Store) -> None:
+    flood = [samples.event(f"n{number}", type="Normal", reason="Pulled", last_seen=NOW) for number in range(300)]
+    assert [kind for _, kind, _ in told(store, *flood, samples.event("w", last_seen=NOW - 3_000))] == ["warning"]
 
 
 # ------------------------------------------------------------------------------------------------------ lease
