@@ -6,6 +6,7 @@ Screens show, `app.actions` says what keys do, `app.lanes` runs what blocks. Not
 from __future__ import annotations
 
 import logging
+import sys
 from datetime import UTC, datetime
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -44,6 +45,8 @@ MEMORY = "console"
 """The key of `Session.remember` for the screens' state."""
 SAVE_SECONDS = 5.0
 """A crash costs at most that much of the screens' state."""
+SWITCH_SECONDS = 0.001
+"""After which a thread that computes lets the interface run; the interpreter's own 5 ms are felt while a cycle runs."""
 
 
 def later(module: str, name: str) -> Callable[[], Screen[Any]]:
@@ -217,6 +220,7 @@ def run_console(
         session_factory, connections=connections, catalogue=catalogue, theme=theme, keymap=keymap, zone=zone
     )
     console.animation_level = motion
+    sys.setswitchinterval(SWITCH_SECONDS)
     try:
         console.run(mouse=mouse)
     finally:

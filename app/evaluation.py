@@ -129,8 +129,8 @@ def _judge_row(
         row=row,
         status=_status(counts) if counts else silence,
         conventions=tuple(dict.fromkeys(m.source.convention for m in measured)),
-        coverage={verdict.entity.key: verdict.coverage for verdict in verdicts},
-        bands={verdict.entity.key: verdict.band for verdict in verdicts if verdict.band is not None},
+        coverage={verdict.key: verdict.coverage for verdict in verdicts},
+        bands={verdict.key: verdict.band for verdict in verdicts if verdict.band is not None},
         silence=silence,
         live=counts[Coverage.LIVE],
         detail="; ".join(error.message for error in errors),
@@ -141,8 +141,8 @@ def _judge_row(
     return result, verdicts
 
 
-def _spoken_for(chosen: Mapping[str, int], number: int) -> Callable[[Entity], bool]:
-    return lambda entity: chosen[entity.key] == number
+def _spoken_for(chosen: Mapping[str, int], number: int) -> Callable[[str], bool]:
+    return lambda key: chosen[key] == number
 
 
 def choose(measured: Sequence[Measurement]) -> dict[str, int]:
@@ -150,9 +150,9 @@ def choose(measured: Sequence[Measurement]) -> dict[str, int]:
     chosen: dict[str, int] = {}
     volumes: dict[str, float] = {}
     for number, measurement in enumerate(measured):
-        for entity, volume in zip(measurement.entities, measurement.volume.tolist(), strict=True):
-            if entity.key not in chosen or volumes[entity.key] < PARTIAL_SHARE * volume:
-                chosen[entity.key], volumes[entity.key] = number, volume
+        for key, volume in zip(measurement.keys, measurement.volume.tolist(), strict=True):
+            if key not in chosen or volumes[key] < PARTIAL_SHARE * volume:
+                chosen[key], volumes[key] = number, volume
     return chosen
 
 

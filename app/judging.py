@@ -49,7 +49,8 @@ class Surroundings:
 class Verdict(NamedTuple):
     """One entity's verdict."""
 
-    entity: Entity
+    key: str
+    """The entity's."""
     coverage: Coverage
     p_value: float
     """NaN where the detector makes no test."""
@@ -60,7 +61,7 @@ class Verdict(NamedTuple):
 
 
 def judge(
-    row: Row, measurement: Measurement, speaks: Callable[[Entity], bool], frame: Frame, around: Surroundings
+    row: Row, measurement: Measurement, speaks: Callable[[str], bool], frame: Frame, around: Surroundings
 ) -> Iterator[Verdict]:
     """Verdicts on all entities that a measurement speaks for."""
     for part in measurement.parts:
@@ -72,81 +73,86 @@ def judge(
                 baseline=max(2, baseline * 60 // step),
                 hold=int(row.params.get("hold_evaluations", 1)),
             )
-            entities = [measurement.entities[part.entities[place]] for place in rows]
-            data = _without_anomalies(row, entities, part.data.rows(rows), around)
+            subjects = [Subject(measurement, place, frame) for place in part.entities[rows].tolist()]
+            data = _without_anomalies(row, subjects, part.data.rows(rows), around)
             judgement = DETECTORS[row.detector](data, row.params, row.guards, windows)
-            for index, (place, entity) in enumerate(zip(rows, entities, strict=True)):
-                labels = dict(measurement.labels[part.entities[place]])
-                query = Asked(measurement, labels, frame, entity.name)
-                yield _verdict(row, entity, judgement, index, query, around)
+            for index, subject in enumerate(subjects):
+                yield _verdict(row, subject, judgement, index, around)
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """How to ask for one entity's number again; rendered only for what is reported."""
+class Subject(NamedTuple):
+    """One of a measurement's entities: who it is, and how to ask for its number again."""
 
     measurement: Measurement
-    labels: Mapping[str, str]
+    place: int
+    """Among the measurement's entities."""
     frame: Frame
-    workload: str
+
+    @property
+    def entity(self) -> Entity:
+        """What is judged."""
+        return self.measurement.entities[self.place]
+
+    @property
+    def key(self) -> str:
+        """The entity's."""
+        return self.measurement.keys[self.place]
 
     def reference(self) -> SourceRef:
-        """The convention and the expression."""
-        source = self.measurement.source
-        text = source.evidence(self.labels, self.frame.window_seconds, self.frame.by, self.workload)
+        """The convention and the expression; rendered only for what is reported."""
+        source, labels = self.measurement.source, dict(self.measurement.labels[self.place])
+        text = source.evidence(labels, self.frame.window_seconds, self.frame.by, self.entity.name)
         return SourceRef(source.convention, text)
 
 
 def _by_windows(
-    measurement: Measurement, part: Part, speaks: Callable[[Entity], bool], around: Surroundings
+    measurement: Measurement, part: Part, speaks: Callable[[str], bool], around: Surroundings
 ) -> dict[tuple[int, int], NDArray[np.intp]]:
     """The part's rows to judge, by (evaluation, baseline) minutes."""
     groups: dict[tuple[int, int], list[int]] = {}
-    for place, index in enumerate(part.entities):
+    for place, index in enumerate(part.entities.tolist()):
         entity = measurement.entities[index]
-        if speaks(entity) and around.wanted(entity):
+        if speaks(measurement.keys[index]) and around.wanted(entity):
             tuning = around.tuning_of(entity)
             groups.setdefault((tuning.evaluation_minutes, tuning.baseline_minutes), []).append(place)
     return {minutes: np.array(places, dtype=np.intp) for minutes, places in groups.items()}
 
 
-def _without_anomalies(row: Row, entities: list[Entity], data: SignalData, around: Surroundings) -> SignalData:
+def _without_anomalies(row: Row, subjects: list[Subject], data: SignalData, around: Surroundings) -> SignalData:
     """The data with the instants masked at which an entity was out of band already."""
     excluded = None
-    for place, entity in enumerate(entities):
-        if record := around.open.get((row.id, entity.key)):
+    for place, subject in enumerate(subjects):
+        if record := around.open.get((row.id, subject.key)):
             if excluded is None:
-                excluded = np.zeros((len(entities), len(data.times)), dtype=bool)
+                excluded = np.zeros((len(subjects), len(data.times)), dtype=bool)
             excluded[place] = data.times >= record.onset
     return data if excluded is None else replace(data, excluded=excluded)
 
 
-def _verdict(row: Row, entity: Entity, judgement: Judgement, index: int, asked: Asked, around: Surroundings) -> Verdict:
-    record = around.open.get((row.id, entity.key))
+def _verdict(row: Row, subject: Subject, judgement: Judgement, index: int, around: Surroundings) -> Verdict:
+    record = around.open.get((row.id, subject.key))
     coverage = judgement.coverage[index]
     score = float(judgement.score[index])
     if record is not None and coverage is Coverage.LEARNING:
         # The incident fills the whole baseline: what was expected when it began still holds.
-        return _lasting(row, entity, judgement, index, asked, record)
-    out = score >= 1 and (record is not None or not _settling(row, entity, around))
-    observation = _observation(row, entity, judgement, index, asked) if out else None
+        return _lasting(row, subject, judgement, index, record)
+    out = score >= 1 and (record is not None or not _settling(row, subject.entity, around))
+    observation = _observation(row, subject, judgement, index) if out else None
     band = _band(judgement, index) if out or record is not None else None
-    return Verdict(entity, coverage, float(judgement.p_value[index]), observation, band)
+    return Verdict(subject.key, coverage, float(judgement.p_value[index]), observation, band)
 
 
-def _lasting(
-    row: Row, entity: Entity, judgement: Judgement, index: int, asked: Asked, record: AnomalyRecord
-) -> Verdict:
+def _lasting(row: Row, subject: Subject, judgement: Judgement, index: int, record: AnomalyRecord) -> Verdict:
     observed = float(judgement.observed[index])
     band = _band(judgement, index)
     band = replace(band, low=np.full_like(band.low, record.low), high=np.full_like(band.high, record.high))
     if not np.isfinite(observed):
-        return Verdict(entity, Coverage.NO_DATA, np.nan, None, band)
+        return Verdict(subject.key, Coverage.NO_DATA, np.nan, None, band)
     if record.low <= observed <= record.high:
-        return Verdict(entity, Coverage.LIVE, np.nan, None, band)
+        return Verdict(subject.key, Coverage.LIVE, np.nan, None, band)
     observation = Observation(
         signal=row.id,
-        entity=entity,
+        entity=subject.entity,
         score=max(1.0, min(record.score, observed / record.high if record.high > 0 else record.score)),
         observed=observed,
         low=record.low,
@@ -155,9 +161,9 @@ def _lasting(
         confidence=record.confidence,
         severity=record.severity,
         views=Views(record.views),
-        source=asked.reference(),
+        source=subject.reference(),
     )
-    return Verdict(entity, Coverage.LIVE, np.nan, observation, band)
+    return Verdict(subject.key, Coverage.LIVE, np.nan, observation, band)
 
 
 def _settling(row: Row, entity: Entity, around: Surroundings) -> bool:
@@ -167,24 +173,24 @@ def _settling(row: Row, entity: Entity, around: Surroundings) -> bool:
     return began is not None and 0 <= around.now - began < minutes * 60
 
 
-def _observation(row: Row, entity: Entity, judgement: Judgement, index: int, asked: Asked) -> Observation:
+def _observation(row: Row, subject: Subject, judgement: Judgement, index: int) -> Observation:
     observed = float(judgement.observed[index])
     low, high = float(judgement.expected_low[index]), float(judgement.expected_high[index])
     views = Views(int(judgement.views[index]))
-    source = asked.reference()
+    source = subject.reference()
     extra = {name: float(values[index]) for name, values in judgement.extra.items()}
     text = "; ".join(filter(None, (seen(row, observed, low, high), numbers(extra), compared_with(views))))
     onset = float(judgement.onset[index])
     return Observation(
         signal=row.id,
-        entity=entity,
+        entity=subject.entity,
         score=float(judgement.score[index]),
         observed=observed,
         low=low,
         high=high,
         onset=onset if np.isfinite(onset) else float(judgement.times[-1]),
         confidence=float(judgement.confidence[index]),
-        severity=row.severity.shifted(SEVERITY_STEPS.get(entity.environment, 0)),
+        severity=row.severity.shifted(SEVERITY_STEPS.get(subject.entity.environment, 0)),
         views=views,
         source=source,
         facts=(Fact("detect", text, source.query, float(judgement.times[-1]), f"score {judgement.score[index]:.1f}"),),

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from app.sources.base import MetricsSource
     from detectors.catalog import QueryTemplate, RowSource
+    from detectors.catalog.identity import Identifier
     from detectors.entities import Resolver
     from detectors.series import BoolArray, FloatArray, Labels
     from detectors.windows import SignalData
@@ -71,6 +72,8 @@ class Measurement:
 
     source: RowSource
     entities: tuple[Entity, ...]
+    keys: tuple[str, ...]
+    """The entities' keys, in the same order."""
     labels: tuple[Labels, ...]
     """One series of each entity, to ask again by."""
     parts: tuple[Part, ...]
@@ -117,7 +120,8 @@ class Measurer:
         self._windows = windows
         self._past = References(past)
         self._pool = ThreadPoolExecutor(concurrency, thread_name_prefix="fetch")
-        self._entities: dict[tuple[int, Labels, EntityType], Entity] = {}
+        self._entities: dict[tuple[Identifier, Labels, EntityType], Entity] = {}
+        self._indexes: dict[tuple[object, ...], _Index] = {}
         self._failures: dict[tuple[Labels, tuple[str, ...]], bool] = {}
         self._resolver: Resolver | None = None
         self.frame = Frame(Grid(0, 60, 1), 60)
@@ -173,9 +177,9 @@ class Measurer:
 
     def _measure(self, source: RowSource, kind: EntityType) -> Measurement:
         blocks = [self._block(query) for query in source.queries]
-        index = _Index(lambda labels: self._entity(source, labels, kind))
-        rows = [index.of(block) for block in blocks]
-        up = self._up(index.entities, kind)
+        index = self._index(source, blocks, kind)
+        rows = index.rows
+        up = self._up(index, kind)
         present = self._present(source)
         parts = self._assembled(source, blocks, rows, index.size, up, present)
         references = self._references(source, index)
@@ -183,6 +187,7 @@ class Measurer:
         return Measurement(
             source=source,
             entities=tuple(index.entities),
+            keys=tuple(index.places),
             labels=tuple(index.labels),
             parts=parts,
             volume=_volume(parts, index.size),
@@ -207,12 +212,25 @@ class Measurer:
             raise block
         return block
 
-    def _entity(self, source: RowSource, labels: Labels, kind: EntityType) -> Entity:
-        key = (id(source.identity), labels, kind)
+    def _index(self, source: RowSource, blocks: Sequence[SeriesBlock], kind: EntityType) -> _Index:
+        """Which entity each series is about: as in the cycle before, where it has the same series and all is known."""
+        key = (source.identity, source.queries, kind)
+        found = self._indexes.pop(key, None)
+        if found is None or found.series != [block.labels for block in blocks]:
+            found = _Index(lambda labels: self._entity(source.identity, labels, kind))
+            for block in blocks:
+                found.add(block)
+        if all(entity.kind not in _UNSETTLED for entity in found.entities):
+            self._indexes[key] = found
+        return found
+
+    def _entity(self, identity: Identifier, labels: Labels, kind: EntityType) -> Entity:
+        relevant = identity.relevant(labels)
+        key = (identity, relevant, kind)
         found = self._entities.get(key)
         if found is None:
             assert self._resolver is not None
-            found = self._entities[key] = self._resolver.entity(source.identity.identify(dict(labels)), kind)
+            found = self._entities[key] = self._resolver.entity(identity.identify(dict(relevant)), kind)
         return found
 
     def _assembled(
@@ -267,18 +285,17 @@ class Measurer:
             found.append((view, self._assembled(source, blocks, rows, index.size, unknown, present)))
         return tuple(found)
 
-    def _up(self, entities: Sequence[Entity], kind: EntityType) -> FloatArray:
+    def _up(self, index: _Index, kind: EntityType) -> FloatArray:
         """Whether any pod of each entity is scraped: 1, 0, or NaN where no target names its pods."""
-        up = np.full(len(entities), np.nan)
+        up = np.full(index.size, np.nan)
         block = self._blocks.get((self.frame.rendered(UP_QUERY), 0))
         if not isinstance(block, SeriesBlock) or kind is not EntityType.WORKLOAD or not len(block.labels):
             return up
         assert self._resolver is not None
-        places = {entity.key: place for place, entity in enumerate(entities)}
         for labels, value in zip(block.labels, block.values[:, -1], strict=True):
             pairs = dict(labels)
             identity = Identity(namespace=pairs.get("namespace", ""), pod=pairs.get("pod", ""))
-            place = places.get(self._resolver.entity(identity, kind).key)
+            place = index.places.get(self._resolver.entity(identity, kind).key)
             if place is not None:
                 up[place] = np.fmax(up[place], 0.0 if np.isnan(value) else value)
         return up
@@ -309,30 +326,37 @@ class _Index:
 
     def __init__(self, entity_of: Callable[[Labels], Entity]) -> None:
         self._entity_of = entity_of
-        self._places: dict[str, int] = {}
+        self.places: dict[str, int] = {}
+        """By the entity's key."""
         self.entities: list[Entity] = []
         self.labels: list[Labels] = []
+        self.series: list[tuple[Labels, ...]] = []
+        """Of each block that was added."""
+        self.rows: list[NDArray[np.intp]] = []
+        """Of each block: its series' entities."""
 
     @property
     def size(self) -> int:
         return len(self.entities)
 
-    def of(self, block: SeriesBlock) -> NDArray[np.intp]:
-        """The entity's number of each series, new entities included."""
-        return np.array([self._place(labels) for labels in block.labels], dtype=np.intp)
+    def add(self, block: SeriesBlock) -> None:
+        """Number the entities of another block's series; -1 for series that name none."""
+        self.series.append(block.labels)
+        self.rows.append(np.array([self._place(labels) for labels in block.labels], dtype=np.intp))
 
     def known(self, block: SeriesBlock) -> NDArray[np.intp]:
-        """The same, with -1 for entities that the current data does not have."""
+        """The entities of a block's series, -1 for those that no added block has."""
         keys = (self._entity_of(labels).key for labels in block.labels)
-        return np.array([self._places.get(key, -1) for key in keys], dtype=np.intp)
+        return np.array([self.places.get(key, -1) for key in keys], dtype=np.intp)
 
     def _place(self, labels: Labels) -> int:
         entity = self._entity_of(labels)
-        place = self._places.get(entity.key)
+        key = entity.key
+        place = self.places.get(key)
         if place is None:
             if not entity.name:
                 return -1
-            place = self._places[entity.key] = len(self.entities)
+            place = self.places[key] = len(self.entities)
             self.entities.append(entity)
             self.labels.append(labels)
         return place

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from detectors.series import BoolArray, FloatArray, SeriesBlock
+    from detectors.series import BoolArray, FloatArray, Labels, SeriesBlock
 
     Index = NDArray[np.intp]
 
@@ -128,7 +128,7 @@ def buckets(
         up: shape (size,), see `SignalData.up`.
         le: the bound's label.
     """
-    bound_of = np.array([_bound(dict(labels).get(le, "")) for labels in block.labels]).reshape(-1)
+    bound_of = np.array([_bound(labels, le) for labels in block.labels]).reshape(-1)
     usable = (index >= 0) & ~np.isnan(bound_of)
     bounds = np.unique(bound_of[usable])
     if not len(bounds):
@@ -191,8 +191,8 @@ def _none_is_zero(part: FloatArray, total: FloatArray) -> FloatArray:
     return np.where(np.isnan(part) & ~np.isnan(total), 0.0, part)
 
 
-def _bound(text: str) -> float:
+def _bound(labels: Labels, le: str) -> float:
     try:
-        return float(text)
+        return float(next((value for name, value in labels if name == le), "nan"))
     except ValueError:
         return float("nan")

@@ -72,8 +72,8 @@ class Entity(msgspec.Struct, frozen=True, order=True, omit_defaults=True):
     @property
     def key(self) -> str:
         """The identity as one string: `cluster/namespace/type/kind/name[>peer]`."""
-        tail = f">{self.peer}" if self.peer else ""
-        return f"{self.cluster}/{self.namespace}/{self.type}/{self.kind}/{self.name}{tail}"
+        key = "/".join((self.cluster, self.namespace, self.type, self.kind, self.name))
+        return f"{key}>{self.peer}" if self.peer else key
 
     @property
     def title(self) -> str:

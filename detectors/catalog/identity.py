@@ -11,6 +11,8 @@ from detectors.model import Identity
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from detectors.series import Labels
+
 CANONICAL_KINDS = {
     kind.lower(): kind
     for kind in (
@@ -55,9 +57,13 @@ def labels_of(rule: IdentityRule) -> tuple[str, ...]:
 
 
 class Identifier:
-    """An identity rule, compiled once; calling it per series is cheap (a few microseconds)."""
+    """An identity rule, compiled once; two that read the same labels in the same way are equal.
 
-    __slots__ = ("_firsts", "_ignore", "_kinds", "_object", "_peer_port", "_splits", "pod_labels", "rule")
+    Calling it per series is cheap (ten microseconds), but not as cheap as asking whether the labels that it reads
+    (`relevant`) have been seen before.
+    """
+
+    __slots__ = ("_firsts", "_ignore", "_kinds", "_object", "_peer_port", "_reads", "_splits", "pod_labels", "rule")
 
     def __init__(self, rule: IdentityRule, rename: Callable[[str], str] = str) -> None:
         """Compile a rule; `rename` maps the labels it names to what this server calls them."""
@@ -71,6 +77,23 @@ class Identifier:
         self._object = (rename(rule.object_kind), rename(rule.object_name)) if rule.object_kind else None
         self._peer_port = tuple(map(rename, rule.peer_port))
         self._ignore = frozenset(rule.ignore)
+        lists_of = [names for _, names in self._firsts]
+        read = {label for names in (*lists_of, self._peer_port, self._object or ()) for label in names}
+        self._reads = frozenset((*read, *(label for label, _ in self._kinds), *(label for label, *_ in self._splits)))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Identifier) and self._rules == other._rules
+
+    def __hash__(self) -> int:
+        return hash((self._firsts, self._kinds))
+
+    @property
+    def _rules(self) -> tuple[object, ...]:
+        return self._firsts, self._kinds, self._splits, self._object, self._peer_port, self._ignore
+
+    def relevant(self, labels: Labels) -> Labels:
+        """Those of a series' labels that its identity depends on."""
+        return tuple([pair for pair in labels if pair[0] in self._reads])
 
     def identify(self, labels: Mapping[str, str]) -> Identity:
         """What the labels say; fields they do not tell stay empty."""

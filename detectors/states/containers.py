@@ -15,7 +15,6 @@ from detectors.states.report import (
     Affected,
     StateResult,
     container_path,
-    entities_of,
     guard,
     is_sidecar,
     judged_pods,
@@ -23,6 +22,7 @@ from detectors.states.report import (
     partial,
     unreadable,
     workload_observations,
+    workloads_of,
 )
 
 if TYPE_CHECKING:
@@ -277,4 +277,4 @@ def _window(row: Row) -> float:
 
 def _result(row: Row, state: ClusterState, pods: list[Pod], affected: list[Affected], least: float) -> StateResult:
     observations = workload_observations(row, state, affected, least=least)
-    return StateResult(observations, Coverage.LIVE, len(entities_of(state, pods)), partial(state, "pods"))
+    return StateResult(observations, Coverage.LIVE, workloads_of(state, pods), partial(state, "pods"))

@@ -9,12 +9,12 @@ from detectors.states.containers import PULL_REASONS
 from detectors.states.report import (
     Affected,
     StateResult,
-    entities_of,
     guard,
     judged_pods,
     partial,
     unreadable,
     workload_observations,
+    workloads_of,
 )
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def stuck_pending(state: ClusterState, row: Row, now: float) -> StateResult:
         if waiting and not _meant_to_wait(state, row, pod) and not _otherwise_reported(pod):
             affected.append(_stuck(pod))
     observations = workload_observations(row, state, affected, least=guard(row, "min_pods", 1), per_pod=True)
-    return StateResult(observations, Coverage.LIVE, len(entities_of(state, pods)), partial(state, "pods"))
+    return StateResult(observations, Coverage.LIVE, workloads_of(state, pods), partial(state, "pods"))
 
 
 def _meant_to_wait(state: ClusterState, row: Row, pod: Pod) -> bool:

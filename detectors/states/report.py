@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
     from detectors.catalog.schema import Row
     from detectors.cluster import ClusterState, Owner
-    from detectors.model import Entity
     from detectors.objects import ContainerStatus, Pod
 
 CONFIDENCE = 0.95
@@ -223,9 +222,9 @@ def _facts(state: ClusterState, members: Sequence[Affected]) -> tuple[Fact, ...]
     return tuple(facts)
 
 
-def entities_of(state: ClusterState, pods: Iterable[Pod]) -> set[Entity]:
-    """The workloads that some pods belong to."""
-    return {workload_entity(state, pod) for pod in pods}
+def workloads_of(state: ClusterState, pods: Iterable[Pod]) -> int:
+    """How many workloads some pods belong to."""
+    return len({state.owner(pod).key for pod in pods})
 
 
 def _silent(ready: object) -> bool:

@@ -11,13 +11,13 @@ from detectors.model import Coverage
 from detectors.states.report import (
     Affected,
     StateResult,
-    entities_of,
     guard,
     judged_pods,
     living,
     partial,
     unreadable,
     workload_observations,
+    workloads_of,
 )
 from detectors.tails import log_poisson_upper
 
@@ -53,7 +53,7 @@ def restart_spike(state: ClusterState, row: Row, now: float) -> StateResult:
         if len(hit) >= guard(row, "min_distinct_pods", 1) and _improbable(row, sum(n for _, n in hit), max(before, 0)):
             affected += [_restarted(state, pod, count, start) for pod, count in hit]
     observations = workload_observations(row, state, affected, least=guard(row, "min_restarts_eval", 3))
-    return StateResult(observations, Coverage.LIVE, len(entities_of(state, pods)), partial(state, "pods"))
+    return StateResult(observations, Coverage.LIVE, workloads_of(state, pods), partial(state, "pods"))
 
 
 def _improbable(row: Row, count: int, before: int) -> bool:
