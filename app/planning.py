@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from app.measuring import Frame
@@ -85,8 +86,14 @@ def _sources(catalogue: Catalogue, row: Row, discovery: Discovery | None, *, obj
         if source.role is not Role.PRIMARY or source.unit != row.unit:
             continue
         if present is not None and present.series.get(source.detect_selector, 0) != 0:
-            found.append(source.aliased(present.aliases) if present.aliases else source)
+            found.append(_aliased(source, tuple(sorted(present.aliases.items()))) if present.aliases else source)
     return tuple(found)
+
+
+@lru_cache(maxsize=4096)
+def _aliased(source: RowSource, aliases: tuple[tuple[str, str], ...]) -> RowSource:
+    """The source in the server's labels: the same object in every cycle, since what it measures is remembered by it."""
+    return source.aliased(dict(aliases))
 
 
 def frame(discovery: Discovery, newest: float, detection: DetectionSettings, match: str = "") -> Frame:
