@@ -189,6 +189,10 @@ class Engine:
         rows = live_rows(self.catalogue, self.settings.detection)
         look = self.look
         planned = plan(self.catalogue, rows, state, look.discovery if look else None)
+        if look and planned.sources and trouble is None:
+            look.measurer.begin(look.frame, Resolver(state, self.cluster, self.settings.scope.environment_of))
+            look.measurer.ask((each for found in planned.sources.values() for each in found), self.progress)
+        # Objects are judged while the metrics server answers.
         results = judge_states(planned.states, state, around) if state is not None else {}
         if trouble is not None:
             # Asking a server that does not answer would only make every row wait for its timeout.
@@ -197,7 +201,6 @@ class Engine:
                 if row.id not in results and self.catalogue.sources(row.id):
                     results[row.id] = RowResult(row, Coverage.QUERY_ERROR, detail=detail)
         elif look and planned.sources:
-            look.measurer.begin(look.frame, Resolver(state, self.cluster, self.settings.scope.environment_of))
             by_id = {row.id: row for row in rows}
             results |= judge_metrics(by_id, planned.sources, look.measurer, around, self.progress)
         unfed = {row.id: RowResult(row, Coverage.NO_SOURCE) for row in planned.unfed}

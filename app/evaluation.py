@@ -83,16 +83,15 @@ def judge_metrics(
     around: Surroundings,
     progress: Callable[[str], None] = lambda _: None,
 ) -> dict[str, RowResult]:
-    """The rows that metrics answer, each from its sources in order of preference.
+    """The rows that metrics answer, each from its sources in order of preference; `measurer` has asked for them all.
 
     The bound on false discoveries is drawn over all tests of all rows: one cycle is one family of tests.
     """
-    asked = {source.queries: source for candidates in sources.values() for source in candidates}
-    measurer.prefetch(asked.values(), lambda done, total: progress(f"query {done} of {total}"))
     judged = {}
     for row_id, candidates in sources.items():
         progress(f"judging {row_id}")
         judged[row_id] = _judge_row(rows[row_id], candidates, measurer, around)
+    measurer.settle()
     p_values = np.array([verdict.p_value for _, verdicts in judged.values() for verdict in verdicts])
     accepted = false_discoveries(p_values, around.false_discovery_rate) if len(p_values) else np.zeros(0, dtype=bool)
     limit = float(p_values[accepted].max()) if accepted.any() else 0.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -19,6 +19,7 @@ from detectors.series import Grid, SeriesBlock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
+    from concurrent.futures import Future
 
     from numpy.typing import NDArray
 
@@ -125,28 +126,42 @@ class Measurer:
         self._failures: dict[tuple[Labels, tuple[str, ...]], bool] = {}
         self._resolver: Resolver | None = None
         self.frame = Frame(Grid(0, 60, 1), 60)
-        self._blocks: dict[tuple[str, int], SeriesBlock | SourceError] = {}
+        self._asked: dict[tuple[str, int], Future[SeriesBlock | SourceError]] = {}
+        """What is under way or answered in this cycle, by expression and seconds back."""
+        self._progress: Callable[[str], None] = lambda _: None
         self._seconds: dict[str, float] = {}
         self._measured: dict[tuple[object, ...], Measurement] = {}
 
     def begin(self, frame: Frame, resolver: Resolver) -> None:
         """Start a cycle; what could not be resolved is tried again with the new objects."""
+        self.settle()
         self.frame = frame
         self._resolver = resolver
         self._entities = {key: entity for key, entity in self._entities.items() if entity.kind not in _UNSETTLED}
-        self._blocks.clear()
+        self._asked.clear()
         self._seconds.clear()
         self._measured.clear()
 
-    def prefetch(self, sources: Iterable[RowSource], progress: Callable[[int, int], None]) -> None:
-        """Ask everything that these sources need, several queries at once; errors are kept for `measure`."""
+    def ask(self, sources: Iterable[RowSource], progress: Callable[[str], None] = lambda _: None) -> None:
+        """Begin to ask everything that these sources need, several queries at once; `measure` waits for its own."""
         queries = dict.fromkeys(promql for source in sources for promql in _questions(source))
-        wanted = [(self.frame.rendered(promql), 0) for promql in queries]
-        wanted.append((self.frame.rendered(UP_QUERY), 0))
+        wanted = [(self.frame.rendered(UP_QUERY), 0)]
+        wanted += [(self.frame.rendered(promql), 0) for promql in queries]
         wanted += [(self.frame.rendered(p), back) for p in queries for _, back in self.frame.references]
-        for done, (key, block) in enumerate(zip(wanted, self._pool.map(self._fetch, wanted), strict=True), 1):
-            self._blocks[key] = block
-            progress(done, len(wanted))
+        self._progress = progress
+        self._asked = {key: self._pool.submit(self._fetch, key) for key in wanted}
+
+    def settle(self) -> None:
+        """Wait until everything that was asked has been answered: no cycle leaves a query behind."""
+        wait(self._asked.values())
+
+    def _answer(self, promql: str, back: int = 0) -> SeriesBlock | SourceError:
+        """The answer to an expression of this cycle, waited for."""
+        future = self._asked[self.frame.rendered(promql), back]
+        if not future.done():
+            done = sum(each.done() for each in self._asked.values())
+            self._progress(f"query {done + 1} of {len(self._asked)}")
+        return future.result()
 
     def _fetch(self, key: tuple[str, int]) -> SeriesBlock | SourceError:
         promql, back = key
@@ -201,13 +216,13 @@ class Measurer:
         """The instants, (T,), at which a missing series of the source means zero; None where it never does."""
         if source.absence is not Absence.ZERO:
             return None
-        block = self._blocks[self.frame.rendered(_presence(source)), back]
+        block = self._answer(_presence(source), back)
         if isinstance(block, SourceError) or not len(block.labels):
             return np.zeros(self.frame.grid.points, dtype=bool)
         return np.array(~np.isnan(block.values).all(axis=0))
 
     def _block(self, query: QueryTemplate, back: int = 0) -> SeriesBlock:
-        block = self._blocks[self.frame.rendered(query.promql), back]
+        block = self._answer(query.promql, back)
         if isinstance(block, SourceError):
             raise block
         return block
@@ -288,7 +303,7 @@ class Measurer:
     def _up(self, index: _Index, kind: EntityType) -> FloatArray:
         """Whether any pod of each entity is scraped: 1, 0, or NaN where no target names its pods."""
         up = np.full(index.size, np.nan)
-        block = self._blocks.get((self.frame.rendered(UP_QUERY), 0))
+        block = self._answer(UP_QUERY)
         if not isinstance(block, SeriesBlock) or kind is not EntityType.WORKLOAD or not len(block.labels):
             return up
         assert self._resolver is not None

@@ -11,6 +11,7 @@ import threading
 import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
+from urllib.request import getproxies
 
 import msgspec
 
@@ -131,7 +132,7 @@ class Requester:
                 timeout = self.connection.timeout
                 self._opened = httpx.Client(
                     transport=self._transport,
-                    verify=_tls_context(self.connection),
+                    verify=_tls_context(self.connection) if _needs_tls(self.connection) else False,
                     trust_env=self.connection.trust_env,
                     timeout=httpx.Timeout(timeout, connect=min(timeout, _CONNECT_TIMEOUT)),
                     limits=httpx.Limits(max_connections=None, max_keepalive_connections=self.connection.concurrency),
@@ -185,6 +186,12 @@ def _encoding(connection: PrometheusConnection) -> str:
     with suppress(ValueError):
         return "identity" if ipaddress.ip_address(host).is_private else "gzip"
     return "identity" if host == "localhost" else "gzip"
+
+
+def _needs_tls(connection: PrometheusConnection) -> bool:
+    """Whether any certificate will be checked, the server's or a proxy's; reading the system's takes 50 ms."""
+    proxies = getproxies().values() if connection.trust_env else ()
+    return any(url.startswith("https:") for url in (connection.address, *proxies))
 
 
 def _tls_context(connection: PrometheusConnection) -> ssl.SSLContext:
