@@ -38,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit code."""
     argv = list(sys.argv[1:] if arguments is None else arguments)
     # The console is what one wants at 03:00: it needs no command, only options.
-    if not any(word in COMMANDS for word in argv) and not {"-h", "--help", "--version"} & set(argv):
+    if not argv or (argv[0].startswith("-") and argv[0] not in ("-h", "--help", "--version")):
         argv = ["console", *argv]
     parser = build_parser(argv)
     options = parser.parse_args(argv)
@@ -67,7 +67,7 @@ def build_parser(argv: Sequence[str] = ()) -> argparse.ArgumentParser:
     for name, text in COMMANDS.items():
         sentence = f"{text[:1].upper()}{text[1:]}."
         command = commands.add_parser(name, help=text, description=sentence, parents=[shared])
-        if name in argv:
+        if name in argv[:1]:
             importlib.import_module(f"app.commands.{name}").declare(command)
     return parser
 

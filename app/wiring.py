@@ -61,8 +61,11 @@ def connect(settings: Settings, clock: Clock, observer: Observer | None = None) 
         try:
             client, objects = _cluster(settings, clock, observer)
         except SourceError as error:
-            if metrics is None or settings.kubernetes.kubeconfig or settings.kubernetes.context:
+            if settings.kubernetes.kubeconfig or settings.kubernetes.context:
                 raise
+            if metrics is None:
+                what = f"no Prometheus is named, and {error.message}"
+                raise SourceError(error.trouble, what, f"Give --prometheus URL. {error.hint}") from None
             notes["kubernetes"] = error
     if metrics is None and objects is None:
         raise SourceError(

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from datetime import tzinfo
 
     from app.settings.loading import LoadedSettings
+    from app.snapshot import SourceStatus
     from storage.records import AnomalyRecord
 
 OPTION_KEYS = {
@@ -126,6 +127,20 @@ def print_anomalies(anomalies: Iterable[AnomalyRecord], now: float, loaded: Load
             text = clean(reason(catalogue.row(anomaly.signal), anomaly))
             lasting = age(now - anomaly.onset)
             print(f"{anomaly.severity:<8} {lasting:>4} #{anomaly.investigation:<4} {about:<48} {text}", flush=True)
+
+
+def tell_sources(statuses: Iterable[SourceStatus]) -> bool:
+    """Say on standard error what is the matter with sources; returns whether any of them answers."""
+    from app.snapshot import Health
+
+    answering = False
+    for status in statuses:
+        answering = answering or status.health in (Health.OK, Health.DEGRADED)
+        if status.health in (Health.DOWN, Health.DEGRADED, Health.OFF):
+            sys.stderr.write(f"{status.name}: {status.health}: {status.detail}\n")
+            if status.hint:
+                sys.stderr.write(f"    {status.hint}\n")
+    return answering
 
 
 def until_interrupted(run: Callable[[], None], stop: threading.Event, wake: threading.Event) -> None:

@@ -5,11 +5,15 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from app.commands.common import loaded_settings
+from app.commands.common import loaded_settings, tell_sources
 from app.exits import Exit
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Mapping
+
+    from detectors.catalog import Catalogue
+    from storage.records import CoverageRecord
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
@@ -21,31 +25,42 @@ def declare(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Print the matrix; runs a cycle when none was stored yet."""
     from app.clock import SystemClock
-    from app.findings import coverage_object, json_line
     from app.opening import open_catalogue
     from app.runs import LiveRun
     from app.session import owner_name
     from storage.database import Store
-    from widgets.text import age, clean
+    from widgets.text import age
 
     loaded = loaded_settings(options)
     catalogue, clock = open_catalogue(loaded), SystemClock()
+    answered = True
     with Store.open(loaded.database) as store:
         live = LiveRun(loaded, store, catalogue, clock, owner=owner_name())
         try:
-            records = {record.signal: record for record in store.cycles.coverage(live.cluster)}
+            records = store.cycles.coverage(live.cluster)
             if options.fresh or not records:
-                live.prepare().cycle()
-                records = {record.signal: record for record in store.cycles.coverage(live.cluster)}
+                outcome = live.prepare().cycle()
+                answered = outcome.changes is None or tell_sources(live.statuses(outcome))
+                records = store.cycles.coverage(live.cluster)
         finally:
             live.close()
         last = store.cycles.last(live.cluster)
+    _print(catalogue, {record.signal: record for record in records}, as_json=options.json)
+    if last is not None:
+        sys.stderr.write(f"as of the cycle {age(clock.now() - last.at)} ago\n")
+    return Exit.OK if answered else Exit.SOURCE
+
+
+def _print(catalogue: Catalogue, records: Mapping[str, CoverageRecord], *, as_json: bool) -> None:
+    from app.findings import coverage_object, json_line
+    from widgets.text import clean
+
     group = ""
     for row in catalogue.rows:
         record = records.get(row.id)
         if record is None:
             continue
-        if options.json:
+        if as_json:
             print(json_line(coverage_object(record, row)))
             continue
         if row.group != group:
@@ -54,6 +69,3 @@ def run(options: argparse.Namespace) -> int:
         fed = ", ".join(record.conventions) or clean(record.detail, 60)
         counts = f"{record.live:>5} live {record.learning:>5} learning {record.silent:>5} silent"
         print(f"  {row.id:<34} {record.status:<15} {counts}  {fed}")
-    if last is not None:
-        sys.stderr.write(f"as of the cycle {age(clock.now() - last.at)} ago\n")
-    return Exit.OK

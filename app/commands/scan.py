@@ -6,7 +6,7 @@ import sys
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-from app.commands.common import loaded_settings, parse_instant, print_anomalies
+from app.commands.common import loaded_settings, parse_instant, print_anomalies, tell_sources
 from app.exits import Exit
 from detectors.objects import unix
 from storage.records import AnomalyState
@@ -62,18 +62,12 @@ def _report(
     outcome: Outcome,
     anomalies: list[AnomalyRecord],
 ) -> int:
-    from app.snapshot import Health
-
-    statuses = live.statuses(outcome)
-    for status in statuses:
-        if status.health in (Health.DOWN, Health.DEGRADED, Health.OFF):
-            sys.stderr.write(f"{status.name}: {status.health}: {status.detail}\n")
-            if status.hint:
-                sys.stderr.write(f"    {status.hint}\n")
+    # Where another process runs the cycles, what it found counts: nothing was asked here.
+    answered = outcome.changes is None or tell_sources(live.statuses(outcome))
     for warning in outcome.warnings:
         sys.stderr.write(f"warning: {warning}\n")
     print_anomalies(anomalies, outcome.at, loaded, as_json=options.json)
-    if not any(status.health in (Health.OK, Health.DEGRADED) for status in statuses):
+    if not answered:
         return Exit.SOURCE
     if not anomalies and not options.json:
         judged = sum(result.live for result in outcome.results.values())
