@@ -65,7 +65,7 @@ def connect(settings: Settings, clock: Clock, observer: Observer | None = None) 
                 raise
             if metrics is None:
                 what = f"no Prometheus is named, and {error.message}"
-                raise SourceError(error.trouble, what, f"Give --prometheus URL. {error.hint}") from None
+                raise SourceError(error.trouble, what, f"{error.hint} Or give --prometheus URL.") from None
             notes["kubernetes"] = error
     if metrics is None and objects is None:
         raise SourceError(

@@ -43,6 +43,9 @@ def loaded_settings(options: argparse.Namespace) -> LoadedSettings:
         overrides["kubernetes.enabled"] = ("false", "--no-kubernetes")
     if options.log_file:
         log_to(Path(options.log_file))
+    else:
+        # Else Python writes warnings to the terminal; what matters is said by the commands and the screens.
+        logging.lastResort = None
     return load_settings(Path(options.config) if options.config else None, overrides=overrides)
 
 

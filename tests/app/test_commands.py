@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
+import subprocess
+import sys
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -294,6 +296,14 @@ class TestTrouble:
         assert "prometheus: down" in said.err
         assert "127.0.0.1:9" in said.err
         assert "nothing is wrong" not in said.out
+
+    def test_trouble_is_said_once_and_without_log_lines(self, tmp_path: Path) -> None:
+        arguments = ["scan", "--prometheus", NOBODY, "--no-kubernetes", "--db", str(tmp_path / "own.db")]
+        program = f"import sys; from app.cli import main; sys.exit(main({arguments!r}))"
+        done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60)
+        assert done.returncode == Exit.SOURCE
+        assert [line.partition(":")[0].strip() for line in done.stderr.splitlines()][0] == "prometheus"
+        assert done.stderr.count("refused") == 1
 
     def test_an_address_that_is_none(self, tocsin: Callable[..., Said]) -> None:
         said = tocsin("scan", "--prometheus", "prometheus:9090", "--no-kubernetes")
