@@ -8,6 +8,7 @@ nobody holds the interpreter lock for more than 10 ms.
 from __future__ import annotations
 
 import argparse
+import gc
 import statistics
 import subprocess
 import sys
@@ -42,10 +43,6 @@ if TYPE_CHECKING:
 
     from app.engine import Outcome
     from app.settings.loading import LoadedSettings
-
-PARALLEL = 2
-"""Queries at once: what the settings have by default."""
-
 
 class Noting(httpx.HTTPTransport):
     """The network, with a note of every URL that was asked."""
@@ -95,7 +92,7 @@ class Bench:
         """Seconds that curl takes for everything asked since the last time, the answers thrown away."""
         urls, self.asked.urls = self.asked.urls, []
         lines = "".join(f'url = "{url}"\noutput = "/dev/null"\n' for url in urls)
-        command = ["curl", "-sS", "--fail", "--parallel", "--parallel-immediate", "--parallel-max", str(PARALLEL)]
+        command = ["curl", "-sS", "--fail", "--parallel", "--parallel-immediate", "--parallel-max", str(self.loaded.settings.prometheus.concurrency)]
         began = time.perf_counter()
         subprocess.run([*command, "--config", "-"], input=lines, text=True, check=True, stderr=subprocess.DEVNULL)
         return time.perf_counter() - began
@@ -172,6 +169,8 @@ def late(found: Bench, rounds: int) -> tuple[Lateness, Lateness, Lateness]:
     with found.store("late") as store:
         engine = found.engine(store)
         first = lateness(engine.cycle, 1)
+        # As the session does it.
+        gc.freeze()
         asked = list(found.asked.urls)
 
         def ask() -> None:

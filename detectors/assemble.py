@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from detectors.series import BoolArray, FloatArray, Labels, SeriesBlock
+    from detectors.series import BoolArray, FloatArray, SeriesBlock
 
     Index = NDArray[np.intp]
 
@@ -128,7 +128,9 @@ def buckets(
         up: shape (size,), see `SignalData.up`.
         le: the bound's label.
     """
-    bound_of = np.array([_bound(labels, le) for labels in block.labels]).reshape(-1)
+    texts = [dict(labels).get(le, "") for labels in block.labels]
+    known = {text: _bound(text) for text in set(texts)}
+    bound_of = np.array([known[text] for text in texts])
     usable = (index >= 0) & ~np.isnan(bound_of)
     bounds = np.unique(bound_of[usable])
     if not len(bounds):
@@ -191,8 +193,8 @@ def _none_is_zero(part: FloatArray, total: FloatArray) -> FloatArray:
     return np.where(np.isnan(part) & ~np.isnan(total), 0.0, part)
 
 
-def _bound(labels: Labels, le: str) -> float:
+def _bound(text: str) -> float:
     try:
-        return float(next((value for name, value in labels if name == le), "nan"))
+        return float(text)
     except ValueError:
         return float("nan")
