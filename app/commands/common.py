@@ -45,7 +45,7 @@ def loaded_settings(options: argparse.Namespace) -> LoadedSettings:
         log_to(Path(options.log_file))
     else:
         # Else Python writes warnings to the terminal; what matters is said by the commands and the screens.
-        logging.lastResort = None
+        logging.basicConfig(handlers=[logging.NullHandler()])
     return load_settings(Path(options.config) if options.config else None, overrides=overrides)
 
 

@@ -302,7 +302,7 @@ class TestTrouble:
         program = f"import sys; from app.cli import main; sys.exit(main({arguments!r}))"
         done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60)
         assert done.returncode == Exit.SOURCE
-        assert [line.partition(":")[0].strip() for line in done.stderr.splitlines()][0] == "prometheus"
+        assert done.stderr.startswith("prometheus: down:")
         assert done.stderr.count("refused") == 1
 
     def test_an_address_that_is_none(self, tocsin: Callable[..., Said]) -> None:
