@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import getpass
 import logging
 import os
@@ -191,6 +192,9 @@ class EngineSession:
             next_cycle=outcome.at + self._run.interval,
         )
         self._publish(shown)
+        if shown.cycle == 1:
+            # What the first cycle learnt stays: a full collection that walks it holds up the interface for 40 ms.
+            gc.freeze()
         self._prune(outcome.at)
 
     def _failed(self, error: Exception) -> None:
