@@ -19,6 +19,7 @@ class Group(StrEnum):
 
     TRIAGE = "Triage"
     HERE = "On this screen"
+    CHART = "The chart, once tab has chosen it"
     MOVE = "Moving"
     SCREENS = "Screens"
     EVERYWHERE = "Everywhere"
@@ -143,8 +144,8 @@ def _lists() -> tuple[Action, ...]:
         ("move.half-up", "ctrl+u", "Half a page up", "Half a page up"),
         ("move.page-down", "pagedown,ctrl+f", "Page down", "A page down"),
         ("move.page-up", "pageup,ctrl+b", "Page up", "A page up"),
-        ("list.open", "enter", "Open", "Open the line: the investigation, the query behind it, the value"),
-        ("list.mark", "space", "Mark", "Mark or unmark the line; acts then apply to all that are marked"),
+        ("list.open", "enter", "Open", "Open the line: its investigation, query or value"),
+        ("list.mark", "space", "Mark", "Mark or unmark the line; acts go to all that are marked"),
         ("list.mark-range", "v", "Mark range", "Mark up to the line under the cursor"),
         ("list.unmark", "ctrl+backslash", "Clear marks", "Unmark all"),
         ("list.sort", "O", "Sort", "Sort by the chosen column; again reverses, a third time ranks"),
@@ -157,6 +158,21 @@ def _lists() -> tuple[Action, ...]:
         Action(name, keys, title, tooltip, Group.MOVE, places=places.get(name, LISTED), footer=footer.get(name, 0))
         for name, keys, title, tooltip in rows
     )
+
+
+def _chart() -> tuple[Action, ...]:
+    """The keys of the chart, described like those of lists."""
+    rows = (
+        ("chart.earlier", "left", "Earlier", "Inspect the sample before"),
+        ("chart.later", "right", "Later", "Inspect the sample after"),
+        ("chart.inspect", "v", "Inspect", "Read values off the chart, or stop"),
+        ("chart.zoom-in", "plus,equals_sign", "Zoom in", "Half the time, around the inspected sample or up to now"),
+        ("chart.zoom-out", "underscore", "Zoom out", "Twice the time"),
+        ("chart.pan-left", "H", "Pan left", "A quarter back in time"),
+        ("chart.pan-right", "L", "Pan right", "A quarter forward in time"),
+        ("chart.live", "0", "Whole", "All of it again, up to now"),
+    )
+    return tuple(Action(name, keys, title, tip, Group.CHART, places=INVESTIGATION) for name, keys, title, tip in rows)
 
 
 def _triage() -> tuple[Action, ...]:
@@ -234,7 +250,7 @@ def _everywhere() -> tuple[Action, ...]:
     )  # fmt: skip
 
 
-ACTIONS: tuple[Action, ...] = (*_triage(), *_here(), *_lists(), *_places(), *_everywhere())
+ACTIONS: tuple[Action, ...] = (*_triage(), *_here(), *_chart(), *_lists(), *_places(), *_everywhere())
 BY_ID = {action.id: action for action in ACTIONS}
 ALIASES = {"q": "quit", "q!": "quit", "i": "inbox", "s": "settings", "cov": "coverage", "h": "help"}
 """Short forms of commands that fingers already know."""

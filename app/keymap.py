@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _NAMES = {
     "enter": "enter", "escape": "esc", "space": "space", "question_mark": "?", "slash": "/", "colon": ":", "minus": "-",
     "pagedown": "pgdn", "pageup": "pgup", "down": "↓", "up": "↑",
-    "backslash": "\\",
+    "left": "←", "right": "→", "plus": "+", "equals_sign": "=", "underscore": "_", "backslash": "\\",
 }  # fmt: skip
 
 

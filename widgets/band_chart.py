@@ -7,7 +7,7 @@
     chart.marks = (ChartMark(at, "rollout v2.14"),)
     chart.reference = same_minutes_yesterday            # shape (T,), optional
 
-With the focus: left and right inspect, `+` and `-` zoom, `H` and `L` pan, `0` shows everything again.
+With the focus: left and right inspect, `+` and `_` zoom, `H` and `L` pan, `0` shows everything again.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class BandChart(Widget, can_focus=True):
         Binding("left", "inspect(-1)", "Earlier", id="chart.earlier", show=False),
         Binding("right", "inspect(1)", "Later", id="chart.later", show=False),
         Binding("plus,equals_sign", "zoom(1)", "Zoom in", id="chart.zoom-in", show=False),
-        Binding("minus", "zoom(-1)", "Zoom out", id="chart.zoom-out", show=False),
+        Binding("underscore", "zoom(-1)", "Zoom out", id="chart.zoom-out", show=False),
         Binding("H", "pan(-1)", "Pan left", id="chart.pan-left", show=False),
         Binding("L", "pan(1)", "Pan right", id="chart.pan-right", show=False),
         Binding("v", "toggle_inspect", "Inspect", id="chart.inspect", show=False),

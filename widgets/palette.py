@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 MUTED = "$foreground-muted"
+FAINT = "$foreground 35%"
+"""For what is as expected beside what is not; never for words."""
 EMPHASIS = "bold"
 ACCENT = "bold $text-accent"
 GOOD = "$text-success"

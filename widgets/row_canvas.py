@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Generic
 
 from rich.cells import cell_len
@@ -81,6 +82,14 @@ class RowCanvas(ScrollView, Generic[Row]):
         self._strips.clear()
         self.virtual_size = Size(0, len(self.rows.order) + 1)
         self.refresh()
+
+    def fit_column(self, key: str, width: int) -> None:
+        """Another width for a column: what stands in it became shorter or longer."""
+        columns = tuple(replace(each, width=width) if each.key == key else each for each in self.rows.columns)
+        if columns != self.rows.columns:
+            self.rows.columns, self._width = columns, 0
+            if self.rows.sorted_by is not None:
+                self.rows.sorted_by = self.rows.column(self.rows.sorted_by.key)
 
     def redraw_row(self, index: int) -> None:
         """Draw one row anew."""

@@ -32,7 +32,9 @@ _EDGES = (-3.0, -1.0, -1e-9, 1e-9, 1.0, 3.0, 7.0)
 _RUN = re.compile(rb"\x01+")
 
 
-def sparkline(values: ArrayLike, low: ArrayLike, high: ArrayLike, width: int, *, raw: bool = False) -> Content:
+def sparkline(
+    values: ArrayLike, low: ArrayLike, high: ArrayLike, width: int, *, raw: bool = False, over: bool = False
+) -> Content:
     """One row's recent past in `width` cells; cells outside the band are emphasised.
 
     Args:
@@ -41,13 +43,15 @@ def sparkline(values: ArrayLike, low: ArrayLike, high: ArrayLike, width: int, *,
         high: Shape (T,).
         width: Cells.
         raw: Heights on the values' own scale instead of by distance from the band.
+        over: What left the band is history: told apart, but without alarm.
     """
     if width <= 0:
         return Content("")
     levels, outside = levels_of(values, low, high, width, raw=raw)
     text = "".join(map(GLYPHS.__getitem__, levels.tolist()))
-    runs = (Span(run.start(), run.end(), palette.BAD) for run in _RUN.finditer(outside.tobytes()))
-    return Content(text, [Span(0, width, palette.MUTED), *runs], width)
+    style = palette.MUTED if over else palette.BAD
+    runs = (Span(run.start(), run.end(), style) for run in _RUN.finditer(outside.tobytes()))
+    return Content(text, [Span(0, width, palette.FAINT), *runs], width)
 
 
 def levels_of(

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 
 ONSET = TimelineEntry(0.0, "onset", "the first value out of band")
 
+STYLES = {"onset": palette.BAD, "anomaly": palette.BAD, "warning": palette.DOUBTFUL, "rollout": palette.ACCENT}
+SHORTEST = len("12:41")
+"""Cells of a time of today."""
+
 
 class Timeline(RowList[TimelineEntry]):
     """Dated entries, oldest first, with a line where it began."""
@@ -30,10 +34,14 @@ class Timeline(RowList[TimelineEntry]):
         self._now = 0.0
         columns: tuple[Column[TimelineEntry], ...] = (
             Column(
-                "at", "WHEN", lambda entry, _: stamp(entry.at, self._now, self._zone), 11, sort=lambda entry: entry.at
+                "at",
+                "WHEN",
+                lambda entry, _: stamp(entry.at, self._now, self._zone),
+                SHORTEST,
+                sort=lambda entry: entry.at,
             ),
             Column("kind", "WHAT", self._kind, 8, priority=2, limit=8, sort=lambda entry: entry.kind),
-            Column("text", "", lambda entry, _: entry.text, 12, flex=1, middle=False),
+            Column("text", "", lambda entry, _: entry.text.removeprefix(f"{entry.kind} "), 12, flex=1, middle=False),
         )
         super().__init__(columns, key=hash, empty="Nothing happened around it.", id=id, classes=classes)
 
@@ -43,9 +51,10 @@ class Timeline(RowList[TimelineEntry]):
         """Show these entries; dates are told where they are not today's."""
         self._zone, self._now = zone, now
         begun = [] if onset is None else [TimelineEntry(onset, ONSET.kind, ONSET.text)]
-        self.replace(sorted((*entries, *begun), key=lambda entry: entry.at))
+        shown = sorted((*entries, *begun), key=lambda entry: entry.at)
+        self.fit_column("at", max((len(stamp(entry.at, now, zone)) for entry in shown), default=SHORTEST))
+        self.replace(shown)
 
     @staticmethod
     def _kind(entry: TimelineEntry, width: int) -> Content:
-        style = palette.BAD if entry.kind in {"onset", "anomaly"} else palette.MUTED
-        return plain(entry.kind, width, style)
+        return plain(entry.kind, width, STYLES.get(entry.kind, palette.MUTED))

@@ -13,7 +13,7 @@ from app.actions import Situation, actions_of
 from app.keymap import bindings
 from app.messages import CatalogueLoaded
 from app.screens.conditions import coverage_counts
-from app.screens.coverage_rows import CoverageRow, columns, explanation, fields, merged
+from app.screens.coverage_rows import CoverageRow, columns, explanation, fields, heading, merged
 from app.screens.listed import ListedView
 from app.screens.queries import QueryView
 from widgets import palette
@@ -30,6 +30,10 @@ if TYPE_CHECKING:
 
     from app.snapshot import Snapshot
     from detectors.catalog import Row
+
+
+HINT = "/ status:live, status:blind"
+"""Filters worth knowing."""
 
 
 class CoverageScreen(ListedView, QueryView):
@@ -85,6 +89,7 @@ class CoverageScreen(ListedView, QueryView):
             Part(Content.assemble(palette.COVERAGE[status].sign, f" {number} {status}"), priority)
             for priority, (status, number) in enumerate(counts.items())
         ]
+        parts.append(Part(plain(HINT, style=palette.MUTED), len(parts), right=True))
         self.query_one("#coverage-counts", Static).update(fit(parts, max(0, self.size.width - 2))[0])
 
     @property
@@ -93,11 +98,15 @@ class CoverageScreen(ListedView, QueryView):
         row: CoverageRow | None = self.rows.highlighted
         return row
 
-    def _heading(self, row: CoverageRow) -> str:
-        """A row's group, where it differs from that of the row above."""
+    def _heading(self, row: CoverageRow, width: int) -> str:
+        """What a row shows of its group's name: that depends on its neighbours."""
         order, items = self.rows.rows.order, self.rows.rows.items
-        place = order.index(row.number)
-        return row.group if place == 0 or items[order[place - 1]].group != row.group else ""
+        place = first = last = order.index(row.number)
+        while first > 0 and items[order[first - 1]].group == row.group:
+            first -= 1
+        while last + 1 < len(order) and items[order[last + 1]].group == row.group:
+            last += 1
+        return heading(row.group, place - first, last - first + 1, width)
 
     def selected(self) -> None:
         """Explain the row under the cursor."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import textwrap
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from app.screens.conditions import BLIND
 from app.screens.inbox_rows import short_title
 from detectors.model import Coverage
 from widgets import palette
@@ -30,6 +32,16 @@ MEANING: dict[Coverage, str] = {
 }
 
 
+DETAIL = {
+    Coverage.NO_SOURCE: "to see it",
+    Coverage.FORBIDDEN: "missing",
+    Coverage.QUERY_ERROR: "error",
+}
+"""What the detail of a status is; of the others just that."""
+NEGLIGIBLE = 0.01
+"""Seconds below which a query's cost is nobody's concern."""
+
+
 @dataclass(frozen=True, slots=True)
 class CoverageRow:
     """One row of the matrix with the catalogue's words for it."""
@@ -53,11 +65,26 @@ def merged(records: Sequence[CoverageRecord], catalogue: Mapping[str, Row]) -> l
     return rows
 
 
-def columns(group: Callable[[CoverageRow], str], now: Callable[[], float]) -> Sequence[Column[CoverageRow]]:
-    """The columns; `group` tells a row's group where it begins."""
+def heading(group: str, place: int, count: int, width: int) -> str:
+    """What a row shows of its group's name, which runs down the group's rows: no name has to be cut for want of cells.
+
+    Args:
+        group: The name.
+        place: The row's place among the rows of its group that stand together, from 0.
+        count: How many these are.
+        width: Cells.
+    """
+    lines = textwrap.wrap(group, width)
+    if len(lines) > count:
+        lines[count - 1] = clean(" ".join(lines[count - 1 :]), width, middle=False)
+    return lines[place] if place < min(count, len(lines)) else ""
+
+
+def columns(group: Callable[[CoverageRow, int], str], now: Callable[[], float]) -> Sequence[Column[CoverageRow]]:
+    """The columns; `group` tells what a row shows of its group's name in that many cells."""
     order = list(Coverage)
     return (
-        Column("group", "GROUP", lambda row, _: group(row), 12, flex=3, limit=26, priority=2,
+        Column("group", "GROUP", group, 16, flex=2, limit=28, priority=2,
                sort=lambda row: row.group),
         Column("signal", "SIGNAL",
                lambda row, width: clean(short_title(row.title), width, middle=False), 20, flex=4, limit=36,
@@ -93,10 +120,17 @@ def fields(row: CoverageRow) -> dict[str, str]:
     return {
         "group": row.group,
         "signal": f"{record.signal} {row.title}",
-        "status": record.status,
+        "status": f"{record.status} blind" if record.status in BLIND else record.status,
         "fed": " ".join(record.conventions),
         "detail": record.detail,
     }
+
+
+def cost(seconds: float | None) -> str:
+    """What asking takes in every cycle."""
+    if seconds is None:
+        return ""
+    return f"{quantity(seconds, 'seconds') if seconds >= NEGLIGIBLE else 'under 10 ms'} per cycle"
 
 
 def explanation(row: CoverageRow, now: float) -> list[tuple[str, str]]:
@@ -104,11 +138,11 @@ def explanation(row: CoverageRow, now: float) -> list[tuple[str, str]]:
     record = row.record
     facts = [
         ("means", MEANING[record.status]),
-        ("detail", record.detail),
+        (DETAIL.get(record.status, "detail"), record.detail),
         ("entities", f"{record.live} live, {record.learning} learning, {record.silent} without data or traffic"),
         ("fed by", ", then ".join(record.conventions) or "nothing here"),
         ("fired", "never" if record.last_fired is None else f"{age(now - record.last_fired)} ago"),
-        ("took", "" if record.query_seconds is None else quantity(record.query_seconds, "seconds")),
+        ("cost", cost(record.query_seconds)),
         ("id", record.signal),
     ]
     return [(name, text) for name, text in facts if text]

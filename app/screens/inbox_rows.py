@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 from textual.content import Content
 
 from detectors.model import Views
+from storage.records import Lifecycle
 from widgets import palette
 from widgets.rows import Column
 from widgets.sparkline import sparkline
-from widgets.text import age, clean, quantity, span
+from widgets.text import NOTHING, age, clean, plain, quantity, span
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 HIDDEN_STATES = frozenset({"snoozed", "closed"})
 """Not in the inbox unless asked for: they were dealt with."""
+SHORT_UNITS = {"containers": "ctrs", "instances": "inst"}
+"""Of counts, for a column of eight cells."""
 
 
 def short_title(title: str) -> str:
@@ -37,11 +40,11 @@ def signal_cell(row: InboxRow, width: int) -> str:
 def spark_cell(row: InboxRow, width: int) -> Content:
     """The last values against their band; object states have none."""
     if not row.worst.band:
-        return Content.styled("-", palette.MUTED)
+        return Content.styled(NOTHING, palette.MUTED)
     from detectors.series import Band
 
     band = Band.from_bytes(row.worst.band)
-    return sparkline(band.values, band.low, band.high, width)
+    return sparkline(band.values, band.low, band.high, width, over=is_over(row))
 
 
 def label_cell(row: InboxRow) -> Content:
@@ -50,36 +53,62 @@ def label_cell(row: InboxRow) -> Content:
     return palette.LABEL[label].sign if label else Content("")
 
 
+def is_over(row: InboxRow) -> bool:
+    """Whether it has ended: shown, but quietly."""
+    return row.investigation.lifecycle is not Lifecycle.OPEN
+
+
+def severity_cell(row: InboxRow) -> Content:
+    """How much it matters, or did."""
+    sign = palette.SEVERITY[row.investigation.severity].sign
+    return Content.styled(sign.plain, palette.MUTED) if is_over(row) else sign
+
+
 def is_state(anomaly: AnomalyRecord) -> bool:
-    """Whether it is an object's state, so that its numbers would help nobody."""
+    """Whether it is an object's state: counted, not measured."""
     return bool(anomaly.views & Views.STATE)
 
 
 def observed_cell(anomaly: AnomalyRecord) -> str:
-    """What was seen."""
-    return "" if is_state(anomaly) else quantity(anomaly.observed, anomaly.unit)
+    """What was seen: a value with its unit, or how many of what an object's state affects."""
+    if not is_state(anomaly):
+        return quantity(anomaly.observed, anomaly.unit)
+    word = anomaly.unit.rpartition(" ")[2]
+    if not word.endswith("s"):
+        return NOTHING
+    word = SHORT_UNITS.get(word, word)
+    return f"{quantity(anomaly.observed)} {word.removesuffix('s') if anomaly.observed == 1 else word}"
 
 
 def expected_cell(anomaly: AnomalyRecord) -> str:
-    """What was expected, in the scale of what was seen."""
-    return "" if is_state(anomaly) else span(anomaly.low, anomaly.high, anomaly.unit, anomaly.observed)
+    """What was expected, in the scale of what was seen; of a bad state none."""
+    return "none" if is_state(anomaly) else span(anomaly.low, anomaly.high, anomaly.unit, anomaly.observed)
+
+
+def quiet(text: Callable[[InboxRow, int], str]) -> Callable[[InboxRow, int], str | Content]:
+    """A cell that steps back once the investigation is over."""
+
+    def cell(row: InboxRow, width: int) -> str | Content:
+        return plain(text(row, width), width, palette.MUTED) if is_over(row) else text(row, width)
+
+    return cell
 
 
 def columns(now: Callable[[], float]) -> Sequence[Column[InboxRow]]:
     """The columns; ages and states are told as of the snapshot shown."""
     return (
-        Column("severity", "S", lambda row, _: palette.SEVERITY[row.investigation.severity].sign, 2,
+        Column("severity", "S", lambda row, _: severity_cell(row), 2,
                sort=lambda row: row.investigation.severity.rank, descending=True),
         Column("pin", "P", lambda row, _: "^" if row.investigation.pinned else "", 1, priority=6),
-        Column("workload", "WORKLOAD", lambda row, _: row.investigation.entity.title, 15, flex=5, limit=44,
+        Column("workload", "WORKLOAD", quiet(lambda row, _: row.investigation.entity.title), 15, flex=5, limit=44,
                sort=lambda row: row.investigation.entity.title),
-        Column("signal", "SIGNAL", signal_cell, 17, flex=4, limit=30, sort=lambda row: row.investigation.title),
+        Column("signal", "SIGNAL", quiet(signal_cell), 17, flex=4, limit=30, sort=lambda row: row.investigation.title),
         Column("past", "RECENT", spark_cell, 11, flex=3, limit=24, priority=3),
-        Column("now", "NOW", lambda row, _: observed_cell(row.worst), 8, right=True, priority=2),
-        Column("expected", "EXPECTED", lambda row, _: expected_cell(row.worst), 14, priority=5),
-        Column("score", "SCORE", lambda row, _: f"{row.investigation.score:.1f}", 5, right=True, priority=7,
+        Column("now", "NOW", quiet(lambda row, _: observed_cell(row.worst)), 8, right=True, priority=2),
+        Column("expected", "EXPECTED", quiet(lambda row, _: expected_cell(row.worst)), 14, priority=5),
+        Column("score", "SCORE", quiet(lambda row, _: f"{row.investigation.score:.1f}"), 5, right=True, priority=7,
                sort=lambda row: row.investigation.score, descending=True),
-        Column("age", "AGE", lambda row, _: age(now() - row.investigation.onset), 4, right=True,
+        Column("age", "AGE", quiet(lambda row, _: age(now() - row.investigation.onset)), 4, right=True,
                sort=lambda row: now() - row.investigation.onset),
         Column("label", "L", lambda row, _: label_cell(row), 1, sort=lambda row: row.investigation.label or "~"),
         Column("state", "STATE", lambda row, _: palette.STATE[row.investigation.state(now())].label, 9,
@@ -92,6 +121,7 @@ def fields(row: InboxRow, now: float) -> dict[str, str]:
     record = row.investigation
     return {
         "namespace": record.entity.namespace,
+        "env": record.entity.environment,
         "workload": record.entity.title,
         "kind": record.entity.kind,
         "signal": " ".join(record.signals),

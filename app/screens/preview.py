@@ -88,6 +88,8 @@ def reasons(row: InboxRow, now: float, zone: tzinfo) -> Iterator[tuple[str, str]
     """Why it is here, as names and texts."""
     record, worst = row.investigation, row.worst
     yield "seen", expectation(worst)
+    if record.entity.environment:
+        yield "env", record.entity.environment
     yield "since", f"{clock(record.onset, zone)}, {age(now - record.onset)} ago"
     yield "sure", f"{100 * worst.confidence:.0f} %, compared with {compared(worst.views)}"
     if record.anomalies > 1:

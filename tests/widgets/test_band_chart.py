@@ -151,7 +151,7 @@ async def test_zoom_and_pan_stay_on_the_samples() -> None:
         assert chart.window[1] - chart.window[0] == 4
         await stage.press("0")
         assert chart.window is None
-        await stage.press("minus", "H", "plus")
+        await stage.press("underscore", "H", "plus")
         chart.band = a_band(8, 6)
         await stage.pilot.pause()
         assert chart.window is None

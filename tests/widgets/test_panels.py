@@ -32,6 +32,17 @@ def test_the_tally_counts_what_is_unknown_apart() -> None:
     assert told.plain == "Evidence  for 2  against 1  unknown 1"
 
 
+async def test_the_timelines_times_take_no_more_cells_than_they_need() -> None:
+    timeline = Timeline()
+    async with staged(timeline) as stage:
+        timeline.show([entry(NOW - 86_400, "event", "old"), entry(NOW, "rollout", "rollout of v2")], now=NOW)
+        await stage.pilot.pause()
+        assert stage.lines()[2].startswith("  22:13       rollout  of v2")
+        timeline.show([entry(NOW, "rollout", "rollout of v2")], now=NOW)
+        await stage.pilot.pause()
+        assert stage.lines()[1].endswith("22:13 rollout  of v2")
+
+
 async def test_the_timeline_is_in_order_with_the_onset_and_dates() -> None:
     timeline = Timeline()
     async with staged(timeline) as stage:

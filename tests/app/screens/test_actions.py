@@ -19,6 +19,7 @@ from app.screens.investigation import InvestigationScreen
 from app.screens.settings import SettingsScreen
 from tests.app.screens.fake_session import FakeSession
 from tests.app.screens.running import eventually, painted, running, toasts
+from widgets.band_chart import BandChart
 from widgets.row_list import RowList
 
 SCREENS = {
@@ -58,7 +59,7 @@ def test_no_two_actions_of_a_screen_share_a_key(place):
 
 def test_what_widgets_bind_is_what_the_registry_says():
     bound = {}
-    for binding in RowList.BINDINGS:
+    for binding in (*RowList.BINDINGS, *BandChart.BINDINGS):
         assert isinstance(binding, Binding)
         bound[binding.id] = tuple(key_name(key) for key in binding.key.split(","))
     described = {action.id: keys_of(action, {}) for action in ACTIONS if not action.handler}

@@ -1,0 +1,97 @@
+"""What the lists' cells and filters make of a row."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from app.screens.coverage_rows import CoverageRow, cost, explanation, heading
+from app.screens.coverage_rows import fields as coverage_fields
+from app.screens.inbox_rows import columns, expected_cell, fields, observed_cell, severity_cell, spark_cell
+from app.screens.preview import reasons
+from detectors.model import Coverage, Views
+from storage.records import CoverageRecord
+from tests.app.screens.night import CLUSTER, FAULTS, NOW, inbox_row
+from widgets import palette
+from widgets.filter import fold, parse
+
+OPEN = inbox_row(next(fault for fault in FAULTS if fault.id == 411))
+OVER = inbox_row(next(fault for fault in FAULTS if fault.id == 390))
+
+
+def state_of(observed: float, unit: str):
+    return msgspec.structs.replace(OPEN.worst, observed=observed, unit=unit, views=int(Views.STATE))
+
+
+@pytest.mark.parametrize(
+    ("observed", "unit", "told"),
+    [(2, "affected containers", "2 ctrs"), (1, "unschedulable pods", "1 pod"), (3, "nodes", "3 nodes"),
+     (1, "state", "-")],
+)  # fmt: skip
+def test_a_state_is_counted_and_none_was_expected(observed, unit, told):
+    assert observed_cell(state_of(observed, unit)) == told
+    assert expected_cell(state_of(observed, unit)) == "none"
+
+
+def test_a_measured_value_keeps_its_unit_and_band():
+    assert (observed_cell(OPEN.worst), expected_cell(OPEN.worst)) == ("4.1 %", "0-0.3 %")
+
+
+def test_what_is_over_steps_back_and_what_is_open_does_not():
+    def styles(row):
+        drawn = {column.key: column.cell(row, 20) for column in columns(lambda: NOW)}
+        told = {key: [str(span.style) for span in getattr(cell, "spans", ())] for key, cell in drawn.items()}
+        return told, [str(span.style) for span in spark_cell(row, 20).spans]
+
+    quiet, quiet_spark = styles(OVER)
+    loud, loud_spark = styles(OPEN)
+    assert [quiet[key] for key in ("severity", "workload", "signal", "now")] == [[palette.MUTED]] * 4
+    assert palette.BAD not in quiet_spark
+    assert loud["workload"] == loud["signal"] == []
+    assert palette.BAD in loud_spark
+    assert palette.BAD in str(severity_cell(OPEN).spans)
+
+
+def test_the_environment_is_found_and_told_and_nothing_is_said_without_one():
+    record = OPEN.investigation
+    placed = msgspec.structs.replace(record.entity, environment="production")
+    row = msgspec.structs.replace(record, entity=placed)
+    here = type(OPEN)(row, OPEN.worst, OPEN.reason)
+    assert parse("env:prod").matches(fold(fields(here, NOW)))
+    assert not parse("env:prod").matches(fold(fields(OPEN, NOW)))
+    assert ("env", "production") in list(reasons(here, NOW, None))
+    assert "env" not in dict(reasons(OPEN, NOW, None))
+
+
+@pytest.mark.parametrize(
+    ("count", "width", "told"),
+    [
+        (3, 16, ["External", "dependencies", "(all protocols)"]),
+        (2, 16, ["External", "dependencies (a…"]),
+        (1, 40, ["External dependencies (all protocols)"]),
+        (4, 16, ["External", "dependencies", "(all protocols)", ""]),
+    ],
+)
+def test_a_groups_name_runs_down_its_rows(count, width, told):
+    assert [heading("External dependencies (all protocols)", place, count, width) for place in range(count)] == told
+
+
+def covered(status, **changes):
+    record = CoverageRecord(CLUSTER, "pod-oomkilled", status, (), 0, 0, 0, None, "list on pods", 0.004)
+    return CoverageRow(0, msgspec.structs.replace(record, **changes), "Pod Failure: OOMKilled", "Pod failures")
+
+
+@pytest.mark.parametrize("status", Coverage)
+def test_a_blind_row_is_found_as_such_and_no_other(status):
+    blind = {Coverage.FORBIDDEN, Coverage.NO_DATA, Coverage.NO_SOURCE, Coverage.QUERY_ERROR}
+    found = fold(coverage_fields(covered(status)))
+    assert parse("status:blind").matches(found) is (status in blind)
+    assert parse("status:live").matches(found) is (status is Coverage.LIVE)
+
+
+def test_the_explanation_says_what_to_do_about_it():
+    now = 0.0
+    assert ("missing", "list on pods") in explanation(covered(Coverage.FORBIDDEN), now)
+    assert ("to see it", "list on pods") in explanation(covered(Coverage.NO_SOURCE), now)
+    assert ("cost", "under 10 ms per cycle") in explanation(covered(Coverage.LIVE), now)
+    assert (cost(None), cost(1.5)) == ("", "1.50 s per cycle")
