@@ -41,16 +41,22 @@ def loaded_settings(options: argparse.Namespace) -> LoadedSettings:
         overrides["scope.environments"] = (",".join(options.environment), "--environment")
     if options.no_kubernetes:
         overrides["kubernetes.enabled"] = ("false", "--no-kubernetes")
-    if options.log_file:
-        log_to(Path(options.log_file))
+    log_to(Path(options.log_file) if options.log_file else None)
     else:
         # Else Python writes warnings to the terminal; what matters is said by the commands and the screens.
         logging.basicConfig(handlers=[logging.NullHandler()])
     return load_settings(Path(options.config) if options.config else None, overrides=overrides)
 
 
-def log_to(path: Path) -> None:
-    """Write a debug log. Our own modules never log credentials; the HTTP libraries' own logs stay out of it."""
+def log_to(path: Path | None) -> None:
+    """Write a debug log. Our own modules never log credentials; the HTTP libraries' own logs stay out of it.
+
+    Args:
+        path: where to; None is nowhere: Python's last resort is standard error, which here is the console's screen.
+    """
+    if path is None:
+        logging.getLogger().addHandler(logging.NullHandler())
+        return
     logging.basicConfig(
         filename=path, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", force=True
     )
