@@ -42,9 +42,6 @@ def loaded_settings(options: argparse.Namespace) -> LoadedSettings:
     if options.no_kubernetes:
         overrides["kubernetes.enabled"] = ("false", "--no-kubernetes")
     log_to(Path(options.log_file) if options.log_file else None)
-    else:
-        # Else Python writes warnings to the terminal; what matters is said by the commands and the screens.
-        logging.basicConfig(handlers=[logging.NullHandler()])
     return load_settings(Path(options.config) if options.config else None, overrides=overrides)
 
 
