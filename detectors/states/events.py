@@ -1,49 +1,59 @@
-"""events-warning-cluster: more Warning events than the last half hour explains."""
+"""Warning events: too many of them in the whole cluster, or of one reason about one workload's pods."""
 
 from __future__ import annotations
 
 from collections import Counter
-from math import log
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from detectors.model import Coverage, Entity, EntityType, Fact, Observation, SourceRef, Views
-from detectors.states.report import StateResult, guard, kubectl, lowered, partial, unreadable
-from detectors.tails import log_negative_binomial_upper
+from detectors.states.occurrences import EVALUATION_SECONDS, spikes
+from detectors.states.report import (
+    Affected,
+    StateResult,
+    guard,
+    judged_pods,
+    kubectl,
+    lowered,
+    partial,
+    unreadable,
+    workload_observations,
+    workloads_of,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from detectors.catalog.schema import Row
     from detectors.cluster import ClusterState
-    from detectors.objects import Event
+    from detectors.objects import Event, Pod
 
-EVALUATION_SECONDS = 300.0
-BASELINE_SECONDS = 1800.0
+MOUNT_REASONS = frozenset(("FailedMount", "FailedAttachVolume", "FailedMapVolume"))
+POD_REASONS = MOUNT_REASONS | {"BackOff", "Failed", "Unhealthy", "FailedScheduling"}
+"""What is said of every pod of a workload that fails in a way that has a row of its own."""
+NODE_REASONS = frozenset(("NodeNotReady", "Evicted", "TaintManagerEviction"))
+"""What is said of every pod of a node that is lost or short of something."""
 _TOP = 5
 """How many reasons the facts name."""
+_MOUNT_RETRY_SECONDS = 150.0
+"""The kubelet's longest pause between two attempts to mount, and some: a silence longer than that is an end."""
 
 
 def warning_events(state: ClusterState, row: Row, now: float) -> StateResult:
     """Occurrences of Warning events in the whole cluster, last five minutes against the half hour before.
 
-    Conditions: at least min_events_eval occurrences about min_distinct_objects objects, and the negative-binomial upper
-    tail <= p_value under the rate before, over-dispersed as its own five-minute slices are: events come in lumps.
+    Conditions: more than usual (`occurrences.spikes`), and about at least min_distinct_objects objects. One noisy
+    object is not the cluster's trouble, nor are one workload's pods or one node's, which have rows of their own.
     """
     if (refused := unreadable(state, "events")) is not None:
         return refused
     warnings = [event for event in state.events if event.type == "Warning"]
+    detail = partial(state, "events")
+    spike = spikes({row.id: warnings}, row, now).get(row.id)
     start = now - EVALUATION_SECONDS
     fresh = [(event, occurrences) for event in warnings if (occurrences := event.between(start, now)) > 0]
-    count = sum(occurrences for _, occurrences in fresh)
-    objects = {_subject(event) for event, _ in fresh}
-    least, kinds = guard(row, "min_events_eval", 20), guard(row, "min_distinct_objects", 3)
-    slices = _slices(warnings, start)
-    usual = (sum(slices) + 0.5) / len(slices)
-    log_p = _log_tail(count, usual, slices)
-    alpha = log(guard(row, "p_value", 1e-3))
-    score = min(count / max(least, 1), len(objects) / max(kinds, 1), log_p / alpha, 100.0)
-    detail = partial(state, "events")
-    if score < 1:
+    objects = {_cause(state, event) for event, _ in fresh}
+    breadth = len(objects) / max(guard(row, "min_distinct_objects", 3), 1)
+    if spike is None or breadth < 1:
         return StateResult((), Coverage.LIVE, 1, detail)
     command = kubectl(
         state, "get", "events", "--all-namespaces", "--field-selector", "type=Warning", "--sort-by=.lastTimestamp"
@@ -51,12 +61,12 @@ def warning_events(state: ClusterState, row: Row, now: float) -> StateResult:
     observation = Observation(
         signal=row.id,
         entity=Entity(EntityType.CLUSTER, state.cluster, "", "Cluster", state.cluster),
-        score=score,
-        observed=count,
+        score=min(spike.score, breadth),
+        observed=spike.observed,
         low=0.0,
-        high=max(least, 3 * usual),
-        onset=min(max(event.first_seen, start) for event, _ in fresh),
-        confidence=(1 - 2.0**-score) * 0.75,
+        high=spike.high,
+        onset=min(max(event.first_seen, spike.since) for event, _ in fresh),
+        confidence=spike.confidence,
         severity=lowered(row.severity, state, ""),
         views=Views.LOCAL,
         source=SourceRef("kubernetes-api", command),
@@ -65,16 +75,74 @@ def warning_events(state: ClusterState, row: Row, now: float) -> StateResult:
     return StateResult((observation,), Coverage.LIVE, 1, detail)
 
 
-def _slices(warnings: list[Event], end: float) -> list[float]:
-    """Occurrences in each stretch of the baseline that is as long as the evaluation, newest first."""
-    number = int(BASELINE_SECONDS // EVALUATION_SECONDS)
-    ends = [end - i * EVALUATION_SECONDS for i in range(number)]
-    return [sum(event.between(at - EVALUATION_SECONDS, at) for event in warnings) for at in ends]
+def back_off(state: ClusterState, row: Row, now: float) -> StateResult:
+    """BackOff events about a workload's pods: containers that crash, and images that cannot be pulled.
+
+    Conditions: more than usual (`occurrences.spikes`) in at least min_distinct_pods pods. Both kinds of back-off have
+    rows of their own that read the containers' state; the events tell the same failure while it is between two states.
+    """
+    if (refused := unreadable(state, "events", "pods")) is not None:
+        return refused
+    pods = judged_pods(state)
+    groups: dict[tuple[str, str, str], dict[str, tuple[Pod, list[Event]]]] = {}
+    for pod, event in _about(state, pods, frozenset(("BackOff",))):
+        mine = groups.setdefault(state.owner(pod).key, {})
+        mine.setdefault(pod.metadata.uid, (pod, []))[1].append(event)
+    everything = {key: [event for _, told in mine.values() for event in told] for key, mine in groups.items()}
+    start = now - EVALUATION_SECONDS
+    affected = []
+    for key, spike in spikes(everything, row, now).items():
+        hit = [(pod, told) for pod, told in groups[key].values() if any(event.last_seen > start for event in told)]
+        if len(hit) >= guard(row, "min_distinct_pods", 1):
+            affected += [_told(pod, told, start, now, spike.since) for pod, told in hit]
+    return _by_workload(row, state, pods, affected)
 
 
-def _log_tail(count: float, usual: float, slices: list[float]) -> float:
-    dispersion = max(1.0, float(np.var(slices, ddof=1)) / usual)
-    return float(log_negative_binomial_upper(np.array([count]), np.array([usual]), np.array([dispersion]))[0])
+def failed_mount(state: ClusterState, row: Row, now: float) -> StateResult:
+    """Volumes that cannot be mounted or attached, by the events about the pods that wait for them.
+
+    Conditions: at least min_events_eval failures of one pod over at least hold_seconds, the last of them not longer ago
+    than the kubelet's longest pause, and the pod not ready: what was mounted in the end was only slow.
+    """
+    if (refused := unreadable(state, "events", "pods")) is not None:
+        return refused
+    pods = judged_pods(state)
+    told: dict[str, tuple[Pod, list[Event]]] = {}
+    for pod, event in _about(state, pods, MOUNT_REASONS):
+        if not pod.ready and not pod.finished:
+            told.setdefault(pod.metadata.uid, (pod, []))[1].append(event)
+    affected = []
+    for pod, events in told.values():
+        first, last = min(each.first_seen for each in events), max(each.last_seen for each in events)
+        lasts = now - first >= guard(row, "hold_seconds", 180) and now - last <= _MOUNT_RETRY_SECONDS
+        if lasts and sum(each.count for each in events) >= guard(row, "min_events_eval", 3):
+            affected.append(_told(pod, events, float("-inf"), now, first))
+    return _by_workload(row, state, pods, affected)
+
+
+def _about(state: ClusterState, pods: list[Pod], reasons: frozenset[str]) -> Iterator[tuple[Pod, Event]]:
+    """The events of these reasons, each with the pod that it is about: the pod itself, not another of its name."""
+    known = {pod.metadata.uid: pod for pod in pods}
+    for event in state.events:
+        pod = known.get(event.regarding.uid) if event.reason in reasons else None
+        if pod is not None:
+            yield pod, event
+
+
+def _told(pod: Pod, events: list[Event], start: float, now: float, since: float) -> Affected:
+    """One pod, with its newest event and the number of occurrences after `start`."""
+    newest = max(events, key=lambda event: event.last_seen)
+    count = sum(event.between(start, now) for event in events)
+    onset = min(max(event.first_seen, since) for event in events)
+    text = f"{pod.name}: {newest.reason} ({count:.0f} times): {newest.message}"
+    path = "{.status.containerStatuses[*].state}"
+    return Affected(pod, text, path, newest.reason, onset, at=newest.last_seen, count=max(count, 1.0))
+
+
+def _by_workload(row: Row, state: ClusterState, pods: list[Pod], affected: list[Affected]) -> StateResult:
+    least = guard(row, "min_events_eval", 1)
+    observations = workload_observations(row, state, affected, least=least)
+    return StateResult(observations, Coverage.LIVE, workloads_of(state, pods), partial(state, "events"))
 
 
 def _facts(fresh: list[tuple[Event, float]], command: str) -> tuple[Fact, ...]:
@@ -89,6 +157,16 @@ def _facts(fresh: list[tuple[Event, float]], command: str) -> tuple[Fact, ...]:
         text = f"{reason}: {occurrences:.0f} about {subjects} objects, last: {newest.message}"
         facts.append(Fact("event", text, command, newest.last_seen, f"{occurrences:.0f}"))
     return tuple(facts)
+
+
+def _cause(state: ClusterState, event: Event) -> str:
+    """Who is behind an event: its object, or the workload or node whose failure has a row of its own."""
+    pod = state.pods.get(event.regarding.uid)
+    if pod is not None and event.reason in NODE_REASONS:
+        return pod.spec.node_name
+    if pod is not None and event.reason in POD_REASONS:
+        return "/".join(state.owner(pod).key)
+    return _subject(event)
 
 
 def _subject(event: Event) -> str:

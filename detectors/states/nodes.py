@@ -4,13 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from detectors.model import Coverage, Entity, EntityType, Fact, Observation, SourceRef, Views
+from detectors.model import Coverage, EntityType
 from detectors.objects import unix
-from detectors.states.report import CONFIDENCE, StateResult, guard, kubectl, lowered, unreadable
+from detectors.states.report import (
+    CONFIDENCE,
+    StateResult,
+    guard,
+    object_entity,
+    object_fact,
+    object_observation,
+    unreadable,
+)
 
 if TYPE_CHECKING:
     from detectors.catalog.schema import Row
     from detectors.cluster import ClusterState
+    from detectors.model import Observation
     from detectors.objects import Condition, Node
 
 LEAVING_TAINTS = (
@@ -91,22 +100,16 @@ def _expected(row: Row, node: Node, now: float) -> bool:
 
 def _observation(row: Row, state: ClusterState, node: Node, condition: Condition, *, many: bool = False) -> Observation:
     onset = condition.since if condition.since is not None else node.metadata.created
-    path = f'jsonpath={{.status.conditions[?(@.type=="{condition.type}")]}}'
-    command = kubectl(state, "get", "node", node.name, "--output", path)
     text = f"{node.name} {condition.type}={condition.status}: {condition.message or condition.reason}"
     if many:
         text += " (most nodes at once: the control plane may not hear them)"
-    return Observation(
-        signal=row.id,
-        entity=Entity(EntityType.NODE, state.cluster, "", "Node", node.name),
-        score=2.0,
-        observed=1.0,
-        low=0.0,
-        high=0.0,
+    path = f'{{.status.conditions[?(@.type=="{condition.type}")]}}'
+    value = f"{condition.type}={condition.status}"
+    return object_observation(
+        row,
+        state,
+        object_entity(state, "Node", "", node.name, EntityType.NODE),
+        [object_fact(state, "Node", node, text, path, at=onset, value=value)],
         onset=onset,
         confidence=CONFIDENCE * (0.6 if many else 1.0),
-        severity=lowered(row.severity, state, ""),
-        views=Views.STATE,
-        source=SourceRef("kubernetes-api", command),
-        facts=(Fact("object", text, command, onset, f"{condition.type}={condition.status}"),),
     )

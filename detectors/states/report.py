@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 
 from detectors.cluster import AccessStatus
 from detectors.entities import environment_of, workload_entity
-from detectors.model import Coverage, Fact, Observation, Severity, SourceRef, Views
+from detectors.model import Coverage, Entity, EntityType, Fact, Observation, Severity, SourceRef, Views
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from detectors.catalog.schema import Row
     from detectors.cluster import ClusterState, Owner
-    from detectors.objects import ContainerStatus, Pod
+    from detectors.objects import ContainerStatus, Event, Object, Pod
 
 CONFIDENCE = 0.95
 """Objects say what they are; what remains is that they may have changed since they were read."""
@@ -173,6 +173,73 @@ def workload_observations(
             )
         )
     return tuple(observations)
+
+
+def object_observation(
+    row: Row,
+    state: ClusterState,
+    entity: Entity,
+    facts: Sequence[Fact],
+    *,
+    onset: float,
+    severity: Severity | None = None,
+    observed: float = 1.0,
+    score: float = 2.0,
+    confidence: float = CONFIDENCE,
+) -> Observation:
+    """What the state of one object says about it: there is no band, the state is the finding.
+
+    Args:
+        row: the signal.
+        state: the cluster.
+        entity: who is unwell.
+        facts: at least one; the first one's command is how to ask again.
+        onset: unix seconds.
+        severity: the row's, one step less in lesser environments, unless it is given.
+        observed: how many, where the row counts.
+        score: see `Observation.score`.
+        confidence: how sure.
+    """
+    return Observation(
+        signal=row.id,
+        entity=entity,
+        score=score,
+        observed=observed,
+        low=0.0,
+        high=0.0,
+        onset=onset,
+        confidence=confidence,
+        severity=lowered(row.severity, state, entity.namespace) if severity is None else severity,
+        views=Views.STATE,
+        source=SourceRef("kubernetes-api", facts[0].source),
+        facts=tuple(facts[:MOST_FACTS]),
+    )
+
+
+def object_entity(
+    state: ClusterState, kind: str, namespace: str, name: str, entity_type: EntityType = EntityType.WORKLOAD
+) -> Entity:
+    """An object as an entity, with the environment of its namespace."""
+    environment = environment_of(namespace, state, state.environments, cluster=state.cluster) if namespace else ""
+    return Entity(entity_type, state.cluster, namespace, kind, name, environment=environment)
+
+
+def object_fact(
+    state: ClusterState, kind: str, item: Object, text: str, path: str, *, at: float | None = None, value: str = ""
+) -> Fact:
+    """One field of one object, and the command that shows it."""
+    where = ("--namespace", item.namespace) if item.namespace else ()
+    command = kubectl(state, *where, "get", kind.lower(), item.name, "--output", f"jsonpath={path}")
+    return Fact("object", text, command, at, value)
+
+
+def event_fact(state: ClusterState, event: Event) -> Fact:
+    """What the cluster said about an object, and how often."""
+    chosen = f"involvedObject.name={event.regarding.name},reason={event.reason}"
+    where = ("--namespace", event.namespace or "default")
+    command = kubectl(state, *where, "get", "events", "--field-selector", chosen)
+    text = f"{event.regarding.kind} {event.regarding.name}: {event.reason} ({event.count} times): {event.message}"
+    return Fact("event", text, command, event.last_seen, str(event.count))
 
 
 def lowered(severity: Severity, state: ClusterState, namespace: str) -> Severity:

@@ -187,3 +187,25 @@ def test_a_burst_of_warnings_is_found_with_its_reasons():
 )
 def test_noise_old_and_usual_warnings_are_silent(events):
     assert found("events-warning-cluster", cluster(events)) == []
+
+
+def background(minutes=45):
+    """One warning a minute about changing objects: what a busy cluster always says."""
+    return [event("Preempting", {"name": f"b{i}", "uid": f"b{i}"}, 60.0 * i + 30) for i in range(minutes)]
+
+
+def test_a_storm_that_began_eight_minutes_ago_does_not_pass_for_usual():
+    (storm,) = judge("events-warning-cluster", cluster([*background(), *warnings(5, 40, 480, 5)])).observations
+    assert NOW - 560 <= storm.onset <= NOW - 480
+
+
+def test_lumps_that_come_and_go_are_usual():
+    lumps = [warnings(5, 8, float(ago), float(ago - 60)) for ago in (2050, 1600, 1100, 700, 250)]
+    assert found("events-warning-cluster", cluster([each for lump in lumps for each in lump])) == []
+
+
+def test_the_pods_of_one_workload_are_one_object():
+    mine = [pod(i, waiting("CrashLoopBackOff", 5, ended(20)), age=7200) for i in range(5)]
+    told = [event("BackOff", {"name": f"web-aaaa-{i}", "uid": f"uid-prod-web-aaaa-{i}"}, 200, 10, 9) for i in range(5)]
+    assert found("events-warning-cluster", cluster([*BASE, *mine, *told])) == []
+    assert found("events-warning-cluster", cluster(told)) == ["lab"]
