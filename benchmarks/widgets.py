@@ -1,24 +1,24 @@
 """How fast a key is painted, and how the list grows with its rows: `python -m benchmarks.widgets`.
 
-Key to paint is measured from the key event to the escape sequences of the lines it changed, headless, so the
-terminal's own time is not in it. Ratios compare medians within one run; see the goals G4, G5 and G9.
+Goal (G9): opening, sorting, filtering and paging 10,000 rows takes at most 3 times as long as 1,000. Ratios compare
+medians within one run.
 """
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import threading
 import time
 from dataclasses import dataclass
 from functools import partial
-from statistics import median, quantiles
+from statistics import median
 from typing import TYPE_CHECKING
 
 import numpy as np
-from textual import events
-from textual._compositor import CompositorUpdate
-from textual.app import App
 
+from benchmarks.measure import Goal, goals_table
+from benchmarks.painting import Paints, moved, told
 from detectors.series import Band
 from widgets.chart_picture import ChartMark, Picture, draw
 from widgets.filter import parse
@@ -28,11 +28,9 @@ from widgets.sparkline import sparkline
 from widgets.text import quantity
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
-    from rich.console import RenderableType
     from textual.app import ComposeResult
-    from textual.screen import Screen
 
 SIZE = (140, 45)
 ROUNDS = 7
@@ -74,47 +72,16 @@ COLUMNS: tuple[Column[Item], ...] = (
 )
 
 
-class Bench(App[None]):
-    """One list on the screen; tells when something was painted."""
+class Bench(Paints):
+    """One list on the screen."""
 
     def __init__(self) -> None:
         super().__init__()
         self.animation_level = "none"
-        self.painted = asyncio.Event()
-        self.awaited: Callable[[], bool] = lambda: True
 
     def compose(self) -> ComposeResult:
         """The list."""
         yield RowList(COLUMNS, lambda item: item.id, fields=lambda item: {"name": item.name}, clock=lambda: 0.0)
-
-    def _display(self, screen: Screen, renderable: RenderableType | None) -> None:
-        """Where Textual writes to the terminal: headless it would not even join the segments."""
-        super()._display(screen, renderable)
-        if isinstance(renderable, CompositorUpdate) and self.awaited():
-            renderable.render_segments(self.console)
-            self.painted.set()
-
-
-async def painted(app: Bench, act: Callable[[], object], seen: Callable[[], bool] = lambda: True) -> float:
-    """Milliseconds from the act until what it changed was ready for the terminal."""
-    app.painted.clear()
-    app.awaited = seen
-    began = time.perf_counter()
-    act()
-    await asyncio.wait_for(app.painted.wait(), 10)
-    return (time.perf_counter() - began) * 1e3
-
-
-async def moved(app: Bench, rows: RowList[Item], key: str, times: int) -> list[float]:
-    """Milliseconds of every press of a key, from its arrival in the app's queue; back to the top now and then."""
-    spent = []
-    for number in range(times):
-        if number % 15 == 14:
-            await painted(app, rows.action_top)
-        before = rows.position
-        press = partial(app.post_message, events.Key(key, None))
-        spent.append(await painted(app, press, lambda before=before: rows.position != before))
-    return spent
 
 
 def working(stop: threading.Event) -> None:
@@ -136,11 +103,6 @@ def busy() -> Iterator[str]:
     thread.join()
 
 
-def told(spent: list[float]) -> str:
-    """Median and 99th percentile."""
-    return f"{median(spent):7.1f} {quantiles(spent, n=100)[98]:7.1f}"
-
-
 async def grow(app: Bench, rows: RowList[Item], data: dict[int, list[Item]]) -> dict[tuple[str, int], float]:
     """Medians of acts by number of rows, interleaved."""
     spent: dict[tuple[str, int], list[float]] = {}
@@ -156,7 +118,7 @@ async def grow(app: Bench, rows: RowList[Item], data: dict[int, list[Item]]) -> 
                 "unfilter": partial(rows.filter, parse("")),
             }
             for name, act in acts.items():
-                spent.setdefault((name, count), []).append(await painted(app, act))
+                spent.setdefault((name, count), []).append(await app.painted(act))
     return {what: median(found) for what, found in spent.items()}
 
 
@@ -171,7 +133,7 @@ async def lists() -> dict[tuple[str, int], float]:
         print(f"{'key to paint, ms':24} {'down p50':>8} {'p99':>7} {'page p50':>9} {'p99':>7}")
         for count in COUNTS:
             rows.replace(data[count])
-            await painted(app, rows.action_top)
+            await app.painted(rows.action_top)
             for state in busy():
                 down, page = await moved(app, rows, "j", KEYS), await moved(app, rows, "pagedown", KEYS)
                 print(f"{count:>12,} rows {state:6} {told(down):>16} {told(page):>17}")
@@ -190,13 +152,16 @@ def each(act: Callable[[], object], number: int) -> float:
     return best / number
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> list[Goal]:
+    argparse.ArgumentParser(description=__doc__).parse_args(arguments)
     medians = asyncio.run(lists())
+    found = []
     print(f"\n{'act, ms to paint':18}" + "".join(f"{count:>10,}" for count in COUNTS) + "   ratios to 1,000 rows")
     for name in ("fill", "sort", "page", "filter"):
         took = [medians[name, count] for count in COUNTS]
-        ratios = "  ".join(f"{found / took[0]:.1f}x" for found in took[1:])
-        print(f"{name:18}" + "".join(f"{found:>10.1f}" for found in took) + f"   {ratios}")
+        ratios = "  ".join(f"{each / took[0]:.1f}x" for each in took[1:])
+        print(f"{name:18}" + "".join(f"{each:>10.1f}" for each in took) + f"   {ratios}")
+        found.append(Goal("G9", f"{name} {COUNTS[1]:,} rows / {COUNTS[0]:,}", took[1] / took[0], 3))
     for count in COUNTS:
         print(f"down busy / idle at {count:,}: {medians['down busy', count] / medians['down idle', count]:.2f}x")
     item = items(1)[0]
@@ -206,7 +171,9 @@ def main() -> None:
     picture = Picture(
         Band(times, noise, noise * 0 + 0.3, noise * 0 + 0.42), "seconds", onset=6e4, marks=(ChartMark(5e4, "x"),)
     )
-    print(f"chart, 1,440 points at 92x15: {each(lambda: draw(picture, 92, 15), 5) * 1e3:.1f} ms")
+    print(f"chart, 1,440 points at 92x15: {each(lambda: draw(picture, 92, 15), 5) * 1e3:.1f} ms\n")
+    print(goals_table(found))
+    return found
 
 
 if __name__ == "__main__":

@@ -95,6 +95,16 @@ class Anomalies:
             investigation=investigation,
         )
 
+    def members_of(self, investigations: Sequence[int]) -> dict[int, list[AnomalyRecord]]:
+        """The anomalies of several investigations, by investigation; those without any are left out."""
+        members: dict[int, list[AnomalyRecord]] = {}
+        for record in self._select(
+            "WHERE anomaly.investigation IN (SELECT value FROM json_each(:ids)) ORDER BY anomaly.id",
+            ids=str(list(investigations)),
+        ):
+            members.setdefault(record.investigation, []).append(record)
+        return members
+
     def worst_of(self, investigations: Sequence[int]) -> dict[int, AnomalyRecord]:
         """The anomaly that a list shows for each investigation: unresolved before closed, then severity and score."""
         worst: dict[int, AnomalyRecord] = {}

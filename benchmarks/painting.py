@@ -1,0 +1,71 @@
+"""From a key to the lines it changed: measured from the event's arrival to the escape sequences for the terminal.
+
+Headless, so the terminal's own time is not in it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from functools import partial
+from statistics import median, quantiles
+from typing import TYPE_CHECKING, Any
+
+from textual import events
+from textual._compositor import CompositorUpdate
+from textual.app import App
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from rich.console import RenderableType
+    from textual.screen import Screen
+
+    from widgets.row_list import RowList
+
+PATIENCE = 10.0
+
+
+class Paints(App[Any]):
+    """An app that tells when something was painted."""
+
+    _painted: asyncio.Event | None = None
+    _seen: Callable[[], bool] = staticmethod(lambda: True)
+
+    def _display(self, screen: Screen, renderable: RenderableType | None) -> None:
+        """Where Textual writes to the terminal: headless it would not even join the segments."""
+        super()._display(screen, renderable)
+        if self._painted is not None and isinstance(renderable, CompositorUpdate) and self._seen():
+            renderable.render_segments(self.console)
+            self._painted.set()
+
+    async def painted(self, act: Callable[[], object], seen: Callable[[], bool] = lambda: True) -> float:
+        """Milliseconds from the act until what it changed was ready for the terminal."""
+        self._painted, self._seen = asyncio.Event(), seen
+        began = time.perf_counter()
+        act()
+        await asyncio.wait_for(self._painted.wait(), PATIENCE)
+        self._painted = None
+        return (time.perf_counter() - began) * 1e3
+
+
+async def moved(app: Paints, rows: RowList[Any], key: str, times: int) -> list[float]:
+    """Milliseconds of every press of a key, from its arrival in the app's queue; back to the top now and then."""
+    spent = []
+    for number in range(times):
+        if number % 15 == 14:
+            await app.painted(rows.action_top)
+        before = rows.position
+        press = partial(app.post_message, events.Key(key, None))
+        spent.append(await app.painted(press, lambda before=before: rows.position != before))
+    return spent
+
+
+def worst(spent: list[float]) -> float:
+    """The 99th percentile."""
+    return quantiles(spent, n=100)[98]
+
+
+def told(spent: list[float]) -> str:
+    """Median and 99th percentile."""
+    return f"{median(spent):7.1f} {worst(spent):7.1f}"
