@@ -103,6 +103,28 @@ class Coverage(StrEnum):
     """The row is declared, its detector is not built yet."""
 
 
+class Sizing(StrEnum):
+    """What came of comparing a container's request or limit with what it used."""
+
+    LOWER = "lower"
+    RAISE = "raise"
+    FITS = "fits"
+    WITHHELD = "withheld"
+    """The numbers ask for a change, and something speaks against believing them."""
+    LEARNING = "learning"
+    """Too little history."""
+    UNSET = "unset"
+    """There is no such request or limit to judge."""
+
+
+class Confidence(StrEnum):
+    """How much history stands behind advice."""
+
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+
+
 class Views(IntFlag):
     """Which references a judgement could compare with."""
 

@@ -31,6 +31,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 from storage import migrations
+from storage.advice import AdviceBook
 from storage.anomalies import Anomalies
 from storage.connections import Connections
 from storage.cycles import Cycles
@@ -42,6 +43,7 @@ from storage.investigations import Investigations
 from storage.retention import Retention
 from storage.screens import ScreenState
 from storage.timeline import Timeline
+from storage.usage import UsageDays
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -73,6 +75,8 @@ class Store:
         self.events = Events(connections)
         self.history = History(connections)
         self.cycles = Cycles(path, connections)
+        self.usage = UsageDays(connections)
+        self.advice = AdviceBook(connections)
         self.screen = ScreenState(connections)
         self.retention = Retention(connections)
 

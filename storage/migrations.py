@@ -48,7 +48,15 @@ def _first(database: Database) -> None:
         database.execute(statement)
 
 
-MIGRATIONS: tuple[Migration, ...] = (Migration(1, "clusters, investigations, anomalies, evidence, history", _first),)
+def _usage(database: Database) -> None:
+    for statement in schema.USAGE:
+        database.execute(statement)
+
+
+MIGRATIONS: tuple[Migration, ...] = (
+    Migration(1, "clusters, investigations, anomalies, evidence, history", _first),
+    Migration(2, "what containers used, and advice on their requests and limits", _usage),
+)
 
 
 _ELSEWHERE = "It was left as it is. Choose another file with --db."

@@ -9,7 +9,7 @@ from enum import StrEnum
 
 import msgspec
 
-from detectors.model import Coverage, Entity, Severity, SourceRef
+from detectors.model import Confidence, Coverage, Entity, Severity, Sizing, SourceRef
 
 
 class AnomalyState(StrEnum):
@@ -218,3 +218,84 @@ class CoverageRecord(msgspec.Struct, frozen=True):
     """The error, the missing right, or what to install."""
     query_seconds: float | None
     query: str = ""
+
+
+class UsageRecord(msgspec.Struct, frozen=True):
+    """What one container of a workload used of one resource on one day: always the pod that used most."""
+
+    entity: Entity
+    container: str
+    resource: str
+    """`cpu` in cores, `memory` in bytes."""
+    source: str
+    """A convention id, or `metrics.k8s.io`."""
+    day: int
+    """Unix seconds at which the day begins (UTC)."""
+    first: float
+    last: float
+    points: int
+    peak: float
+    peak_at: float
+    peak_pod: str
+    hours: bytes
+    """`detectors.usage`: 24 hourly maxima, float32."""
+    sketch: bytes
+    """`detectors.usage.Sketch.to_bytes()`."""
+
+
+class AdviceRecord(msgspec.Struct, frozen=True):
+    """What right-sizing says of one request or limit of one container."""
+
+    cluster: str
+    signal: str
+    entity: Entity
+    container: str
+    resource: str
+    """`cpu` in cores, `memory` in bytes: the unit of the numbers below."""
+    bound: str
+    """`request` or `limit`."""
+    outcome: Sizing
+    severity: Severity
+    confidence: Confidence
+    current: float
+    """NaN where none is set."""
+    observed: float
+    statistic: str
+    """What `observed` is: `p95`, `maximum`."""
+    peak: float
+    peak_at: float
+    worst_pod: str
+    """Who used that much."""
+    suggestion: float
+    """NaN where there is none."""
+    saving: float
+    """Over all replicas; negative where it costs more."""
+    replicas: int
+    span: float
+    """Seconds of history."""
+    points: int
+    reason: str
+    """Why it says that, or why it says nothing."""
+    source: SourceRef
+
+
+class AdviceCoverage(msgspec.Struct, frozen=True):
+    """What one right-sizing row could see."""
+
+    signal: str
+    status: Coverage
+    conventions: tuple[str, ...]
+    live: int
+    """Containers judged."""
+    learning: int
+    detail: str
+    """What is missing, or when the first verdict can be expected."""
+
+
+class AdviceRun(msgspec.Struct, frozen=True):
+    """One look of the advisor at a cluster."""
+
+    cluster: str
+    at: float
+    seconds: float
+    coverage: tuple[AdviceCoverage, ...]

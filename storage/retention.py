@@ -22,6 +22,9 @@ _BREATH = 0.001
 
 _DAY = 86_400.0
 
+USAGE_DAYS = 14
+"""How long what containers used is kept: two weekends."""
+
 _EXPIRED = """
     NOT pinned AND (label IS NULL OR updated < :labelled) AND (
         ended < :unlabelled OR (lifecycle = 2 AND ended IS NULL AND updated < :unlabelled))
@@ -60,7 +63,8 @@ class Retention:
         investigations = self._investigations({"unlabelled": cutoff, "labelled": now - max(days, label_days) * _DAY})
         events = self._rows("event", "last_seen", cutoff)
         cycles = self._rows("cycle", "at", cutoff)
-        if investigations:
+        forgotten = self._usage(now - USAGE_DAYS * _DAY)
+        if investigations or forgotten:
             self._unused_names()
         self._shrink()
         return Pruned(investigations, events, cycles)
@@ -105,12 +109,28 @@ class Retention:
                 time.sleep(_BREATH)
         return total
 
+    def _usage(self, cutoff: float) -> int:
+        """Delete days that ended before the cutoff."""
+        total, deleted = 0, -1
+        while deleted:
+            with self._connections.write() as connection:
+                deleted = connection.execute(
+                    """DELETE FROM usage_day WHERE rowid IN (
+                        SELECT rowid FROM usage_day WHERE day < ? ORDER BY day LIMIT ?)""",
+                    (cutoff - _DAY, _ROWS),
+                ).rowcount
+            total += deleted
+            time.sleep(_BREATH)
+        return total
+
     def _unused_names(self) -> None:
         with self._connections.write() as connection:
+            connection.execute("DELETE FROM usage_series WHERE id NOT IN (SELECT series FROM usage_day)")
             connection.execute("DELETE FROM subject WHERE id NOT IN (SELECT subject FROM anomaly)")
             connection.execute(
                 """DELETE FROM entity WHERE id NOT IN (
-                    SELECT entity FROM subject UNION ALL SELECT entity FROM investigation)"""
+                    SELECT entity FROM subject UNION ALL SELECT entity FROM investigation
+                    UNION ALL SELECT entity FROM usage_series UNION ALL SELECT entity FROM advice)"""
             )
 
     def _shrink(self) -> None:

@@ -1,4 +1,4 @@
-"""The tables of the first schema, statement by statement; later ones change them in `storage.migrations`."""
+"""The tables, statement by statement, in the order in which `storage.migrations` brings them."""
 
 from __future__ import annotations
 
@@ -194,3 +194,57 @@ _REST = (
 )
 
 FIRST = (*_NAMES, *_INVESTIGATIONS, *_ANOMALIES, *_LEDGER, *_CYCLES, *_HISTORY, *_REST)
+
+# A day of a container is written over as it goes on. What nothing uses any more leaves with the retention.
+USAGE = (
+    """CREATE TABLE usage_series (
+        id INTEGER PRIMARY KEY,
+        entity INTEGER NOT NULL,
+        container TEXT NOT NULL,
+        resource TEXT NOT NULL,
+        source TEXT NOT NULL,
+        UNIQUE (entity, container, resource, source))""",
+    """CREATE TABLE usage_day (
+        series INTEGER NOT NULL REFERENCES usage_series (id) ON DELETE CASCADE,
+        day INTEGER NOT NULL,
+        first REAL NOT NULL,
+        last REAL NOT NULL,
+        points INTEGER NOT NULL,
+        peak REAL NOT NULL,
+        peak_at REAL NOT NULL,
+        peak_pod TEXT NOT NULL,
+        hours BLOB NOT NULL,
+        sketch BLOB NOT NULL,
+        PRIMARY KEY (series, day))""",
+    "CREATE INDEX usage_day_day ON usage_day (day)",
+    """CREATE TABLE advice (
+        cluster INTEGER NOT NULL,
+        signal TEXT NOT NULL,
+        entity INTEGER NOT NULL,
+        container TEXT NOT NULL,
+        resource TEXT NOT NULL,
+        bound TEXT NOT NULL,
+        outcome TEXT NOT NULL,
+        severity INTEGER NOT NULL,
+        confidence TEXT NOT NULL,
+        current REAL,
+        observed REAL,
+        statistic TEXT NOT NULL,
+        peak REAL,
+        peak_at REAL,
+        worst_pod TEXT NOT NULL,
+        suggestion REAL,
+        saving REAL,
+        replicas INTEGER NOT NULL,
+        span REAL NOT NULL,
+        points INTEGER NOT NULL,
+        reason TEXT NOT NULL,
+        convention TEXT NOT NULL,
+        query TEXT NOT NULL,
+        PRIMARY KEY (cluster, signal, entity, container))""",
+    """CREATE TABLE advice_run (
+        cluster INTEGER PRIMARY KEY,
+        at REAL NOT NULL,
+        seconds REAL NOT NULL,
+        coverage TEXT NOT NULL)""",
+)

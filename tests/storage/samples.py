@@ -6,9 +6,10 @@ from typing import Any
 
 import msgspec
 
-from detectors.model import Coverage, Entity, EntityType, Severity, SourceRef
+from detectors.model import Confidence, Coverage, Entity, EntityType, Severity, Sizing, SourceRef
 from storage.cycles import CycleUpdate
 from storage.records import (
+    AdviceRecord,
     AnomalyRecord,
     AnomalyState,
     CoverageRecord,
@@ -17,6 +18,7 @@ from storage.records import (
     EvidenceRecord,
     InvestigationRecord,
     Lifecycle,
+    UsageRecord,
 )
 
 CLUSTER = "prod"
@@ -122,3 +124,50 @@ def update(*cases: InvestigationRecord, at: float = NOW, **parts: Any) -> CycleU
     """A cycle with these cases and one anomaly for each, unless `anomalies` says otherwise."""
     parts.setdefault("anomalies", [anomaly(each.id, each.id) for each in cases])
     return CycleUpdate(cycle(at), investigations=cases, **parts)
+
+
+def usage(day: int = 1_789_948_800, **changes: Any) -> UsageRecord:
+    record = UsageRecord(
+        entity=CHECKOUT,
+        container="app",
+        resource="cpu",
+        source="cadvisor",
+        day=day,
+        first=day + 5.5,
+        last=day + 86_000.0,
+        points=288,
+        peak=0.75,
+        peak_at=day + 4_000.0,
+        peak_pod="checkout-6f9d-x",
+        hours=b"\x00\xffhours",
+        sketch=b"\x00\xfesketch",
+    )
+    return msgspec.structs.replace(record, **changes)
+
+
+def advice(signal: str = "rightsizing-cpu-request-high", **changes: Any) -> AdviceRecord:
+    record = AdviceRecord(
+        cluster=CLUSTER,
+        signal=signal,
+        entity=CHECKOUT,
+        container="app",
+        resource="cpu",
+        bound="request",
+        outcome=Sizing.LOWER,
+        severity=Severity.INFO,
+        confidence=Confidence.MEDIUM,
+        current=1.0,
+        observed=0.2,
+        statistic="p95",
+        peak=0.75,
+        peak_at=NOW - 4_000,
+        worst_pod="checkout-6f9d-x",
+        suggestion=0.25,
+        saving=2.25,
+        replicas=3,
+        span=7 * 86_400.0,
+        points=2_016,
+        reason="p95 is 20% of the request",
+        source=SourceRef("cadvisor", "quantile_over_time(...)"),
+    )
+    return msgspec.structs.replace(record, **changes)

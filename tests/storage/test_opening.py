@@ -55,7 +55,8 @@ def add_a_table(database: Database) -> None:
     database.table("outbox").create({"id": int, "body": str}, pk="id")
 
 
-NEXT = (*migrations.MIGRATIONS, Migration(2, "outgoing messages", add_a_table))
+NEWEST = migrations.MIGRATIONS[-1].number
+NEXT = (*migrations.MIGRATIONS, Migration(NEWEST + 1, "outgoing messages", add_a_table))
 
 
 @pytest.fixture
@@ -119,7 +120,7 @@ def test_a_newer_database_is_refused_and_left_as_it_is(path: Path, next_schema: 
         patch.setattr(migrations, "MIGRATIONS", NEXT)
         Store.open(path).close()
     for read_only in (False, True):
-        assert "newer Tocsin (schema 2, this one knows 1)" in refusal(path, read_only=read_only).what
+        assert f"newer Tocsin (schema {NEWEST + 1}, this one knows {NEWEST})" in refusal(path, read_only=read_only).what
     next_schema()
     Store.open(path).close()
 
@@ -298,13 +299,13 @@ def test_migrating_keeps_the_rows_and_a_copy_of_the_file(path: Path, next_schema
     with pytest.raises(StoreError, match="older schema"):
         Store.open(path, read_only=True)
     with Store.open(path) as store:
-        assert store.statistics().schema == 2
+        assert store.statistics().schema == NEWEST + 1
         assert store.statistics().rows["outbox"] == 0
         assert store.investigations.get(1) == samples.case()
-    copy = path.with_name("tocsin.db.schema-1")
+    copy = path.with_name(f"tocsin.db.schema-{NEWEST}")
     assert stat.S_IMODE(copy.stat().st_mode) == 0o600
     with closing(sqlite3.connect(copy)) as connection:
-        assert connection.execute("PRAGMA user_version").fetchone() == (1,)
+        assert connection.execute("PRAGMA user_version").fetchone() == (NEWEST,)
         assert connection.execute("SELECT count(*) FROM investigation").fetchone() == (1,)
 
 
@@ -323,7 +324,7 @@ def test_a_failed_migration_changes_nothing(path: Path, monkeypatch: pytest.Monk
     with Store.open(path) as store:
         store.cycles.write(samples.update(samples.case()))
     with monkeypatch.context() as patch:
-        patch.setattr(migrations, "MIGRATIONS", (*migrations.MIGRATIONS, Migration(2, "wrong", fail)))
+        patch.setattr(migrations, "MIGRATIONS", (*migrations.MIGRATIONS, Migration(NEWEST + 1, "wrong", fail)))
         with pytest.raises(StoreError, match="nowhere"):
             Store.open(path)
     with Store.open(path) as store:

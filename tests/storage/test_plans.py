@@ -19,7 +19,19 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-LARGE = ("investigation", "anomaly", "band", "evidence", "event", "history", "timeline", "cycle", "subject", "entity")
+LARGE = (
+    "investigation",
+    "anomaly",
+    "band",
+    "evidence",
+    "event",
+    "history",
+    "timeline",
+    "cycle",
+    "subject",
+    "entity",
+    "usage_day",
+)
 
 READS: dict[str, Callable[[Store], object]] = {
     "investigations.get": lambda store: store.investigations.get(1),
@@ -50,6 +62,12 @@ READS: dict[str, Callable[[Store], object]] = {
     "cycles.write": lambda store: store.cycles.write(
         samples.update(samples.case(2), evidence=[samples.evidence(2)], events=[samples.event()])
     ),
+    "usage.put": lambda store: store.usage.put([samples.usage()]),
+    "usage.day": lambda store: store.usage.day(CLUSTER, "cadvisor", 0),
+    "usage.days": lambda store: store.usage.days(CLUSTER, "cadvisor"),
+    "usage.since": lambda store: list(store.usage.since(CLUSTER, 0)),
+    "advice.of": lambda store: store.advice.of(CLUSTER),
+    "advice.last": lambda store: store.advice.last(CLUSTER),
     "screen.recall": lambda store: store.screen.recall("x"),
 }
 

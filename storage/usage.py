@@ -1,0 +1,92 @@
+"""What containers used, one row for each day: the advisor's memory."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from storage.codec import ENTITY_COLUMNS, ENTITY_JOIN, NAME_LIMIT, Names, clean, cluster_id, read_entity
+from storage.records import UsageRecord
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterable, Iterator
+
+    from storage.connections import Connections
+
+_FROM = f"""
+    SELECT {ENTITY_COLUMNS}, series.container, series.resource, series.source, day, first, last, points, peak, peak_at,
+        peak_pod, hours, sketch
+    FROM usage_day JOIN usage_series AS series ON series.id = usage_day.series {ENTITY_JOIN.format(owner="series")}
+    WHERE entity.cluster = ?
+"""  # noqa: S608
+_ENTITY_FIELDS = ENTITY_COLUMNS.count(",") + 1
+
+
+class UsageDays:
+    """Days by (entity, container, resource, source); writing one again replaces it."""
+
+    def __init__(self, connections: Connections) -> None:
+        self._connections = connections
+
+    def put(self, records: Iterable[UsageRecord]) -> None:
+        """Store days, all of them or none."""
+        with self._connections.write() as connection:
+            names = Names(connection)
+            for record in records:
+                connection.execute(
+                    """INSERT INTO usage_day VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                    ON CONFLICT DO UPDATE SET first = excluded.first, last = excluded.last, points = excluded.points,
+                        peak = excluded.peak, peak_at = excluded.peak_at, peak_pod = excluded.peak_pod,
+                        hours = excluded.hours, sketch = excluded.sketch""",
+                    (
+                        _series(connection, names, record),
+                        record.day,
+                        record.first,
+                        record.last,
+                        record.points,
+                        record.peak,
+                        record.peak_at,
+                        clean(record.peak_pod, NAME_LIMIT),
+                        record.hours,
+                        record.sketch,
+                    ),
+                )
+
+    def day(self, cluster: str, source: str, day: int) -> tuple[UsageRecord, ...]:
+        """All that a source told of one day."""
+        return tuple(self._select(cluster, "AND series.source = ? AND day = ?", (source, day)))
+
+    def days(self, cluster: str, source: str) -> frozenset[int]:
+        """The days of which a source has told, as unix seconds."""
+        with self._connections.read() as connection:
+            cursor = connection.execute(
+                """SELECT DISTINCT day FROM usage_day JOIN usage_series AS series ON series.id = usage_day.series
+                JOIN entity ON entity.id = series.entity WHERE entity.cluster = ? AND series.source = ?""",
+                (cluster_id(connection, cluster), source),
+            )
+            return frozenset(int(row[0]) for row in cursor)
+
+    def since(self, cluster: str, day: int) -> Iterator[UsageRecord]:
+        """Every day of a cluster from one on; those of one container's resource come one after the other."""
+        yield from self._select(
+            cluster, "AND day >= ? ORDER BY series.entity, container, resource, source, day", (day,)
+        )
+
+    def _select(self, cluster: str, where: str, values: tuple[object, ...]) -> Iterator[UsageRecord]:
+        with self._connections.read() as connection:
+            for row in connection.execute(_FROM + where, (cluster_id(connection, cluster), *values)):
+                yield UsageRecord(read_entity(row[:_ENTITY_FIELDS]), *row[_ENTITY_FIELDS:])
+
+
+def _series(connection: sqlite3.Connection, names: Names, record: UsageRecord) -> int:
+    texts = (clean(text, NAME_LIMIT) for text in (record.container, record.resource, record.source))
+    key = (names.entity(record.entity), *texts)
+    found = connection.execute(
+        "SELECT id FROM usage_series WHERE entity = ? AND container = ? AND resource = ? AND source = ?", key
+    ).fetchone()
+    if found is not None:
+        return int(found[0])
+    added = connection.execute(
+        "INSERT INTO usage_series (entity, container, resource, source) VALUES (?, ?, ?, ?)", key
+    )
+    return int(added.lastrowid or 0)
