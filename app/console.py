@@ -63,7 +63,8 @@ class Console(Dispatch):
     """Everything the engineer sees."""
 
     TITLE = "Tocsin"
-    CSS_PATH = "console.tcss"
+    CSS_PATH = ["console.tcss", "screens/inbox.tcss"]
+    """The first screen's rules too: parsed with the app's they cost one pass, read with the screen a second one."""
     MODES: ClassVar[dict[str, str | Callable[[], Screen[Any]]]] = {
         "inbox": InboxScreen,
         "investigation": later("app.screens.investigation", "InvestigationScreen"),

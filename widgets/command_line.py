@@ -10,7 +10,7 @@ def _command(self, event): run(event.name, event.arguments)
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from textual import on
 from textual.binding import Binding, BindingType
@@ -22,9 +22,6 @@ from textual.widgets import Input, Static
 
 from widgets.line_input import LineInput
 from widgets.text import clean
-
-if TYPE_CHECKING:
-    from textual.app import ComposeResult
 
 LONGEST_HISTORY = 100
 
@@ -85,22 +82,32 @@ class CommandLine(Horizontal):
         super().__init__(id=id, classes=classes)
         self._recalled: int | None = None
 
-    def compose(self) -> ComposeResult:
-        """A sign and the input."""
-        yield Static(":")
-        yield LineInput()
+    @property
+    def _line(self) -> LineInput:
+        """The input; it and its sign are made when first wanted: the first paint does not wait for them."""
+        if not self.children:
+            line = LineInput()
+            line.suggester = self._suggester
+            self.mount(Static(":"), line)
+        return self.query_one(LineInput)
+
+    @property
+    def _suggester(self) -> SuggestFromList:
+        """Completes names, shorter ones first, so that they win over what begins like them."""
+        ranked = sorted(map(clean, self.names), key=lambda name: (len(name), name))
+        return SuggestFromList(ranked, case_sensitive=False)
 
     def open(self, text: str = "") -> None:
         """Show the line and type into it."""
         self.add_class("-open")
         self._recalled = None
         self._write(text)
-        self.query_one(LineInput).focus()
+        self._line.focus()
 
-    def watch_names(self, names: tuple[str, ...]) -> None:
-        """Complete from other names; shorter ones first, so that they win over what begins like them."""
-        ranked = sorted(map(clean, names), key=lambda name: (len(name), name))
-        self.query_one(LineInput).suggester = SuggestFromList(ranked, case_sensitive=False)
+    def watch_names(self) -> None:
+        """Complete from other names."""
+        if self.children:
+            self._line.suggester = self._suggester
 
     def action_leave(self) -> None:
         """Close the line."""
@@ -109,7 +116,7 @@ class CommandLine(Horizontal):
 
     def action_complete(self) -> None:
         """Take the completion."""
-        self.query_one(LineInput).action_cursor_right()
+        self._line.action_cursor_right()
 
     def action_recall(self, step: int) -> None:
         """An earlier (-1) or later (1) command."""
@@ -119,7 +126,7 @@ class CommandLine(Horizontal):
         self._write(self.history[self._recalled] if self._recalled < count else "")
 
     def _write(self, text: str) -> None:
-        line = self.query_one(LineInput)
+        line = self._line
         line.value = text
         line.cursor_position = len(text)
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import ClassVar
 
-    from textual.app import ComposeResult
+    from textual.content import Content
 
 _TERM = re.compile(r'(!?)(?:([\w.-]+):)?(?:"([^"]*)"?|(\S*))')
 
@@ -152,28 +152,39 @@ class FilterBar(Horizontal):
     @property
     def query_text(self) -> str:
         """The filter as typed."""
-        return self.query_one(LineInput).value
+        return self._line.value if self.children else ""
 
-    def compose(self) -> ComposeResult:
-        """A sign, the input and the count."""
-        yield Static("/", id="filter-sign")
-        yield LineInput("text  !not  field:value")
-        yield Static(id="filter-count")
+    @property
+    def _line(self) -> LineInput:
+        """The input; sign, input and count are made when first wanted: the first paint does not wait for them."""
+        if not self.children:
+            self.mount(
+                Static("/", id="filter-sign"),
+                LineInput("text  !not  field:value"),
+                Static(self._told, id="filter-count"),
+            )
+        return self.query_one(LineInput)
+
+    @property
+    def _told(self) -> Content:
+        """The count in words."""
+        return plain("" if self.shown is None else f"{self.shown[0]} of {self.shown[1]}")
 
     def open(self) -> None:
         """Show the bar and type into it."""
         self.add_class("-open")
-        self.query_one(LineInput).focus()
+        self._line.focus()
 
     def set_text(self, text: str) -> None:
         """Put a filter in place, as when a session is restored; `Changed` follows."""
-        self.query_one(LineInput).value = text
+        if text != self.query_text:
+            self._line.value = text
         self.set_class(bool(text), "-open")
 
     def action_clear(self) -> None:
         """Clear the filter; an empty one is closed."""
         if self.query_text:
-            self.query_one(LineInput).value = ""
+            self._line.value = ""
         else:
             self.action_leave()
 
@@ -182,10 +193,10 @@ class FilterBar(Horizontal):
         self.set_class(bool(self.query_text), "-open")
         self.post_message(self.Left(self))
 
-    def watch_shown(self, shown: tuple[int, int] | None) -> None:
+    def watch_shown(self) -> None:
         """Write the count."""
-        text = "" if shown is None else f"{shown[0]} of {shown[1]}"
-        self.query_one("#filter-count", Static).update(plain(text))
+        if self.children:
+            self.query_one("#filter-count", Static).update(self._told)
 
     @on(Input.Changed)
     def _typed(self, event: Input.Changed) -> None:

@@ -156,7 +156,7 @@ class RowList(Movement, RowCanvas[Row], can_focus=True):
 
     def selection(self) -> list[Row]:
         """What an action is about: the marked rows that are shown, in their order, or else the one under the cursor."""
-        marked = [self.rows.items[key] for key in self.rows.order if key in self.marks]
+        marked = [self.rows.items[key] for key in self.rows.order if key in self.marks] if self.marks else []
         row = self.highlighted
         return marked or ([] if row is None else [row])
 

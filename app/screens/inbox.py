@@ -20,8 +20,13 @@ from widgets.text import clock
 
 if TYPE_CHECKING:
     from textual.app import ComposeResult
+    from textual.timer import Timer
 
     from app.snapshot import InboxRow, Snapshot
+
+
+REST_SECONDS = 0.06
+"""A key held down repeats faster than this."""
 
 
 class InboxScreen(ListedView, CaseView):
@@ -36,6 +41,8 @@ class InboxScreen(ListedView, CaseView):
         self._all = False
         """Snoozed and closed ones are shown too."""
         self._hidden = 0
+        self._resting: Timer | None = None
+        """Ends when the cursor has rested on a row."""
 
     def body(self) -> ComposeResult:
         """The list above the preview."""
@@ -63,7 +70,7 @@ class InboxScreen(ListedView, CaseView):
         self._retitle()
         begun = "" if self.console.since is None else clock(self.console.since, self.console.zone)
         self.rows.say_empty(empty_inbox(snapshot, begun, self._hidden, bool(self.bar.query_text)))
-        self.selected()
+        self._preview()
 
     @on(RowList.PendingChanged)
     def _retitle(self) -> None:
@@ -81,7 +88,12 @@ class InboxScreen(ListedView, CaseView):
         self.fill(self.console.snapshot)
 
     def selected(self) -> None:
-        """Show the row under the cursor in the preview."""
+        """Show the row under the cursor in the preview, once the cursor rests: its chart costs as much as the list."""
+        if self._resting is not None:
+            self._resting.stop()
+        self._resting = self.set_timer(REST_SECONDS, self._preview)
+
+    def _preview(self) -> None:
         self.query_one(Preview).show(self.current, self.console.snapshot.now, self.console.zone)
 
     def situation(self, connected: bool) -> Situation:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from textual.containers import Container, Vertical
 from textual.content import Content
@@ -12,7 +12,6 @@ from app.screens.inbox_rows import is_state, short_title
 from detectors.model import Views
 from storage.records import AnomalyState
 from widgets import palette
-from widgets.band_chart import BandChart
 from widgets.facts import Facts
 from widgets.text import age, clock, plain, quantity, span
 
@@ -20,10 +19,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import tzinfo
 
-    from textual.app import ComposeResult
+    from textual.widget import Widget
 
     from app.snapshot import InboxRow
     from storage.records import AnomalyRecord
+    from widgets.band_chart import BandChart
 
 VIEWS = {Views.LOCAL: "the minutes before", Views.DAY: "yesterday", Views.WEEK: "a week ago"}
 
@@ -56,32 +56,51 @@ def fill_chart(chart: BandChart, anomaly: AnomalyRecord, zone: tzinfo) -> None:
 
 
 class Preview(Container):
-    """Chart, reasons, and the one line that stands for both."""
+    """Chart, reasons, and the one line that stands for both; made with the first row, after the first paint."""
 
-    def compose(self) -> ComposeResult:
-        """All of them; the style sheet shows what there is room for."""
-        chart = BandChart(id="preview-chart")
-        chart.can_focus = False
-        yield chart
-        with Vertical(id="preview-why") as why:
-            why.border_title = Content("Why and what next")
-            yield Static(id="preview-reason", markup=False)
-            yield Facts()
-        yield Static(id="preview-line", markup=False)
+    def __init__(self) -> None:
+        super().__init__(classes="-empty")
+        self._parts: _Parts | None = None
 
     def show(self, row: InboxRow | None, now: float, zone: tzinfo) -> None:
         """Another row, or other numbers."""
         self.set_class(row is None, "-empty")
         if row is None:
             return
-        record, worst = row.investigation, row.worst
-        chart = self.query_one(BandChart)
-        fill_chart(chart, worst, zone)
-        chart.border_title = plain(f"{record.entity.title}   {short_title(record.title)}", 60)
+        if self._parts is None:
+            self._parts = _Parts.made()
+            self.mount(*self._parts.arranged())
+        parts, record, worst = self._parts, row.investigation, row.worst
+        fill_chart(parts.chart, worst, zone)
+        parts.chart.border_title = plain(f"{record.entity.title}   {short_title(record.title)}", 60)
         reason = Content.assemble(palette.SEVERITY[record.severity].full, "  ", plain(row.reason))
-        self.query_one("#preview-reason", Static).update(reason)
-        self.query_one("#preview-line", Static).update(reason)
-        self.query_one(Facts).facts = tuple(reasons(row, now, zone))
+        parts.reason.update(reason)
+        parts.line.update(reason)
+        parts.facts.facts = tuple(reasons(row, now, zone))
+
+
+class _Parts(NamedTuple):
+    """What a preview consists of; the style sheet shows what there is room for."""
+
+    chart: BandChart
+    reason: Static
+    facts: Facts
+    line: Static
+
+    @classmethod
+    def made(cls) -> _Parts:
+        """All of them, empty."""
+        from widgets.band_chart import BandChart
+
+        chart = BandChart(id="preview-chart")
+        chart.can_focus = False
+        return cls(chart, Static(id="preview-reason", markup=False), Facts(), Static(id="preview-line", markup=False))
+
+    def arranged(self) -> tuple[Widget, ...]:
+        """Beside each other."""
+        why = Vertical(self.reason, self.facts, id="preview-why")
+        why.border_title = Content("Why and what next")
+        return self.chart, why, self.line
 
 
 def reasons(row: InboxRow, now: float, zone: tzinfo) -> Iterator[tuple[str, str]]:
