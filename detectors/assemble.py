@@ -177,6 +177,8 @@ def pick(data: SignalData, rows: Mapping[int, int], size: int) -> SignalData:
         errors=move(data.errors),
         buckets=move(data.buckets),
         level=move(data.level),
+        per=move(data.per),
+        members=move(data.members),
         up=move(data.up),
     )
 

@@ -92,6 +92,8 @@ class Judgement:
     coverage: tuple[Coverage, ...]
     views: NDArray[np.int8]
     """A `Views` value per series."""
+    severity: NDArray[np.intp]
+    """Steps away from the row's severity, for kinds that know grave from less grave."""
     extra: Mapping[str, FloatArray] = field(default_factory=dict)
     """Named numbers behind the verdict (requests, errors, observations), for the ledger."""
 

@@ -98,6 +98,11 @@ class SignalData:
     """Shape (B,), ascending, ending with +Inf, in the row's unit."""
     level: FloatArray | None = None
     """Shape (S, T), in the row's unit."""
+    per: FloatArray | None = None
+    """Shape (S, T): what `level` is a share of, or occurrences happen among: periods, packets or segments per second,
+    or a capacity."""
+    members: FloatArray | None = None
+    """Shape (S, T): how many pods or nodes the values are made of."""
     up: FloatArray | None = None
     """Shape (S,): 1 where the entity's targets are scraped, 0 where not, NaN where unknown."""
     references: tuple[tuple[Views, SignalData], ...] = ()
@@ -125,6 +130,8 @@ class SignalData:
             errors=cut(self.errors),
             buckets=cut(self.buckets),
             level=cut(self.level),
+            per=cut(self.per),
+            members=cut(self.members),
             up=cut(self.up),
             references=tuple((view, reference.rows(rows)) for view, reference in self.references),
             excluded=None if self.excluded is None else self.excluded[rows],

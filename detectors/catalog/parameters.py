@@ -25,6 +25,9 @@ _COUNT = Range(0, 1e9)
 _AMOUNT = Range(0, 1e18)
 _SECONDS = Range(0, 30 * 86400)
 _FLAG = Range(0, 1)
+_SKIPPED = Range(0, 1, True)
+_HISTORY = Range(3600, 30 * 86400)
+"""Seconds: a row that states it is judged on a coarser grid of its own that reaches this far back."""
 
 
 def _hold(evaluations: int) -> Range:
@@ -65,6 +68,10 @@ PARAMETERS: dict[DetectorKind, dict[str, Range]] = {
         "min_ratio": Range(1, 1000, 2),
         "hold_evaluations": _hold(2),
         "absolute_ratio": Range(0, 1),
+        "max_fraction": Range(0, 1),
+        "per_replica": _FLAG,
+        "growth_seconds": Range(300, 86400),
+        "history_seconds": _HISTORY,
     },
     DetectorKind.STATE_TRANSITION: {
         "hold_seconds": Range(0, 86400, 60),
@@ -80,6 +87,9 @@ PARAMETERS: dict[DetectorKind, dict[str, Range]] = {
         "horizon_critical_seconds": _SECONDS,
         "trend_seconds": Range(600, 30 * 86400, 21600),
         "min_r2": Range(0, 1, 0.7),
+        "history_seconds": _HISTORY._replace(default=86400),
+        "z_min": Range(0, 100, 5),
+        "min_ratio": Range(1, 1000, 2),
     },
     DetectorKind.RIGHT_SIZING_PERCENTILE: {
         "percentile": Range(0, 1, 0.95),
@@ -104,6 +114,7 @@ _LEVEL = {
     "min_increase": _AMOUNT,
     "min_segments_per_second": _AMOUNT,
     "min_nodes_reporting_share": _SHARE,
+    "ignore_jobs": _SKIPPED,
 }
 
 GUARDS: dict[DetectorKind, dict[str, Range]] = {
@@ -117,13 +128,15 @@ GUARDS: dict[DetectorKind, dict[str, Range]] = {
     DetectorKind.RATE_DROP: {
         "min_requests_baseline_per_eval": Range(0, 1e9, 200),
         "min_requests_per_second": Range(0, 1e9, 0.5),
-        "require_up": Range(0, 1, True),
-        "ignore_when_desired_replicas_zero": Range(0, 1, True),
-        "ignore_when_workload_deleted": Range(0, 1, True),
+        "require_up": _SKIPPED,
+        "ignore_when_desired_replicas_zero": _SKIPPED,
+        "ignore_when_workload_deleted": _SKIPPED,
+        "ignore_jobs": _SKIPPED,
     },
     DetectorKind.RATE_SURGE: {
         "min_requests_eval": Range(0, 1e9, 300),
         "min_absolute_increase_per_second": Range(0, 1e9, 1),
+        "ignore_jobs": _SKIPPED,
     },
     DetectorKind.QUANTILE_SHIFT: {
         "min_observations_eval": Range(0, 1e9, 100),
@@ -167,7 +180,7 @@ GUARDS: dict[DetectorKind, dict[str, Range]] = {
     DetectorKind.THRESHOLD_FORECAST: {
         "min_used_bytes": _AMOUNT,
         "min_capacity_bytes": _AMOUNT,
-        "min_samples_for_trend": _COUNT,
+        "min_samples_for_trend": Range(0, 1e9, 30),
         "ignore_read_only_many": _FLAG,
     },
     DetectorKind.RIGHT_SIZING_PERCENTILE: {

@@ -17,6 +17,7 @@ from detectors.kinds.quantile import quantile_shift
 from detectors.kinds.rate import rate_drop, rate_surge
 from detectors.kinds.ratio import ratio_spike
 from detectors.kinds.state import state_transition
+from detectors.kinds.threshold_forecast import threshold_forecast
 from detectors.series import Judgement
 
 if TYPE_CHECKING:
@@ -63,11 +64,13 @@ def in_blocks(detector: Detector) -> Detector:
 
 def _joined(parts: Sequence[Judgement]) -> Judgement:
     """One judgement of all series; the parts have the same times and the same extra numbers."""
-    names = [field.name for field in fields(Judgement) if field.name not in ("times", "views", "coverage", "extra")]
+    apart = ("times", "views", "severity", "coverage", "extra")
+    names = [field.name for field in fields(Judgement) if field.name not in apart]
     arrays = {name: _stacked([getattr(part, name) for part in parts]) for name in names}
     return Judgement(
         times=parts[0].times,
         views=np.concatenate([part.views for part in parts]),
+        severity=np.concatenate([part.severity for part in parts]),
         coverage=tuple(coverage for part in parts for coverage in part.coverage),
         extra={name: np.concatenate([part.extra[name] for part in parts]) for name in parts[0].extra},
         **arrays,
@@ -90,4 +93,5 @@ DETECTORS: Mapping[str, Detector] = {
     "count-spike": in_blocks(count_spike),
     "level-shift": in_blocks(level_shift),
     "state-transition": in_blocks(state_transition),
+    "threshold-forecast": in_blocks(threshold_forecast),
 }

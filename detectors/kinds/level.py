@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from detectors.kinds.verdict import LEARNING, LIVE, LOCAL_ONLY, NO_DATA, Test, conclude, margin, number
 from detectors.model import Views
-from detectors.statistics import median
-from detectors.windows import MINIMUM_COVERAGE, learn, season
+from detectors.statistics import divide, median
+from detectors.windows import MINIMUM_COVERAGE, Baseline, Season, learn, season, trailing_run
 
 if TYPE_CHECKING:
     from detectors.kinds.verdict import Numbers
-    from detectors.series import FloatArray, Judgement
+    from detectors.series import BoolArray, FloatArray, Judgement
     from detectors.windows import SignalData, Windows
 
-FLOORS = ("absolute_ratio", "min_level", "min_bytes_per_second")
+FLOORS = ("absolute_ratio", "min_level", "min_bytes_per_second", "min_used_bytes")
 """Parameters and guards that the level itself must reach."""
-INCREASES = ("min_increase", "min_absolute_increase_bytes_per_second")
+INCREASES = ("min_increase", "min_absolute_increase_bytes_per_second", "min_used_bytes")
 """Guards that the change must reach."""
 _SLACK = 1.0
 """CUSUM's allowance, in spreads: drifts slower than this never add up."""
@@ -31,45 +32,150 @@ def level_shift(data: SignalData, params: Numbers, guards: Numbers, windows: Win
 
     z = (mean - median) / max(1.4826 * MAD, 5 % of the median, floor). Conditions: z >= z_min, or the CUSUM of the same
     z over the whole window (Page 1954) beyond its decision interval; mean >= min_ratio * max(local, seasonal
-    expectation); and the row's floors on level and increase.
+    expectation); the row's floors on level and increase; and min_duration_seconds without a break above the limit.
+
+    What a row may add: `growth_seconds` judges the increase over that time instead of the level; `per_replica` also
+    expects as much of each replica as usual, so that more of them may do more; `max_fraction` judges falls below that
+    fraction of all expectations as well, where another day can be asked, since the end of a batch is a fall too.
     """
-    if data.level is None:
-        raise ValueError("level-shift needs a level")
+    level = _judged(data, params, windows)
+    z_min = number(params, "z_min", 5)
     least = max([number(guards, name, 0) for name in INCREASES])
-    z_min, ratio = number(params, "z_min", 5), number(params, "min_ratio", 2)
-    baseline = learn(data.level, data, windows, floor=max(least / max(z_min, 1), 1e-12), sign=1)
-    usual, spread = baseline.median, baseline.spread
-    means = windows.evaluation_means(data.level)
-    seen = season(data, windows, usual, lambda reference: _reference_levels(reference, windows))
-    expected = np.fmax(usual, seen.expected)
-    strictness = np.where(seen.views > 0, 1.0, LOCAL_ONLY)
-    drift = cusum((data.level - usual[:, None]) / spread[:, None], _SLACK)[None] / (_DECISION * z_min)
-    shift = np.fmax(margin((means - usual) / spread, z_min), np.clip(drift, 0, 100))
-    floors = [number(numbers, name, 0) for name in FLOORS for numbers in (params, guards) if name in numbers]
-    high = strictness * np.fmax(ratio * expected[0], np.fmax(usual + z_min * spread, expected[0] + least))
-    unseen = np.isnan(means).any(axis=0)
-    coverage = np.select([unseen, ~baseline.enough], [NO_DATA, LEARNING], LIVE).astype(np.int8)
+    means = windows.evaluation_means(level)
+    floor = max(least / max(z_min, 1), 1e-12)
+    baseline = learn(level, data, windows, floor=floor, sign=1)
+    seen = season(data, windows, baseline.median, lambda reference: _reference_levels(reference, params, windows))
+    view = _View(level, means, baseline, seen, _replicas(data, baseline, params, windows), z_min, least)
+    rise, high = _rise(view, params, guards, windows)
+    low = np.zeros(len(level))
+    if fraction := number(params, "max_fraction", 0):
+        falling = replace(view, baseline=learn(level, data, windows, floor=floor, sign=-1))
+        fall, low = _fall(falling, fraction, guards)
+        rise = np.fmax(rise, fall)
+    unseen = np.isnan(means).any(axis=0) | _members_missing(data, guards, windows)
+    thin = ~baseline.enough | _too_little(data, guards, windows)
     return conclude(
         data,
         windows,
         Test(
-            values=data.level,
-            low=np.zeros((len(usual), 1)),
+            values=level,
+            low=low[:, None],
             high=high[:, None],
-            margins=(
-                np.broadcast_to(shift, means.shape),
-                margin(means, ratio * expected),
-                margin(means - expected, least),
-                *(margin(means, floor) for floor in floors),
-            ),
-            coverage=coverage,
+            margins=(rise,),
+            coverage=np.select([unseen, thin], [NO_DATA, LEARNING], LIVE).astype(np.int8),
             observed=means[0],
             history=baseline.coverage,
             views=Views.LOCAL + seen.views,
-            strictness=strictness,
-            extra={"usual": usual, "spread": spread, "seasonal": seen.expected[0]},
+            extra={"usual": baseline.median, "spread": baseline.spread, "seasonal": seen.expected[0]},
         ),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _View:
+    """What both directions look at; S series, H evaluations."""
+
+    level: FloatArray
+    """Shape (S, T)."""
+    means: FloatArray
+    """Shape (H, S)."""
+    baseline: Baseline
+    season: Season
+    replicas: FloatArray
+    """Shape (H, S): what as many replicas as now usually make; NaN where they do not matter."""
+    z_min: float
+    least: float
+    """The change that is worth a word."""
+
+    @property
+    def strictness(self) -> FloatArray:
+        return np.where(self.season.views > 0, 1.0, LOCAL_ONLY)
+
+
+def _rise(view: _View, params: Numbers, guards: Numbers, windows: Windows) -> tuple[FloatArray, FloatArray]:
+    """Margins (H, S) of being too high, and the upper edge of the band (S,)."""
+    usual, spread = view.baseline.median, view.baseline.spread
+    ratio = number(params, "min_ratio", 2)
+    expected = np.fmax(np.fmax(usual, view.season.expected), view.replicas)
+    drift = cusum((view.level - usual[:, None]) / spread[:, None], _SLACK)[None] / (_DECISION * view.z_min)
+    shift = np.fmax(margin((view.means - usual) / spread, view.z_min), np.clip(drift, 0, 100))
+    floors = [number(numbers, name, 0) for name in FLOORS for numbers in (params, guards) if name in numbers]
+    edge = np.fmax(ratio * expected[0], np.fmax(usual + view.z_min * spread, expected[0] + view.least))
+    high = view.strictness * np.maximum(edge, max(floors, default=0.0))
+    margins = [
+        shift,
+        margin(view.means, ratio * expected),
+        margin(view.means - expected, view.least),
+        *(margin(view.means, floor) for floor in floors),
+    ]
+    if duration := number(guards, "min_duration_seconds", 0):
+        margins.append(margin(_lasted(view.level, high, windows) * view.strictness, duration))
+    shape = view.means.shape
+    return np.minimum.reduce([np.broadcast_to(each, shape) for each in margins]) / view.strictness, high
+
+
+def _fall(view: _View, fraction: float, guards: Numbers) -> tuple[FloatArray, FloatArray]:
+    """Margins (H, S) of being too low, and the lower edge of the band (S,); none without another day."""
+    usual, spread = view.baseline.median, view.baseline.spread
+    expected = np.where(view.season.views > 0, np.fmin(np.fmin(usual, view.season.expected), view.replicas), np.nan)
+    limit = fraction * expected
+    floors = [number(guards, name, 0) for name in FLOORS if name in guards]
+    margins = (
+        margin((usual - view.means) / spread, view.z_min),
+        margin(limit, np.maximum(view.means, 1e-12)),
+        margin(expected - view.means, view.least),
+        *(margin(expected, floor) for floor in floors),
+    )
+    fell = np.nan_to_num(np.minimum.reduce(margins), nan=0.0)
+    return fell, np.nan_to_num(limit[0], nan=0.0)
+
+
+def _judged(data: SignalData, params: Numbers, windows: Windows) -> FloatArray:
+    """The level, or its increase over `growth_seconds`, shape (S, T)."""
+    if data.level is None:
+        raise ValueError("level-shift needs a level")
+    points = int(number(params, "growth_seconds", 0)) // windows.step
+    if not points:
+        return data.level
+    growth = np.full_like(data.level, np.nan)
+    growth[:, points:] = data.level[:, points:] - data.level[:, :-points]
+    return growth
+
+
+def _lasted(level: FloatArray, high: FloatArray, windows: Windows) -> FloatArray:
+    """Seconds for which each series has been above its limit, shape (S,); single gaps and dips do not end it."""
+    run = trailing_run(level > high[:, None], np.isnan(level))
+    first = np.where(run.any(axis=1), np.argmax(run, axis=1), level.shape[1])
+    lasted: FloatArray = (level.shape[1] - first) * float(windows.step)
+    return lasted
+
+
+def _replicas(data: SignalData, baseline: Baseline, params: Numbers, windows: Windows) -> FloatArray:
+    """What as many replicas as report now would usually make together, shape (H, S)."""
+    if data.members is None or not number(params, "per_replica", 0):
+        return np.full((windows.hold, data.size), np.nan)
+    each = divide(baseline.training, windows.baseline_of(data.members))
+    return median(each) * windows.evaluation_means(data.members)
+
+
+def _members_missing(data: SignalData, guards: Numbers, windows: Windows) -> BoolArray:
+    """Which series miss too many of the members (nodes) that they are usually made of, shape (S,)."""
+    share = number(guards, "min_nodes_reporting_share", 0)
+    if data.members is None or not share:
+        return np.zeros(data.size, dtype=np.bool_)
+    usual = median(windows.baseline_of(data.members))
+    missing: BoolArray = windows.evaluation_means(data.members).min(axis=0) < share * usual
+    return missing
+
+
+def _too_little(data: SignalData, guards: Numbers, windows: Windows) -> BoolArray:
+    """Which series are a share of too little to mean anything, shape (S,)."""
+    if data.per is None:
+        return np.zeros(data.size, dtype=np.bool_)
+    rate = windows.evaluation_means(data.per).min(axis=0)
+    periods = number(guards, "min_periods_eval", 0) / (windows.evaluation * windows.step)
+    little: BoolArray = rate < max(periods, number(guards, "min_segments_per_second", 0))
+    return little
 
 
 def cusum(z: FloatArray, slack: float) -> FloatArray:
@@ -80,8 +186,8 @@ def cusum(z: FloatArray, slack: float) -> FloatArray:
     return total
 
 
-def _reference_levels(reference: SignalData, windows: Windows) -> tuple[FloatArray, FloatArray]:
-    assert reference.level is not None
-    base = windows.baseline_of(reference.level)
+def _reference_levels(reference: SignalData, params: Numbers, windows: Windows) -> tuple[FloatArray, FloatArray]:
+    level = _judged(reference, params, windows)
+    base = windows.baseline_of(level)
     covered = np.sum(~np.isnan(base), axis=1) >= MINIMUM_COVERAGE * windows.baseline
-    return np.where(covered, median(base), np.nan), windows.evaluation_means(reference.level)
+    return np.where(covered, median(base), np.nan), windows.evaluation_means(level)

@@ -62,6 +62,8 @@ class Test:
     """Log p-values of chosen (evaluation, series) pairs."""
     strictness: FloatArray | float = 1.0
     """All margins are divided by it."""
+    severity: NDArray[np.intp] | None = None
+    """Shape (S,): steps away from the row's severity; None for none."""
     extra: Mapping[str, FloatArray] = field(default_factory=dict)
 
 
@@ -96,6 +98,7 @@ def conclude(data: SignalData, windows: Windows, test: Test) -> Judgement:
         p_value=p_value,
         coverage=tuple(_COVERAGES[test.coverage].tolist()),
         views=test.views.astype(np.int8),
+        severity=np.zeros(len(live), dtype=np.intp) if test.severity is None else test.severity,
         extra=test.extra,
     )
 

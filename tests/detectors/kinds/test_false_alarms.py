@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from detectors.kinds import DETECTORS
-from detectors.windows import SignalData
+from detectors.windows import SignalData, Windows
 from tests.detectors.synthetic import BOUNDS, TIMES, WINDOWS, T
 
 MINUTES = 150
@@ -78,3 +78,54 @@ def test_noisy_levels():
         for window in evaluations()
     )
     assert alarms <= 2
+
+
+def test_replicas_that_come_and_go_with_the_load():
+    """Autoscaling by the daily swing, and rollouts that double the pods for some minutes, without another day."""
+    random = np.random.default_rng(15)
+    series = 5000
+    demand = 1 + 0.4 * np.sin(2 * np.pi * (np.arange(MINUTES) / 1440 + random.uniform(0, 1, (series, 1))))
+    pods = np.ceil(random.uniform(1, 20, (series, 1)) * demand)
+    rollout = random.integers(0, MINUTES, (series, 1)) <= np.arange(MINUTES)
+    pods += pods * (rollout & ~np.roll(rollout, 5, axis=1))
+    level = 1e6 * demand * pods.mean(axis=1)[:, None] * random.normal(1, 0.15, (series, MINUTES))
+    guards = {"min_absolute_increase_bytes_per_second": 1e6}
+    params = {"per_replica": True, "max_fraction": 0.2}
+    alarms = 0
+    for window in evaluations():
+        data = SignalData(TIMES, level=level[:, window], members=pods[:, window])
+        alarms += int((DETECTORS["level-shift"](data, params, guards, WINDOWS).score >= 1).sum())
+    assert alarms <= 2
+
+
+DAY = Windows(step=300, evaluation=1, baseline=288, hold=1)
+HOURS = np.arange(DAY.points) / 12 - 24
+FORECAST = {"min_ratio_for_forecast": 0.6, "horizon_warn_seconds": 345_600, "horizon_critical_seconds": 14_400}
+
+
+def volumes(kind, random, series=10_000):
+    """Shares of capacity over a day that stay below the warning, and are not going to fill it."""
+    shape, column = (series, DAY.points), (series, 1)
+    level = random.uniform(0.2, 0.8, column)
+    match kind:
+        case "still":
+            return level + random.normal(0, 0.5, shape) * 10 ** random.uniform(-4, -2, column)
+        case "wandering":
+            return level + np.cumsum(random.normal(0, 1, shape) * 10 ** random.uniform(-4.5, -3, column), axis=1)
+        case "saw-tooth":
+            cycle = ((HOURS + 24) / random.uniform(1, 24, column) + random.uniform(0, 1, column)) % 1
+            return level - random.uniform(0.02, 0.4, column) * (1 - cycle) + random.normal(0, 0.002, shape)
+        case "slow":
+            return level + random.uniform(0, 0.0012, column) * HOURS + random.normal(0, 0.002, shape)
+        case _:
+            phase = random.uniform(0, 1, column)
+            return level + random.uniform(0, 0.05, column) * np.sin(2 * np.pi * (HOURS / 24 + phase))
+
+
+@pytest.mark.parametrize("kind", ["still", "wandering", "saw-tooth", "slow", "daily"])
+def test_volumes_that_do_not_fill(kind):
+    share = np.clip(volumes(kind, np.random.default_rng(16)), 0, 0.849)
+    data = SignalData(TIMES[0] + 300 * np.arange(DAY.points), level=share, per=np.full(share.shape, 1e10))
+    score = DETECTORS["threshold-forecast"](data, FORECAST, {}, DAY).score
+    assert np.isfinite(score).all()
+    assert (score >= 1).sum() <= (20 if kind == "wandering" else 0)
