@@ -62,12 +62,14 @@ class Paced:
         self.cluster = found.objects.cluster
         self.going = threading.Event()
         self.done = 0
+        self.resting = True
 
     def run(self, stop: threading.Event, wake: threading.Event, done: Callable[[Outcome], None]) -> None:
         """Cycles without a pause, each a minute later."""
         while not stop.is_set():
             wake.clear()
-            if self.going.wait(0.05):
+            self.resting = not self.going.wait(0.05)
+            if not self.resting:
                 self._bench.next_minute()
                 done(self._engine.cycle())
                 self.done += 1
@@ -134,21 +136,25 @@ async def until(what: str, condition: Callable[[], object]) -> None:
         await asyncio.sleep(0.02)
 
 
+async def rest(run: Paced) -> None:
+    """Let the engine finish its cycle, and the console show it."""
+    run.going.clear()
+    await until("the end of a cycle", lambda: run.resting)
+    await asyncio.sleep(1)
+
+
 async def pressed(app: PaintedConsole, run: Paced, rounds: int, times: int) -> dict[tuple[str, str], list[float]]:
     """Milliseconds of every press, by key and by what the engine did; rest and work take turns."""
     rows = app.screen.query_one(RowList)
     spent: dict[tuple[str, str], list[float]] = {}
     for _ in range(rounds):
         for state in ("idle", "busy"):
-            begun = run.done
             if state == "busy":
                 run.going.set()
             for key in KEYS:
                 await app.painted(rows.action_top, lambda: rows.position == 0) if rows.position else None
                 spent.setdefault((key, state), []).extend(await moved(app, rows, key, times))
-            run.going.clear()
-            print(f"  {state}: {run.done - begun} cycles", file=sys.stderr)
-            await asyncio.sleep(1.5)
+            await rest(run)
     return spent
 
 
@@ -163,8 +169,7 @@ async def measure(found: Bench, count: int, rounds: int, times: int) -> dict[tup
         await until("the stored rows", lambda: len(app.snapshot.rows) >= count)
         run.going.set()
         await until("the first cycle", lambda: app.snapshot.cycle)
-        run.going.clear()
-        await asyncio.sleep(1.5)
+        await rest(run)
         spent = await pressed(app, run, rounds, times)
     app.link.close()
     return spent
