@@ -305,20 +305,47 @@ class EngineSession:
             return ActResult(False, "a replay runs with the settings of its recording")
         try:
             change_setting(self._loaded.path, key, value)
-            self._loaded = load_settings(self._loaded.path, overrides=self._loaded.overrides)
-            fresh = self._reload(self._loaded)
+            trouble = self._use(load_settings(self._loaded.path, overrides=self._loaded.overrides))
         except SettingsError as error:
             return ActResult(False, str(error))
-        except SourceError as error:
-            trouble = f"{error.message} {error.hint}".strip()
+        if trouble:
             return ActResult(False, f"{key} written to {self._loaded.path}, but not in use: {trouble}")
+        origin = self._loaded.origin(key)
+        covered = "" if origin.startswith(str(self._loaded.path)) else f"; {origin} still wins over it"
+        return ActResult(True, f"{key} written to {self._loaded.path}{covered}")
+
+    def reread_settings(self) -> ActResult:
+        """Use what an editor made of the settings file; a wrong one changes nothing."""
+        from app.settings.loading import SettingsError, load_settings
+
+        path = self._loaded.path
+        if self._reload is None:
+            return ActResult(False, "a replay runs with the settings of its recording")
+        if not path.exists():
+            return ActResult(True, f"{path} was not written")
+        try:
+            fresh = load_settings(path, overrides=self._loaded.overrides)
+            if fresh.settings == self._loaded.settings:
+                self._loaded = fresh
+                return ActResult(True, f"{path} says the same as before")
+            trouble = self._use(fresh)
+        except SettingsError as error:
+            return ActResult(False, f"{error}; the settings of before stay in use")
+        return ActResult(not trouble, f"{path} is not in use: {trouble}" if trouble else f"{path} is in use")
+
+    def _use(self, loaded: LoadedSettings) -> str:
+        """Let a run with these settings take over; returns what prevents it, empty when nothing does."""
+        assert self._reload is not None
+        self._loaded = loaded
+        try:
+            fresh = self._reload(loaded)
+        except SourceError as error:
+            return f"{error.message} {error.hint}".strip()
         if (unused := self._handed_over(fresh)) is not None:
             unused.close()
         self._leave.set()
         self._wake.set()
-        origin = self._loaded.origin(key)
-        covered = "" if origin.startswith(str(self._loaded.path)) else f"; {origin} still wins over it"
-        return ActResult(True, f"{key} written to {self._loaded.path}{covered}")
+        return ""
 
     def settings_path(self) -> str:
         """The settings file."""
