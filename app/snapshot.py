@@ -200,6 +200,10 @@ class Session(Protocol):
         """Validate a value, write it to the settings file, and use it from the next cycle on."""
         ...
 
+    def reread_settings(self) -> ActResult:
+        """Use what an editor made of the settings file, from the next cycle on; a wrong one changes nothing."""
+        ...
+
     def settings_path(self) -> str:
         """The settings file, for opening it in an editor."""
         ...

@@ -16,7 +16,7 @@ from textual.widgets import Static
 
 from app.actions import Situation, actions_of
 from app.keymap import bindings
-from app.messages import ConnectionsTested, SettingsLoaded
+from app.messages import ConnectionsTested, SettingChanged, SettingsLoaded
 from app.screens.edit import EditDialog
 from app.screens.listed import ListedView
 from app.screens.queries import QueryView
@@ -178,6 +178,14 @@ class SettingsScreen(ListedView, QueryView):
             self.console.say(f"this terminal cannot be given to an editor: edit {self._path} elsewhere", "warning")
         except (OSError, ValueError) as error:
             self.console.say(f"$EDITOR {editor!r} cannot be run: {error}", "error")
+        else:
+            self.console.link.ask(
+                "acts", "settings", lambda session: SettingChanged("", session.reread_settings()), self
+            )
+
+    @on(SettingChanged)
+    def _file_edited(self, message: SettingChanged) -> None:
+        self.console.say(message.result.message, "information" if message.result.ok else "error")
         self.reload()
 
 

@@ -306,10 +306,36 @@ def test_settings_that_cannot_be_connected_with_leave_the_session_running(store:
         session.stop()
 
 
+def test_what_an_editor_wrote_is_used_and_what_is_wrong_is_not(store: Store, tmp_path: Path) -> None:
+    runs: list[Script] = []
+
+    def reload(loaded: LoadedSettings) -> Script:
+        runs.append(Script(store))
+        runs[-1].interval = loaded.settings.engine.interval_seconds
+        return runs[-1]
+
+    session, listener = _opened(store, Script(store), tmp_path, reload)
+    file = tmp_path / "config.toml"
+    try:
+        listener.wait(lambda s: s.cycle >= 1, "a cycle")
+        assert "the same as before" in session.reread_settings().message
+        file.write_text("[engine]\ninterval_seconds = 4\n")
+        refused = session.reread_settings()
+        assert not refused.ok
+        assert f"{file}:2" in refused.message
+        assert runs == []
+        file.write_text("[engine]\ninterval_seconds = 45\n")
+        assert session.reread_settings().ok
+        listener.wait(lambda s: s.interval == 45, "a cycle of the new run")
+    finally:
+        session.stop()
+
+
 def test_a_replay_does_not_change_settings(store: Store, tmp_path: Path) -> None:
     result = _session(store, Script(store), tmp_path).change_setting("engine.interval_seconds", "45")
     assert not result.ok
     assert "replay" in result.message
+    assert "replay" in _session(store, Script(store), tmp_path).reread_settings().message
 
 
 def test_a_live_session_without_an_answer_runs_and_says_so(tmp_path: Path) -> None:

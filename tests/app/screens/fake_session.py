@@ -122,6 +122,10 @@ class FakeSession:
         self.edited[key] = value
         return ActResult(True, f"set {key} to {value}")
 
+    def reread_settings(self) -> ActResult:
+        self.calls.append(("reread_settings",))
+        return ActResult(False, "config.toml:3: engine.interval: 'x' is not allowed")
+
     def settings_path(self) -> str:
         return "config.toml"
 
