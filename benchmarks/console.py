@@ -124,7 +124,7 @@ def stored(found: Bench, count: int) -> Store:
 class PaintedConsole(Paints, Console):
     """The console, telling when it has painted."""
 
-    CSS_PATH = Path(inspect.getfile(Console)).with_suffix(".tcss")
+    CSS_PATH = [Path(inspect.getfile(Console)).with_suffix(".tcss")]
 
 
 async def until(what: str, condition: Callable[[], object]) -> None:

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from benchmarks.measure import interleaved, table
+from benchmarks.measure import Goal, goals_table, interleaved, table
 from detectors.kinds import BLOCK, DETECTORS
 from detectors.statistics import NORMAL_MAD, median, robust_spread
 from detectors.windows import SignalData, Windows
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from detectors.series import FloatArray
 
@@ -78,12 +78,12 @@ def peak(work: Callable[[], object]) -> int:
     return found
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> list[Goal]:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--series", type=int, default=10_000)
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--server-ms", type=float, default=377.0, help="the server's time per 10,000 series")
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     data = signals(options.series)
 
     def judged(kind: str) -> Callable[[], object]:
@@ -119,6 +119,15 @@ def main() -> None:
     )
     header = ("detector", "ms", "x a copy", "of the server's time", "x faster than a MAD loop", "peak / input")
     print(table(f"{options.series:,} series x {T} points", header, rows))
+    slowest = max(seconds[kind] for kind in data)
+    most = max(peak(cases[kind]) / size_of(data[kind]) for kind in data)
+    found = [
+        Goal("G6", "slowest detector / the server's time for its query", slowest / server * 100, 5, "%"),
+        Goal("G6", "a loop over the series / robust z", loop / seconds["robust z"], 50, at_least=True),
+        Goal("G6", "memory of the hungriest detector / its input", most, 4),
+    ]
+    print(goals_table(found))
+    return found
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import gc
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -32,7 +31,7 @@ from app.sources.kubernetes.source import KubernetesSource
 from app.sources.prometheus.client import PrometheusClient
 from app.sources.prometheus.connection import PrometheusConnection
 from benchmarks import cluster
-from benchmarks.measure import Goal, Lateness, goals_table, lateness, milliseconds, table
+from benchmarks.measure import Goal, Lateness, curl, goals_table, lateness, milliseconds, table
 from detectors.catalog import load
 from storage.database import Store
 from tests.lab.kubernetes_api import KubernetesApi
@@ -43,6 +42,7 @@ if TYPE_CHECKING:
 
     from app.engine import Outcome
     from app.settings.loading import LoadedSettings
+
 
 class Noting(httpx.HTTPTransport):
     """The network, with a note of every URL that was asked."""
@@ -91,11 +91,7 @@ class Bench:
     def curl(self) -> float:
         """Seconds that curl takes for everything asked since the last time, the answers thrown away."""
         urls, self.asked.urls = self.asked.urls, []
-        lines = "".join(f'url = "{url}"\noutput = "/dev/null"\n' for url in urls)
-        command = ["curl", "-sS", "--fail", "--parallel", "--parallel-immediate", "--parallel-max", str(self.loaded.settings.prometheus.concurrency)]
-        began = time.perf_counter()
-        subprocess.run([*command, "--config", "-"], input=lines, text=True, check=True, stderr=subprocess.DEVNULL)
-        return time.perf_counter() - began
+        return curl(urls, self.loaded.settings.prometheus.concurrency)
 
 
 @contextmanager

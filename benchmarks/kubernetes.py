@@ -28,13 +28,13 @@ from app.sources.kubernetes.cache import ClusterCache
 from app.sources.kubernetes.client import KubernetesClient
 from app.sources.kubernetes.resources import BY_NAME
 from app.sources.kubernetes.watch import PAGE, Pace, ResourceWatch
-from benchmarks.measure import interleaved, table
+from benchmarks.measure import Goal, goals_table, interleaved, table
 from detectors.entities import Resolver
 from detectors.model import EntityType, Identity
 from tests.lab.kubernetes_store import read_json
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 RECORDED = Path(__file__).parents[1] / "tests" / "fixtures" / "kubernetes" / "healthy-baseline" / "pods.json.gz"
 NOW = 1_800_000_000.0
@@ -192,12 +192,12 @@ def resolving(cache: ClusterCache, series: int) -> tuple[float, float]:
     return first, time.perf_counter() - begin
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> list[Goal]:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pods", type=int, default=20_000)
     parser.add_argument("--rounds", type=int, default=5)
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     items = pods(options.pods)
     size = sum(map(len, items))
     bench = Bench(items)
@@ -229,17 +229,22 @@ def main() -> None:
     wait, idle = longest_wait(lambda: kept.append(bench.listed())), longest_wait(lambda: time.sleep(0.5))
     first, series = resolving(cache, 10_000)
     bench.close()
-    checks = [
-        ("list / reading its bytes", f"{taken['list into the cache'] / taken[read]:.1f}", "<= 4"),
-        ("memory a pod, KB", f"{now / options.pods / 1e3:.1f}", "<= 8"),
-        ("memory at its worst / bytes of the list", f"{peak / size:.2f}", ""),
-        ("watch events a second, from memory", f"{options.pods / spent[memory]:,.0f}", ">= 50,000"),
-        ("watch events a second, over HTTP", f"{options.pods / spent[http]:,.0f}", ""),
-        ("longest wait for the lock, ms (idle)", f"{wait * 1e3:.1f} ({idle * 1e3:.1f})", "<= 10"),
-        ("first entity of a state, ms", f"{first * 1e3:.0f}", ""),
-        ("10,000 series to entities, ms", f"{series * 1e3:.0f}", ""),
+    besides = [
+        ("memory at its worst / bytes of the list", f"{peak / size:.2f}"),
+        ("watch events a second, over HTTP", f"{options.pods / spent[http]:,.0f}"),
+        ("longest wait for the lock on an idle process, ms", f"{idle * 1e3:.1f}"),
+        ("first entity of a state, ms", f"{first * 1e3:.0f}"),
+        ("10,000 series to entities, ms", f"{series * 1e3:.0f}"),
     ]
-    print(table("Goals", ("what", "measured", "goal"), checks))
+    print(table("Besides", ("what", "measured"), besides))
+    found = [
+        Goal("G7", "list of pods / reading its bytes", taken["list into the cache"] / taken[read], 4),
+        Goal("G7", "memory a pod", now / options.pods / 1e3, 8, "KB"),
+        Goal("G8", "watch events a second, from memory", options.pods / spent[memory], 50_000, "", at_least=True),
+        Goal("G3", "longest wait for the interpreter lock while listing", wait * 1e3, 10, "ms"),
+    ]
+    print(goals_table(found))
+    return found
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import statistics
+import subprocess
 import threading
 import time
 from contextlib import suppress
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
 
 def interleaved(
@@ -109,13 +110,22 @@ def _short(number: float) -> str:
     return f"{number:,.0f}" if abs(number) >= 100 else f"{number:.2f}".rstrip("0").rstrip(".")
 
 
+def curl(urls: Sequence[str], parallel: int) -> float:
+    """Seconds that one process takes to ask for all of these and to throw the answers away, some at once."""
+    lines = "".join(f'url = "{url}"\noutput = "/dev/null"\n' for url in urls)
+    command = ["curl", "-sS", "--fail", "--parallel", "--parallel-immediate", "--parallel-max", str(parallel)]
+    began = time.perf_counter()
+    subprocess.run([*command, "--config", "-"], input=lines, text=True, check=True, stderr=subprocess.DEVNULL)
+    return time.perf_counter() - began
+
+
 def milliseconds(late: np.ndarray) -> tuple[str, str, str]:
     """Median, 99th percentile and maximum of seconds, as texts in ms."""
     parts = (np.median(late), np.quantile(late, 0.99), late.max())
     return tuple(f"{part * 1e3:.1f}" for part in parts)  # type: ignore[return-value]
 
 
-def table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def table(title: str, header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """A table in Markdown."""
     lines = [f"### {title}", "", "| " + " | ".join(header) + " |", "|" + "---|" * len(header)]
     return "\n".join([*lines, *("| " + " | ".join(row) + " |" for row in rows), ""])

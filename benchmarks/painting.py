@@ -32,11 +32,12 @@ class Paints(App[Any]):
     _painted: asyncio.Event | None = None
     _seen: Callable[[], bool] = staticmethod(lambda: True)
 
-    def _display(self, screen: Screen, renderable: RenderableType | None) -> None:
+    def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
         """Where Textual writes to the terminal: headless it would not even join the segments."""
         super()._display(screen, renderable)
-        if self._painted is not None and isinstance(renderable, CompositorUpdate) and self._seen():
-            renderable.render_segments(self.console)
+        update: object = renderable
+        if self._painted is not None and isinstance(update, CompositorUpdate) and self._seen():
+            update.render_segments(self.console)
             self._painted.set()
 
     async def painted(self, act: Callable[[], object], seen: Callable[[], bool] = lambda: True) -> float:
@@ -55,10 +56,13 @@ async def moved(app: Paints, rows: RowList[Any], key: str, times: int) -> list[f
     for number in range(times):
         if number % 15 == 14:
             await app.painted(rows.action_top)
-        before = rows.position
         press = partial(app.post_message, events.Key(key, None))
-        spent.append(await app.painted(press, lambda before=before: rows.position != before))
+        spent.append(await app.painted(press, partial(_left, rows, rows.position)))
     return spent
+
+
+def _left(rows: RowList[Any], position: int | None) -> bool:
+    return rows.position != position
 
 
 def worst(spent: list[float]) -> float:

@@ -143,8 +143,8 @@ def main(arguments: Sequence[str] | None = None) -> list[Goal]:
         options.rounds,
     )
     modules = imported("--help")
-    rows = [(name, f"{seconds * 1e3:.0f}") for name, seconds in help_takes.items()]
-    print(table(f"To the end of a process; --help imports {len(modules)} modules", ("command", "ms"), rows))
+    ended = [(name, f"{seconds * 1e3:.0f}") for name, seconds in help_takes.items()]
+    print(table(f"To the end of a process; --help imports {len(modules)} modules", ("command", "ms"), ended))
     heavy = sorted(set(HEAVY) & modules)
     small, large = (taken[name][0] / bare for name in sizes)
     found = [

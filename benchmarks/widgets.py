@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from textual.app import ComposeResult
+    from textual.content import Content
 
 SIZE = (140, 45)
 ROUNDS = 7
@@ -58,7 +59,7 @@ def items(count: int) -> list[Item]:
     return [Item(n, f"shop/service-{n * 7919 % count:06}", float(scores[n]), bands[n % 50]) for n in range(count)]
 
 
-def _recent(item: Item, width: int) -> object:
+def _recent(item: Item, width: int) -> Content:
     return sparkline(item.band.values, item.band.low, item.band.high, width)
 
 
@@ -108,7 +109,7 @@ async def grow(app: Bench, rows: RowList[Item], data: dict[int, list[Item]]) -> 
     spent: dict[tuple[str, int], list[float]] = {}
     for _ in range(ROUNDS):
         for count in COUNTS:
-            acts = {
+            acts: dict[str, Callable[[], object]] = {
                 "fill": partial(rows.replace, data[count]),
                 "sort": partial(rows.sort_by, "score", descending=True),
                 "unsort": partial(rows.sort_by, None),
