@@ -313,7 +313,7 @@ def test_a_new_engine_continues_the_same_findings(stage: Stage) -> None:
         assert after[CRASHING] == before[CRASHING]
         assert outcome.changes is not None
         assert not {a.signal for a in outcome.changes.opened} & {SPIKE[0], CRASHING[0]}
-        stage.play(rig, OVER + 600)
+        stage.play(rig, OVER + 720, 120)
     assert not stage.states()
 
 
