@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from app.engine import Outcome
+    from tests.lab.objects import Change
 
 pytestmark = needs_servers
 
@@ -99,7 +100,7 @@ def _watched(cases: CaseSet, url: str, folder: Path) -> Seen:
             return _seen(rig.cycle(AT))
 
 
-def _apply(api: KubernetesApi, changes: list, until: float) -> list:
+def _apply(api: KubernetesApi, changes: list[Change], until: float) -> list[Change]:
     for change in changes:
         if change.at <= until:
             (api.delete if change.deleted else api.put)(change.manifest)

@@ -1,0 +1,94 @@
+"""Every row by every convention that feeds it: the fault is found on its entity, the look-alike and the quiet one not.
+
+One Prometheus holds the samples of all cases, a VictoriaMetrics a sample of them; one cycle of the engine judges each.
+A row that is still `planned` has its cases too; they are pending until it is not.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+import pytest
+
+from detectors.catalog import Role, load
+from detectors.model import Coverage, EntityType
+from tests.acceptance.judging import Judged, judged, tellers
+from tests.lab.cases import NO_STALENESS
+from tests.lab.fixtures import needs_servers
+from tests.lab.servers import Prometheus, VictoriaMetrics
+from tests.lab.synthesis import CLUSTER, acceptance_cases, write
+
+if TYPE_CHECKING:
+    from tests.lab.synthesis import Case
+
+pytestmark = needs_servers
+
+CATALOGUE = load()
+CASES = [case for case in acceptance_cases(CATALOGUE) if not case.pending]
+PREFERRED = {row.id: next(iter(CATALOGUE.sources(row.id)), None) for row in CATALOGUE.rows}
+SAMPLE = [case for case in CASES if case.source == PREFERRED[case.row.id]]
+"""Of each row the convention that is believed first."""
+
+
+@pytest.fixture(scope="module")
+def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Judged:
+    folder = tmp_path_factory.mktemp("prometheus")
+    write(CASES, folder / "samples.om")
+    with Prometheus(folder / "samples.om", flags=NO_STALENESS) as server:
+        return judged(folder, server.url)
+
+
+@pytest.fixture(scope="module")
+def victoria(tmp_path_factory: pytest.TempPathFactory) -> Judged:
+    folder = tmp_path_factory.mktemp("victoria")
+    write(SAMPLE, folder / "samples.om")
+    with VictoriaMetrics(folder / "samples.om") as server:
+        return judged(folder, server.url)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
+def test_prometheus(case: Case, prometheus: Judged) -> None:
+    verify(case, prometheus)
+
+
+@pytest.mark.parametrize("case", SAMPLE, ids=lambda case: case.id)
+def test_victoria_metrics(case: Case, victoria: Judged) -> None:
+    verify(case, victoria)
+
+
+def verify(case: Case, told: Judged) -> None:
+    """A fault is found once, on its entity, by a convention that can know; nothing else is found, but was looked at."""
+    found = told.observations(case)
+    if case.kind != "fault":
+        assert not found, found[0].facts
+        assert told.looked_at(case) not in (Coverage.NO_SOURCE, Coverage.QUERY_ERROR)
+        assert case.kind != "quiet" or told.looked_at(case) is Coverage.LIVE
+        return
+    assert len(found) == 1, told.looked_at(case)
+    assert found[0].source.convention in tellers(CATALOGUE, case)
+    entity = found[0].entity
+    assert entity.type is case.row.entity
+    assert entity.cluster == case.subject.cluster
+    assert not entity.peer or entity.peer in (case.subject.peer, case.subject.ip)
+
+
+def test_every_convention_of_every_row_that_detects_has_all_three_kinds_of_cases() -> None:
+    kinds = defaultdict(set)
+    for case in CASES:
+        kinds[case.row.id, case.source.convention, case.instrument.name].add(case.kind)
+    wanted = {
+        (row.id, source.convention, source.instrument)
+        for row in CATALOGUE.rows
+        for source in CATALOGUE.sources(row.id)
+        if not row.planned and source.role is Role.PRIMARY and source.unit == row.unit
+    }
+    assert wanted
+    assert kinds == {key: {"fault", "lookalike", "quiet"} for key in wanted}
+
+
+def test_cases_do_not_meet() -> None:
+    assert len({case.id for case in CASES}) == len(CASES)
+    assert len({case.subject.ip for case in CASES}) == len({case.subject for case in CASES})
+    alone = {case.subject.cluster for case in CASES if case.row.entity is EntityType.CLUSTER}
+    assert CLUSTER not in alone
