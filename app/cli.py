@@ -37,9 +37,7 @@ COMMANDS = {
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit code."""
     argv = list(sys.argv[1:] if arguments is None else arguments)
-    # The console is what one wants at 03:00: it needs no command, only options.
-    if not argv or (argv[0].startswith("-") and argv[0] not in ("-h", "--help", "--version")):
-        argv = ["console", *argv]
+    argv = commanded(argv)
     parser = build_parser(argv)
     options = parser.parse_args(argv)
     if options.command is None:
@@ -51,6 +49,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from app.errors import guarded
 
     return guarded(module.run, options)
+
+
+def commanded(argv: list[str]) -> list[str]:
+    """The same words with the command first, wherever it stood among the shared options; the console by default."""
+    if {"-h", "--help", "--version"} & set(argv) and not set(argv) & COMMANDS.keys():
+        return argv
+    takes_value = {o for a in shared_options()._actions if a.nargs != 0 for o in a.option_strings}
+    place = 0
+    while place < len(argv) and argv[place].startswith("-"):
+        place += 2 if argv[place] in takes_value else 1
+    if place < len(argv) and argv[place] in COMMANDS:
+        return [argv[place], *argv[:place], *argv[place + 1 :]]
+    # The console is what one wants at 03:00: it needs no command, only options.
+    return ["console", *argv] if place >= len(argv) else argv
 
 
 def build_parser(argv: Sequence[str] = ()) -> argparse.ArgumentParser:

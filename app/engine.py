@@ -17,7 +17,7 @@ from msgspec.structs import replace
 
 from app.annotations import Annotations
 from app.coverage import coverage_record
-from app.evaluation import RowResult, judge_metrics, judge_states
+from app.evaluation import KUBERNETES, RowResult, judge_metrics, judge_states
 from app.grouping import Casebook
 from app.judging import Surroundings
 from app.ledger import Ledger
@@ -25,10 +25,11 @@ from app.looking import MetricsLook
 from app.planning import live_rows, plan
 from app.tracking import Tracker
 from app.tuning import in_scope
+from detectors.cluster import gone, obscured
 from detectors.entities import Resolver
 from detectors.model import Coverage
 from storage.cycles import CycleUpdate
-from storage.records import CoverageRecord, CycleRecord
+from storage.records import CoverageRecord, CycleRecord, Lifecycle
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -46,7 +47,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 LEASE_SECONDS = 90.0
-"""How long a console that died keeps others from taking over its cluster."""
+"""At least how long a console that died keeps others from taking over its cluster."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +82,8 @@ class Engine:
     owner: str = ""
     """Names this process among those that share the store; empty where nobody else can write."""
     progress: Callable[[str], None] = field(default=lambda _: None)
+    mark: Callable[[float], None] = field(default=lambda _: None)
+    """Told when a cycle begins that takes no view of objects: where there are some, taking it tells their observer."""
 
     def __post_init__(self) -> None:
         titles = {row.id: row.title for row in self.catalogue.rows}
@@ -93,6 +96,7 @@ class Engine:
         self._ledger = Ledger(self.cluster)
         self.look = self._new_look() if self.metrics is not None else None
         self._restored = False
+        self._leased = float("-inf")
         self._last_fired: dict[str, float] = {}
 
     def _new_look(self) -> MetricsLook:
@@ -108,8 +112,7 @@ class Engine:
         """
         now, started = self.clock.now(), time.perf_counter()
         state = self._state(now)
-        if self.owner and not self.store.cycles.acquire_lease(self.cluster, self.owner, now, LEASE_SECONDS):
-            self._restored = False
+        if not self._leads(now):
             return self._followed(now, state)
         if not self._restored:
             self._restore(now)
@@ -120,7 +123,11 @@ class Engine:
         results = self._judged(state, around, trouble)
         observations = [o for result in results.values() for o in result.observations]
         changes = self._tracker.update(
-            observations, lambda signal, entity: _visible(results, signal, entity), self._units, now, self._new_anomaly
+            observations,
+            lambda signal, entity: _visible(results, signal, entity, state, around),
+            self._units,
+            now,
+            self._new_anomaly,
         )
         series = sum(len(result.coverage) for result in results.values())
         cycle = CycleRecord(
@@ -134,7 +141,6 @@ class Engine:
         self._write(cycle, results, changes, state)
         self._restored = True
         warnings = (
-            *(self.look.warnings if self.look else ()),
             *self._annotations.warnings,
             *(text for r in results.values() for text in r.warnings),
         )
@@ -148,8 +154,22 @@ class Engine:
         if self.look:
             self.look.close()
 
+    def _leads(self, now: float) -> bool:
+        """Whether this process is the one that writes; what it remembers is void once another may have written."""
+        if not self.owner:
+            return True
+        ttl = max(LEASE_SECONDS, 3 * self.settings.engine.interval_seconds)
+        if not self.store.cycles.acquire_lease(self.cluster, self.owner, now, ttl):
+            self._restored = False
+            return False
+        if not 0 <= now - self._leased < ttl:
+            self._restored = False
+        self._leased = now
+        return True
+
     def _state(self, now: float) -> ClusterState | None:
         if self.objects is None:
+            self.mark(now)
             return None
         return dataclasses.replace(self.objects.state(now), environments=self.settings.scope.environment_of)
 
@@ -174,11 +194,16 @@ class Engine:
         def wanted(entity: Entity) -> bool:
             return in_scope(entity, scope) and not self._annotations.tuning_of(entity).disabled
 
+        alive = {case.id for case in self.store.investigations.open(self.cluster) if case.lifecycle is Lifecycle.OPEN}
         return Surroundings(
-            now=now,
+            # Objects carry the cluster's time, and this machine's may be another.
+            now=now + (state.readyz.skew if state is not None and state.readyz is not None and self.live else 0.0),
             tuning_of=self._annotations.tuning_of,
             rollout_of=lambda entity: _newest_revision(state, entity),
             open=self._tracker.current,
+            recent=self._tracker.recent,
+            adopted={key for key, record in self._tracker.current.items() if record.investigation not in alive},
+            replicas_of=lambda entity: _desired(state, entity),
             wanted=wanted,
             false_discovery_rate=self.settings.detection.false_discovery_rate,
         )
@@ -188,7 +213,8 @@ class Engine:
     ) -> dict[str, RowResult]:
         rows = live_rows(self.catalogue, self.settings.detection)
         look = self.look
-        planned = plan(self.catalogue, rows, state, look.discovery if look else None)
+        step = self.settings.detection.step_seconds
+        planned = plan(self.catalogue, rows, state, look.discovery if look else None, step)
         if look and planned.sources and trouble is None:
             look.measurer.begin(look.frame, Resolver(state, self.cluster, self.settings.scope.environment_of))
             look.measurer.ask((each for found in planned.sources.values() for each in found), self.progress)
@@ -268,10 +294,28 @@ class Engine:
         ]
 
 
-def _visible(results: Mapping[str, RowResult], signal: str, entity: Entity) -> Coverage:
-    """What a cycle could see of a signal of an entity; a row that was not judged was switched off."""
+def _visible(
+    results: Mapping[str, RowResult],
+    signal: str,
+    entity: Entity,
+    state: ClusterState | None,
+    around: Surroundings,
+) -> Coverage:
+    """What a cycle could see of a signal of an entity that it did not find out of band."""
     result = results.get(signal)
-    return result.coverage_of(entity) if result is not None else Coverage.DISABLED
+    if result is None or not around.wanted(entity):
+        return Coverage.DISABLED
+    if state is not None and gone(state, entity):
+        return Coverage.LIVE
+    if state is not None and result.conventions == (KUBERNETES,) and obscured(state, entity):
+        return Coverage.NO_DATA
+    return result.coverage_of(entity)
+
+
+def _desired(state: ClusterState | None, entity: Entity) -> int | None:
+    if state is None or (known := state.workloads.get((entity.kind, entity.namespace, entity.name))) is None:
+        return None
+    return known.desired
 
 
 def _newest_revision(state: ClusterState | None, entity: Entity) -> float | None:

@@ -37,5 +37,8 @@ def guarded(run: Callable[[argparse.Namespace], int], options: argparse.Namespac
 
 def say(message: str, code: Exit) -> int:
     """Print to standard error; returns the code."""
-    sys.stderr.write(f"tocsin: {message}\n")
+    from widgets.text import clean
+
+    lines = (clean(line) for line in message.splitlines())
+    sys.stderr.write("tocsin: " + "\n    ".join(lines) + "\n")
     return code

@@ -6,6 +6,7 @@ measure one workload, one of them judges it and it is counted once.
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -19,7 +20,7 @@ from detectors.states import STATE_DETECTORS
 from detectors.statistics import false_discoveries
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 
     from app.judging import Surroundings, Verdict
     from app.measuring import Measurement, Measurer
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from detectors.cluster import ClusterState
     from detectors.model import Entity, Observation
     from detectors.series import Band
+
+log = logging.getLogger(__name__)
 
 KUBERNETES = "kubernetes-api"
 """The convention of what the Kubernetes API itself tells."""
@@ -64,7 +67,11 @@ def judge_states(rows: Iterable[Row], state: ClusterState, around: Surroundings)
     """The rows that Kubernetes objects answer."""
     results = {}
     for row in rows:
-        found = STATE_DETECTORS[row.fallback.state_detector](state, row, around.now)
+        try:
+            found = STATE_DETECTORS[row.fallback.state_detector](state, row, around.now)
+        except Exception as error:
+            results[row.id] = _failed(row, error)
+            continue
         results[row.id] = RowResult(
             row=row,
             status=found.coverage,
@@ -90,18 +97,36 @@ def judge_metrics(
     judged = {}
     for row_id, candidates in sources.items():
         progress(f"judging {row_id}")
-        judged[row_id] = _judge_row(rows[row_id], candidates, measurer, around)
+        try:
+            judged[row_id] = _judge_row(rows[row_id], candidates, measurer, around)
+        except Exception as error:
+            judged[row_id] = _failed(rows[row_id], error), []
     measurer.settle()
     p_values = np.array([verdict.p_value for _, verdicts in judged.values() for verdict in verdicts])
     accepted = false_discoveries(p_values, around.false_discovery_rate) if len(p_values) else np.zeros(0, dtype=bool)
     limit = float(p_values[accepted].max()) if accepted.any() else 0.0
-    return {row_id: _bounded(result, verdicts, limit) for row_id, (result, verdicts) in judged.items()}
+    return {row_id: _bounded(result, verdicts, limit, around.open) for row_id, (result, verdicts) in judged.items()}
 
 
-def _bounded(result: RowResult, verdicts: Sequence[Verdict], limit: float) -> RowResult:
-    """The result with those observations whose test the bound accepts; kinds without a test have none to pass."""
-    kept = tuple(v.observation for v in verdicts if v.observation is not None and not v.p_value > limit)
+def _bounded(
+    result: RowResult, verdicts: Sequence[Verdict], limit: float, lasting: Container[tuple[str, str]]
+) -> RowResult:
+    """The result with those observations whose test the bound accepts.
+
+    Kinds without a test have none to pass; and what was accepted once does not end because others have calmed down.
+    """
+    kept = tuple(
+        verdict.observation
+        for verdict in verdicts
+        if verdict.observation is not None and (not verdict.p_value > limit or (result.row.id, verdict.key) in lasting)
+    )
     return replace(result, observations=kept)
+
+
+def _failed(row: Row, error: Exception) -> RowResult:
+    """One row's fault (an object or an answer that nobody thought of) must not blind the others."""
+    log.exception("row %s", row.id)
+    return RowResult(row, Coverage.QUERY_ERROR, detail=f"{type(error).__name__}: {error}")
 
 
 def _judge_row(

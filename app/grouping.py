@@ -73,7 +73,7 @@ class Casebook:
             lifecycle=case.lifecycle if case.lifecycle is Lifecycle.CLOSED else lifecycle,
             onset=min(a.onset for a in everyone),
             updated=now,
-            ended=(case.ended or now) if over else case.ended if case.lifecycle is Lifecycle.CLOSED else None,
+            ended=None if living else (case.ended or now),
             signals=tuple(dict.fromkeys(a.signal for a in everyone)),
             anomalies=len(everyone),
             held=any(a.state is AnomalyState.HELD for a in living),

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from app.wording import compared_with, numbers, seen
+from detectors.catalog import DetectorKind
 from detectors.kinds import DETECTORS
 from detectors.model import Coverage, Fact, Observation, SourceRef, Views
 from detectors.series import Band
 from detectors.windows import Windows
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Container, Iterator, Mapping
 
     from numpy.typing import NDArray
 
@@ -22,12 +23,21 @@ if TYPE_CHECKING:
     from app.tuning import Tuning
     from detectors.catalog import Row
     from detectors.model import Entity
-    from detectors.series import FloatArray, Judgement
+    from detectors.series import BoolArray, FloatArray, Judgement
     from detectors.windows import SignalData
     from storage.records import AnomalyRecord
 
 SEVERITY_STEPS = {"prod": 1, "production": 1, "live": 1, "dev": -1, "test": -1, "qa": -1, "sandbox": -1, "preview": -1}
 """By environment: production matters more, what nobody depends on less."""
+
+RATES = frozenset({DetectorKind.RATE_DROP, DetectorKind.RATE_SURGE})
+"""Kinds whose value without any traffic is known: it is zero."""
+
+VOLUME_GUARDS = {"min_requests_eval": "requests", "min_observations_eval": "observations"}
+"""Guards on the evaluation's volume, and the number of the judgement that they bound."""
+
+CONSUMED = 0.5
+"""Share of masked instants from which a baseline cannot be learned for no other reason than the incident itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +50,12 @@ class Surroundings:
     """When a workload's newest revision appeared, unix seconds."""
     open: Mapping[tuple[str, str], AnomalyRecord]
     """What is out of band already, by (signal, entity key)."""
+    recent: Mapping[tuple[str, str], AnomalyRecord]
+    """What was so until a short while ago."""
+    adopted: Container[tuple[str, str]]
+    """What the engineer has closed while it lasted: from then on it is what is normal."""
+    replicas_of: Callable[[Entity], int | None]
+    """How many pods a workload should have; None where that is not known."""
     wanted: Callable[[Entity], bool]
     """In scope, and not switched off by annotation."""
     false_discovery_rate: float
@@ -76,8 +92,13 @@ def judge(
             subjects = [Subject(measurement, place, frame) for place in part.entities[rows].tolist()]
             data = _without_anomalies(row, subjects, part.data.rows(rows), around)
             judgement = DETECTORS[row.detector](data, row.params, row.guards, windows)
+            consumed = _consumed(data, windows)
             for index, subject in enumerate(subjects):
-                yield _verdict(row, subject, judgement, index, around)
+                record = None if (row.id, subject.key) in around.adopted else around.open.get((row.id, subject.key))
+                if record is not None and judgement.coverage[index] is not Coverage.LIVE:
+                    yield _unjudged(row, subject, judgement, index, record, consumed=bool(consumed[index]))
+                else:
+                    yield _verdict(row, subject, judgement, index, record, around)
 
 
 class Subject(NamedTuple):
@@ -119,41 +140,57 @@ def _by_windows(
 
 
 def _without_anomalies(row: Row, subjects: list[Subject], data: SignalData, around: Surroundings) -> SignalData:
-    """The data with the instants masked at which an entity was out of band already."""
+    """The data with the instants masked at which an entity was out of band: they must not train its baseline."""
     excluded = None
     for place, subject in enumerate(subjects):
-        if record := around.open.get((row.id, subject.key)):
+        key = (row.id, subject.key)
+        record = around.open.get(key) or around.recent.get(key)
+        if record is not None and key not in around.adopted:
             if excluded is None:
                 excluded = np.zeros((len(subjects), len(data.times)), dtype=bool)
-            excluded[place] = data.times >= record.onset
+            until = np.inf if record.closed is None else record.closed
+            excluded[place] = (data.times >= record.onset) & (data.times <= until)
     return data if excluded is None else replace(data, excluded=excluded)
 
 
-def _verdict(row: Row, subject: Subject, judgement: Judgement, index: int, around: Surroundings) -> Verdict:
-    record = around.open.get((row.id, subject.key))
-    coverage = judgement.coverage[index]
-    score = float(judgement.score[index])
-    if record is not None and coverage is Coverage.LEARNING:
-        # The incident fills the whole baseline: what was expected when it began still holds.
-        return _lasting(row, subject, judgement, index, record)
-    out = score >= 1 and (record is not None or not _settling(row, subject.entity, around))
+def _consumed(data: SignalData, windows: Windows) -> BoolArray:
+    """Whose baseline is mostly an anomaly of its own, shape (S,)."""
+    if data.excluded is None:
+        return np.zeros(data.size, dtype=bool)
+    masked = windows.baseline_of(data.excluded.astype(np.float64))
+    return np.asarray(masked.mean(axis=-1) > CONSUMED)
+
+
+def _verdict(
+    row: Row, subject: Subject, judgement: Judgement, index: int, record: AnomalyRecord | None, around: Surroundings
+) -> Verdict:
+    out = float(judgement.score[index]) >= 1 and (record is not None or not _excused(row, subject.entity, around))
     observation = _observation(row, subject, judgement, index) if out else None
     band = _band(judgement, index) if out or record is not None else None
-    return Verdict(subject.key, coverage, float(judgement.p_value[index]), observation, band)
+    return Verdict(subject.key, judgement.coverage[index], float(judgement.p_value[index]), observation, band)
 
 
-def _lasting(row: Row, subject: Subject, judgement: Judgement, index: int, record: AnomalyRecord) -> Verdict:
-    observed = float(judgement.observed[index])
+def _unjudged(
+    row: Row, subject: Subject, judgement: Judgement, index: int, record: AnomalyRecord, *, consumed: bool
+) -> Verdict:
+    """The verdict on what is out of band already and what the detector says nothing about now.
+
+    Where the incident fills the whole baseline, what was expected when it began still holds. A rate can be judged by
+    that without any traffic, since none is a rate too; for everything else silence proves nothing.
+    """
     band = _band(judgement, index)
     band = replace(band, low=np.full_like(band.low, record.low), high=np.full_like(band.high, record.high))
-    if not np.isfinite(observed):
-        return Verdict(subject.key, Coverage.NO_DATA, np.nan, None, band)
-    if record.low <= observed <= record.high:
+    coverage, observed = judgement.coverage[index], float(judgement.observed[index])
+    if coverage is Coverage.NO_TRAFFIC and row.detector in RATES:
+        observed = 0.0
+    elif not (coverage is Coverage.LEARNING and consumed and _enough(row, judgement, index) and np.isfinite(observed)):
+        return Verdict(subject.key, coverage, np.nan, None, band)
+    if not _outside(record, observed):
         return Verdict(subject.key, Coverage.LIVE, np.nan, None, band)
     observation = Observation(
         signal=row.id,
         entity=subject.entity,
-        score=max(1.0, min(record.score, observed / record.high if record.high > 0 else record.score)),
+        score=max(1.0, record.score),
         observed=observed,
         low=record.low,
         high=record.high,
@@ -164,6 +201,28 @@ def _lasting(row: Row, subject: Subject, judgement: Judgement, index: int, recor
         source=subject.reference(),
     )
     return Verdict(subject.key, Coverage.LIVE, np.nan, observation, band)
+
+
+def _enough(row: Row, judgement: Judgement, index: int) -> bool:
+    """Whether the evaluation has the volume that the row's guards ask for."""
+    return all(
+        float(judgement.extra[name][index]) >= float(row.guards[guard])
+        for guard, name in VOLUME_GUARDS.items()
+        if guard in row.guards and name in judgement.extra
+    )
+
+
+def _outside(record: AnomalyRecord, observed: float) -> bool:
+    """Whether a value lies outside the band that an anomaly was found by; an end that does not exist bounds nothing."""
+    below = np.isfinite(record.low) and observed < record.low
+    return bool(below or (np.isfinite(record.high) and observed > record.high))
+
+
+def _excused(row: Row, entity: Entity, around: Surroundings) -> bool:
+    """A new finding would not be one: the workload is switched off, or a rollout is granted time to settle."""
+    if row.guards.get("ignore_when_desired_replicas_zero") and around.replicas_of(entity) == 0:
+        return True
+    return _settling(row, entity, around)
 
 
 def _settling(row: Row, entity: Entity, around: Surroundings) -> bool:

@@ -132,6 +132,7 @@ class Link:
     def close(self) -> None:
         """End the session and what is under way, soon: whoever is busy for longer is left to itself."""
         if (session := self.session) is not None:
-            self._lanes.submit("session", session.stop)
+            # After the engineer's last act, on its lane: stopping closes the store that it is written to.
+            self._lanes.submit("acts", session.stop)
         if not self._lanes.close(FAREWELL):
             logger.warning("a call was still under way when the console closed")

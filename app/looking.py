@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from app.measuring import Measurer
 from app.planning import frame, live_rows, presence
-from app.sources.base import SourceError
+from app.sources.base import SourceError, Trouble
 from app.sources.prometheus.discovery import discover
 from app.sources.prometheus.probes import newest_sample
 from app.sources.prometheus.rediscovery import Rediscovery
@@ -52,7 +52,6 @@ class MetricsLook:
         self._metrics = metrics
         self._detection = settings.detection
         self._cluster, self._named = cluster, settings.scope.cluster
-        self.warnings: tuple[str, ...] = ()
         wanted = presence(catalogue, live_rows(catalogue, settings.detection))
         self._rediscovery = Rediscovery(partial(discover, metrics, wanted, live=live))
         self.measurer = Measurer(WindowCache(metrics), metrics, settings.prometheus.concurrency)
@@ -81,15 +80,17 @@ class MetricsLook:
 
     def _match(self, discovery: Discovery) -> str:
         """The matcher that keeps other clusters' series out where the server holds several."""
-        self.warnings = ()
         label, clusters = discovery.cluster_label, discovery.clusters
         wanted = self._named or self._cluster
         if not wanted or (len(clusters) < 2 and not self._named):
             return ""
         if wanted not in clusters:
             held = ", ".join(clusters[:8]) or "none"
-            self.warnings = (f"Prometheus has no cluster {wanted!r} (it has {held}): set scope.cluster to this one's",)
-            return matchers({label: wanted}, [label]) if label and self._named else ""
+            raise SourceError(
+                Trouble.CONFIGURATION,
+                f"Prometheus holds the clusters {held}, and none is called {wanted}",
+                "Set scope.cluster to this cluster's name there.",
+            )
         return matchers({label: wanted}, [label])
 
     def _note(self, trouble: str | None, now: float) -> None:

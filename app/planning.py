@@ -54,12 +54,14 @@ def live_rows(catalogue: Catalogue, detection: DetectionSettings) -> tuple[Row, 
     return tuple(r for r in catalogue.rows if not r.planned and r.id not in detection.disabled_signals)
 
 
-def plan(catalogue: Catalogue, rows: Iterable[Row], state: ClusterState | None, discovery: Discovery | None) -> Plan:
-    """Choose for each row: objects where they may be read, else metrics, else nothing."""
+def plan(
+    catalogue: Catalogue, rows: Iterable[Row], state: ClusterState | None, discovery: Discovery | None, step: int
+) -> Plan:
+    """Choose for each row: objects where they may be read, else metrics, else nothing; `step` is the grid's."""
     states, sources, unfed = [], {}, []
     for row in rows:
         objects = state is not None and row.fallback.state_detector in STATE_DETECTORS
-        found = _sources(catalogue, row, discovery, objects=state is not None)
+        found = _sources(catalogue, row, discovery, step, objects=state is not None)
         if objects and state is not None and (not found or _readable(row, state)):
             states.append(row)
         elif found and row.detector in DETECTORS:
@@ -72,10 +74,18 @@ def plan(catalogue: Catalogue, rows: Iterable[Row], state: ClusterState | None, 
 def _readable(row: Row, state: ClusterState) -> bool:
     """Whether the objects that the row's verdict rests on are listed; owners may be missing."""
     essential = row.fallback.rights[:1] or ("pods",)
-    return all(state.readable(right.rpartition("/")[2].split(" ")[0]) for right in essential)
+    return all(state.readable(_resource(right)) for right in essential)
 
 
-def _sources(catalogue: Catalogue, row: Row, discovery: Discovery | None, *, objects: bool) -> tuple[RowSource, ...]:
+def _resource(right: str) -> str:
+    """What a right is about, as `ClusterState.access` names it: paths keep their slash, API groups are left out."""
+    name = right.split(" ")[0]
+    return name if name.startswith("/") else name.rpartition("/")[2]
+
+
+def _sources(
+    catalogue: Catalogue, row: Row, discovery: Discovery | None, step: int, *, objects: bool
+) -> tuple[RowSource, ...]:
     """The row's primary sources that this server has, in the labels it uses."""
     if discovery is None:
         return ()
@@ -86,14 +96,20 @@ def _sources(catalogue: Catalogue, row: Row, discovery: Discovery | None, *, obj
         if source.role is not Role.PRIMARY or source.unit != row.unit:
             continue
         if present is not None and present.series.get(source.detect_selector, 0) != 0:
-            found.append(_aliased(source, tuple(sorted(present.aliases.items()))) if present.aliases else source)
+            window = discovery.window(step, source.convention)
+            own = window if window != discovery.window(step) else 0
+            found.append(_fitted(source, tuple(sorted(present.aliases.items())), own, present.match))
     return tuple(found)
 
 
 @lru_cache(maxsize=4096)
-def _aliased(source: RowSource, aliases: tuple[tuple[str, str], ...]) -> RowSource:
-    """The source in the server's labels: the same object in every cycle, since what it measures is remembered by it."""
-    return source.aliased(dict(aliases))
+def _fitted(source: RowSource, aliases: tuple[tuple[str, str], ...], window: int, match: str) -> RowSource:
+    """The source in this server's labels, scrape interval and jobs.
+
+    It is the same object in every cycle, since what it measures is remembered by it.
+    """
+    renamed = source.aliased(dict(aliases)) if aliases else source
+    return renamed.scoped(window, match) if window or match else renamed
 
 
 def frame(discovery: Discovery, newest: float, detection: DetectionSettings, match: str = "") -> Frame:

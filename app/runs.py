@@ -12,7 +12,7 @@ from app.snapshots import metrics_status, missing_status, objects_status
 from app.sources.kubernetes.replay import ReplayCluster
 from app.sources.recorder import RecordingMetrics
 from app.sources.recording import ClusterInput, CycleMark, read_header, read_recording
-from app.sources.replay import RecordedLogs, ReplayMetrics, steps
+from app.sources.replay import RecordedLogs, ReplayMetrics, sources_of, steps
 from app.wiring import connect, settle
 
 if TYPE_CHECKING:
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from app.engine import Outcome
     from app.settings.loading import LoadedSettings
     from app.snapshot import SourceStatus
-    from app.sources.base import ServerInfo
     from app.sources.recording import RecordingWriter
     from detectors.catalog import Catalogue
     from storage.database import Store
@@ -86,6 +85,7 @@ class LiveRun:
                 live=self._live,
                 owner=self._owner,
                 progress=lambda text: self.progress(text),
+                mark=self._mark,
             )
         return self._engine
 
@@ -97,7 +97,9 @@ class LiveRun:
             done(engine.cycle())
             if self._writer is not None:
                 self._writer.flush()
-            self._clock.wait(self.interval - (self._clock.now() - began), wake)
+            # The machine's clock may be set meanwhile: never wait for longer than one interval.
+            passed = max(0.0, self._clock.now() - began)
+            self._clock.wait(self.interval - passed, wake)
             wake.clear()
 
     def statuses(self, outcome: Outcome | None) -> tuple[SourceStatus, ...]:
@@ -124,9 +126,15 @@ class LiveRun:
 
     def _observe(self, operation: str, payload: dict[str, Any]) -> None:
         assert self._writer is not None
-        # The point at which the engine took its view of the objects is where its cycle begins.
-        line = CycleMark(payload["at"]) if operation == "state" else ClusterInput(operation, payload)
-        self._writer.write(line)
+        if operation != "state":
+            self._writer.write(ClusterInput(operation, payload))
+        elif self._engine is not None:
+            # The point at which the engine took its view of the objects is where its cycle begins.
+            self._mark(payload["at"])
+
+    def _mark(self, at: float) -> None:
+        if self._writer is not None:
+            self._writer.write(CycleMark(at))
 
 
 class ReplayRun:
@@ -162,17 +170,17 @@ class ReplayRun:
         self.interval = self.header.interval
         self.progress: Callable[[str], None] = lambda _: None
         self._path, self._clock = path, clock
-        logs = RecordedLogs()
-        self._logs, self._metrics = logs, ReplayMetrics()
-        self._objects = ReplayCluster(self.header.cluster, logs)
+        self._logs, self._metrics = RecordedLogs(), ReplayMetrics()
+        self._objects = ReplayCluster(self.header.cluster, self._logs)
+        self._seen = sources_of(read_recording(path))
         self._engine = Engine(
             cluster=self.header.cluster,
             clock=clock,
             store=store,
             catalogue=catalogue,
             settings=loaded.settings,
-            objects=self._objects,
-            metrics=self._metrics,
+            objects=self._objects if self._seen.objects else None,
+            metrics=self._metrics if self._seen.metrics else None,
             live=self.header.live,
         )
 
@@ -205,10 +213,13 @@ class ReplayRun:
 
     def statuses(self, outcome: Outcome | None) -> tuple[SourceStatus, ...]:
         """How the recorded sources were doing."""
-        info: ServerInfo | None = self._metrics.info() if outcome is not None else None
-        trouble = outcome.metrics if outcome is not None else None
-        state = outcome.state if outcome is not None else None
-        return metrics_status(info, trouble, None), objects_status(state)
+        found = []
+        if self._seen.metrics:
+            info = self._metrics.info() if outcome is not None else None
+            found.append(metrics_status(info, outcome.metrics if outcome is not None else None, None))
+        if self._seen.objects:
+            found.append(objects_status(outcome.state if outcome is not None else None))
+        return tuple(found)
 
     def checks(self) -> tuple[CheckResult, ...]:
         """A recording has no connections."""

@@ -9,7 +9,7 @@ import os
 import threading
 import uuid
 from dataclasses import replace
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from app.cases import read_case
 from app.snapshot import ActResult, Health, Snapshot, SourceStatus
@@ -146,8 +146,8 @@ class EngineSession:
         """What the store remembers."""
         last = self._store.cycles.last(self._run.cluster)
         now = last.at if last is not None else self._clock.now()
-        self._publish(replace(self._composed(now), cycle=0, sources=self._run.statuses(None)), tell=False)
-        return self._snapshot
+        composed, sources = self._composed(now), self._run.statuses(None)
+        return self._publish(lambda known: replace(known, **composed, cycle=0, sources=sources), tell=False)
 
     def _work(self) -> None:
         while not self._closing:
@@ -180,18 +180,17 @@ class EngineSession:
 
     def _done(self, outcome: Outcome) -> None:
         state = outcome.state
-        shown = replace(
-            self._composed(outcome.at),
-            cycle=self._snapshot.cycle + 1,
-            sources=(*self._run.statuses(outcome), self._store_status()),
-            warnings=outcome.warnings,
-            namespaces=tuple(sorted(state.namespaces)) if state is not None else (),
-            workloads=_workloads(outcome),
-            series=outcome.series,
-            cycle_seconds=outcome.seconds,
-            next_cycle=outcome.at + self._run.interval,
-        )
-        self._publish(shown)
+        composed = self._composed(outcome.at)
+        composed |= {
+            "sources": (*self._run.statuses(outcome), self._store_status()),
+            "warnings": outcome.warnings,
+            "namespaces": tuple(sorted(state.namespaces)) if state is not None else (),
+            "workloads": _workloads(outcome),
+            "series": outcome.series,
+            "cycle_seconds": outcome.seconds,
+            "next_cycle": outcome.at + self._run.interval,
+        }
+        shown = self._publish(lambda known: replace(known, **composed, cycle=known.cycle + 1))
         if shown.cycle == 1:
             # What the first cycle learnt stays: a full collection that walks it holds up the interface for 40 ms.
             gc.freeze()
@@ -201,32 +200,38 @@ class EngineSession:
         hint = getattr(error, "hint", "") or "The next cycle tries again; --log-file keeps the details."
         message = getattr(error, "message", "") or f"{type(error).__name__}: {error}"
         name = "store" if isinstance(error, StoreError) else "engine"
-        others = tuple(s for s in self._snapshot.sources if s.name != name)
         status = SourceStatus(name, Health.DOWN, message, hint, self._clock.now())
-        self._publish(replace(self._snapshot, sources=(*others, status), progress=""))
+
+        def with_trouble(known: Snapshot) -> Snapshot:
+            others = tuple(source for source in known.sources if source.name != name)
+            return replace(known, sources=(*others, status), progress="")
+
+        self._publish(with_trouble)
 
     def _report(self, text: str) -> None:
         if text != self._snapshot.progress and self._snapshot.cycle == 0:
-            self._publish(replace(self._snapshot, progress=text))
+            self._publish(lambda known: replace(known, progress=text))
 
-    def _composed(self, now: float) -> Snapshot:
+    def _composed(self, now: float) -> dict[str, Any]:
+        """The fields of a snapshot that follow from the store."""
         rows = inbox(self._store, self._catalogue, self._run.cluster, now)
-        return replace(
-            self._snapshot,
-            now=now,
-            cluster=self._run.cluster,
-            interval=self._run.interval,
-            rows=rows,
-            coverage=self._store.cycles.coverage(self._run.cluster),
-            environments=tuple(sorted({row.investigation.entity.environment for row in rows} - {""})),
-            progress="",
-        )
+        return {
+            "now": now,
+            "cluster": self._run.cluster,
+            "interval": self._run.interval,
+            "rows": rows,
+            "coverage": self._store.cycles.coverage(self._run.cluster),
+            "environments": tuple(sorted({row.investigation.entity.environment for row in rows} - {""})),
+            "progress": "",
+        }
 
-    def _publish(self, snapshot: Snapshot, *, tell: bool = True) -> None:
+    def _publish(self, change: Callable[[Snapshot], Snapshot], *, tell: bool = True) -> Snapshot:
+        """Change the newest snapshot, whoever made it, and tell the listener."""
         with self._lock:
-            self._snapshot = snapshot
+            self._snapshot = changed = change(self._snapshot)
         if tell:
-            self._listener(snapshot)
+            self._listener(changed)
+        return changed
 
     def _prune(self, now: float) -> None:
         if now - self._pruned < PRUNE_SECONDS:
@@ -284,9 +289,8 @@ class EngineSession:
 
     def _shown_again(self) -> None:
         """The rows as the store has them now, without waiting for a cycle."""
-        with self._lock:
-            current = self._snapshot
-        self._publish(replace(current, rows=inbox(self._store, self._catalogue, self._run.cluster, current.now)))
+        rows = inbox(self._store, self._catalogue, self._run.cluster, self._snapshot.now)
+        self._publish(lambda known: replace(known, rows=rows))
 
     # Settings and screen state
 

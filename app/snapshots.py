@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from detectors.catalog import Catalogue
     from detectors.cluster import ClusterState
     from storage.database import Store
-    from storage.records import AnomalyRecord, InvestigationRecord
+    from storage.records import InvestigationRecord
 
 RECENT_SECONDS = 24 * 3600.0
 """How long a case that has ended stays in the inbox's list."""
@@ -28,19 +28,11 @@ def inbox(store: Store, catalogue: Catalogue, cluster: str, now: float) -> tuple
     cases |= {case.id: case for case in ended if case.id not in cases}
     worst = store.anomalies.worst_of(list(cases))
     rows = [
-        InboxRow(case, worst[number], _reason(catalogue, worst[number]))
+        InboxRow(case, worst[number], reason(catalogue, worst[number]))
         for number, case in cases.items()
         if number in worst
     ]
     return tuple(sorted(rows, key=lambda row: _rank(row.investigation)))
-
-
-def _reason(catalogue: Catalogue, anomaly: AnomalyRecord) -> str:
-    try:
-        return reason(catalogue.row(anomaly.signal), anomaly)
-    except KeyError:
-        # A row of the engineer's own that has been taken out of the catalogue since.
-        return anomaly.signal
 
 
 def _rank(case: InvestigationRecord) -> tuple[bool, bool, int, float, float, int]:

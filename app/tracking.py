@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 AnomalyKey = tuple[str, str]
 """(signal id, entity key)"""
 
-CLEAN = frozenset({Coverage.LIVE, Coverage.NO_TRAFFIC, Coverage.DISABLED})
+CLEAN = frozenset({Coverage.LIVE, Coverage.DISABLED})
 """What proves that an anomaly is over when it is not observed any more; everything else proves nothing."""
 
 HELD_SECONDS = 24 * 3600.0

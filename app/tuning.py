@@ -20,6 +20,10 @@ PREFIXES = ("tocsin.io/", "metoro.io/")
 DISABLED = "anomaly-detection-disabled"
 BASELINE = "anomaly-detection-baseline-minutes"
 EVALUATION = "anomaly-detection-evaluation-minutes"
+MAX_DIGITS = 4
+"""A longer number is out of range, and Python refuses to read one of thousands of digits."""
+SHOWN = 60
+"""Characters of a wrong value that a warning repeats."""
 RANGES = {BASELINE: (5, 30), EVALUATION: (1, 10)}
 
 
@@ -66,9 +70,9 @@ def _found(name: str, layers: Iterable[AnnotatedObject]) -> Iterable[tuple[str, 
 def _minutes(name: str, layers: Sequence[AnnotatedObject], warnings: list[str]) -> int | None:
     low, high = RANGES[name]
     for where, key, value in _found(name, layers):
-        if value.isascii() and value.isdigit() and low <= int(value) <= high:
+        if len(value) <= MAX_DIGITS and value.isascii() and value.isdigit() and low <= int(value) <= high:
             return int(value)
-        warnings.append(f"{where}: {key} is {value!r}; allowed: a whole number from {low} to {high}; ignored")
+        warnings.append(f"{where}: {key} is {value[:SHOWN]!r}; allowed: a whole number from {low} to {high}; ignored")
     return None
 
 
@@ -76,7 +80,7 @@ def _disabled(layers: Sequence[AnnotatedObject], warnings: list[str]) -> bool:
     for where, key, value in _found(DISABLED, layers):
         if value in ("true", "false"):
             return value == "true"
-        warnings.append(f'{where}: {key} is {value!r}; allowed: "true" or "false"; ignored')
+        warnings.append(f'{where}: {key} is {value[:SHOWN]!r}; allowed: "true" or "false"; ignored')
     return False
 
 

@@ -11,7 +11,7 @@ from widgets.text import quantity, span
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from detectors.catalog import Row
+    from detectors.catalog import Catalogue, Row
     from storage.records import AnomalyRecord
 
 _VIEWS = ((Views.LOCAL, "the minutes before"), (Views.DAY, "a day before"), (Views.WEEK, "a week before"))
@@ -43,8 +43,13 @@ def numbers(extra: Mapping[str, float]) -> str:
     return ", ".join(f"{round(value):,} {_COUNTS[name]}" for name, value in known)
 
 
-def reason(row: Row, anomaly: AnomalyRecord) -> str:
+def reason(catalogue: Catalogue, anomaly: AnomalyRecord) -> str:
     """One line that says why an anomaly is one."""
+    try:
+        row = catalogue.row(anomaly.signal)
+    except KeyError:
+        # A row of the engineer's own that has been taken out of the catalogue since.
+        return anomaly.signal
     if Views.STATE in Views(anomaly.views):
         return f"{row.title.split(': ', 1)[-1]}: {quantity(anomaly.observed)} {row.unit}"
     return seen(row, anomaly.observed, anomaly.low, anomaly.high)

@@ -18,6 +18,7 @@ from detectors.objects import ReplicaSet, unix
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from detectors.model import Entity
     from detectors.objects import (
         EndpointSlice,
         Event,
@@ -85,6 +86,18 @@ class Readiness(msgspec.Struct, frozen=True, omit_defaults=True):
     failed: tuple[str, ...] = ()
     """Names of the checks that failed."""
     detail: str = ""
+    since: float = 0.0
+    """Unix seconds of the first of the answers in a row that said the same; 0 where only one is known."""
+    times: int = 1
+    """How many answers in a row said the same."""
+
+    def after(self, earlier: Readiness | None) -> Readiness:
+        """This answer, with how long and how often it has been the same."""
+        if earlier is None or earlier.ok is not self.ok:
+            return msgspec.structs.replace(self, since=self.at, times=1)
+        return msgspec.structs.replace(self, since=earlier.since or earlier.at, times=earlier.times + 1)
+    skew: float = 0.0
+    """Seconds by which the API server's clock is ahead of ours."""
 
 
 class Restart(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -317,6 +330,25 @@ class ClusterState:
                 if pod is not None:
                     owners.append(self.owner(pod))
         return groups
+
+
+def gone(state: ClusterState, entity: Entity) -> bool:
+    """Whether a workload or node is known to exist no more: its kind is readable, and it is not there."""
+    if entity.kind == "Node":
+        return state.readable("nodes") and entity.name not in state.nodes
+    resource = f"{entity.kind.lower()}s"
+    everywhere = state.readable(resource) and not state.access[resource].namespaces
+    return everywhere and (entity.kind, entity.namespace, entity.name) not in state.workloads
+
+
+def obscured(state: ClusterState, entity: Entity) -> bool:
+    """Whether some of a workload's pods are on nodes whose kubelet does not report: their status is old."""
+    for pod in state.workload_pods(entity.kind, entity.namespace, entity.name):
+        node = state.nodes.get(pod.spec.node_name)
+        ready = node.status.condition("Ready") if node is not None else None
+        if ready is not None and ready.status != "True":
+            return True
+    return False
 
 
 def _named_by_hash(owner: Owner, labels: Mapping[str, str]) -> Owner:

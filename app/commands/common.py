@@ -130,7 +130,7 @@ def print_anomalies(anomalies: Iterable[AnomalyRecord], now: float, loaded: Load
             print(json_line(finding(anomaly)), flush=True)
         else:
             about = f"{clean(anomaly.entity.kind)} {clean(anomaly.entity.title)}"
-            text = clean(reason(catalogue.row(anomaly.signal), anomaly))
+            text = clean(reason(catalogue, anomaly))
             lasting = age(now - anomaly.onset)
             print(f"{anomaly.severity:<8} {lasting:>4} #{anomaly.investigation:<4} {about:<48} {text}", flush=True)
 
@@ -138,14 +138,15 @@ def print_anomalies(anomalies: Iterable[AnomalyRecord], now: float, loaded: Load
 def tell_sources(statuses: Iterable[SourceStatus]) -> bool:
     """Say on standard error what is the matter with sources; returns whether any of them answers."""
     from app.snapshot import Health
+    from widgets.text import clean
 
     answering = False
     for status in statuses:
         answering = answering or status.health in (Health.OK, Health.DEGRADED)
         if status.health in (Health.DOWN, Health.DEGRADED, Health.OFF):
-            sys.stderr.write(f"{status.name}: {status.health}: {status.detail}\n")
+            sys.stderr.write(f"{status.name}: {status.health}: {clean(status.detail)}\n")
             if status.hint:
-                sys.stderr.write(f"    {status.hint}\n")
+                sys.stderr.write(f"    {clean(status.hint)}\n")
     return answering
 
 

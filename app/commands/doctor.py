@@ -22,13 +22,14 @@ def run(options: argparse.Namespace) -> int:
     """Print every check; the exit code says whether one failed."""
     from app.doctor import examine
     from app.findings import json_line
+    from widgets.text import clean
 
     results = examine(loaded_settings(options))
     for result in results:
         if options.json:
             print(json_line(result))
             continue
-        print(f"{_MARKS[result.ok]} {result.name:<26} {result.detail}")
+        print(f"{_MARKS[result.ok]} {result.name:<26} {clean(result.detail)}")
         if result.hint and result.ok is not True:
-            print(f"     {'':<26} {result.hint}")
+            print(f"     {'':<26} {clean(result.hint)}")
     return Exit.FINDINGS if any(result.ok is False for result in results) else Exit.OK

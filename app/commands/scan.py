@@ -62,10 +62,12 @@ def _report(
     outcome: Outcome,
     anomalies: list[AnomalyRecord],
 ) -> int:
+    from widgets.text import clean
+
     # Where another process runs the cycles, what it found counts: nothing was asked here.
     answered = outcome.changes is None or tell_sources(live.statuses(outcome))
     for warning in outcome.warnings:
-        sys.stderr.write(f"warning: {warning}\n")
+        sys.stderr.write(f"warning: {clean(warning)}\n")
     print_anomalies(anomalies, outcome.at, loaded, as_json=options.json)
     if not answered:
         return Exit.SOURCE

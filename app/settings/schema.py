@@ -120,6 +120,10 @@ class Settings(Section, frozen=True):
 
     def __post_init__(self) -> None:
         d = self.detection
+        if 3600 % d.step_seconds:
+            raise ValueError(
+                f"detection.step_seconds is {d.step_seconds}: it must divide an hour (15, 20, 30, 60, 120, ...)"
+            )
         if d.evaluation_minutes * 2 > d.baseline_minutes:
             raise ValueError(
                 f"detection.evaluation_minutes is {d.evaluation_minutes}: at most half of baseline_minutes "

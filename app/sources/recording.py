@@ -182,8 +182,8 @@ def read_recording(path: Path) -> Iterator[AnyLine]:
                 if number == 1:
                     _check_header(path, line)
                 yield line
-    except OSError as error:
-        what = error.strerror or str(error)
+    except (OSError, zlib.error) as error:
+        what = getattr(error, "strerror", None) or str(error)
         raise RecordingError(f"{path}: not a recording that can be read: {what}") from None
 
 

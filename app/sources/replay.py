@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -166,6 +166,26 @@ class RecordedLogs:
         if container not in self._tails:
             raise _missing(f"log of {container}")
         return self._tails[container]
+
+
+class Recorded(NamedTuple):
+    """Which sources a recording has."""
+
+    objects: bool
+    metrics: bool
+
+
+def sources_of(lines: Iterable[AnyLine]) -> Recorded:
+    """Which sources were there; the first cycle asks all of them."""
+    objects = metrics = False
+    cycles = 0
+    for line in lines:
+        cycles += isinstance(line, CycleMark)
+        if cycles == 2:
+            break
+        objects |= isinstance(line, ClusterInput)
+        metrics |= isinstance(line, RangeAnswer | InstantAnswer | NamesAnswer | InfoAnswer | Refusal)
+    return Recorded(objects, metrics)
 
 
 def steps(lines: Iterable[AnyLine]) -> Iterator[tuple[list[ClusterInput], CycleMark, list[AnyLine]]]:

@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from detectors.catalog import compose
 from detectors.catalog.identity import POD_RULE, Identifier, labels_of
-from detectors.catalog.promql import first_selector, matcher, matchers, parse_matchers, quoted, relabelled, render
+from detectors.catalog.promql import (
+    duration,
+    first_selector,
+    matcher,
+    matchers,
+    parse_matchers,
+    quoted,
+    relabelled,
+    render,
+)
 from detectors.catalog.schema import Absence, Convention, DetectorKind, Owners, Role, Row, Statistic
 
 if TYPE_CHECKING:
@@ -44,7 +53,7 @@ class RowSource(NamedTuple):
     scale: float
     """Factor from the answers' unit (bucket bounds, for histograms) to the row's."""
     unit: str
-    """The row's unit, or the source's own where it differs: then it cannot be judged, only shown."""
+    """The row's unit, or the source's own where it differs: then it is judged only with `guards` of its own."""
     absence: Absence
     display: str
     """The row's own number as a template to render, show and paste."""
@@ -53,6 +62,16 @@ class RowSource(NamedTuple):
     labels: tuple[str, ...]
     """Labels that `display` groups by, besides `$by`."""
     note: str = ""
+    complement: bool = False
+    """Whether the number is 1 - the quotient of the answers."""
+    parts: tuple[str, ...] = ()
+    """Labels of an entity's parts (containers, mount points), each of which is judged alone."""
+    guards: tuple[tuple[str, float | bool], ...] = ()
+    """Names and values that replace the row's."""
+
+    def judges(self, row: Row) -> bool:
+        """Whether it may raise findings of its row: it is primary, in the row's unit or with guards of its own."""
+        return self.role is Role.PRIMARY and (self.unit == row.unit or bool(self.guards))
 
     @property
     def status_label(self) -> str:
@@ -108,6 +127,22 @@ class RowSource(NamedTuple):
             errors=tuple(relabelled(f"{{{text}}}", rename)[1:-1] for text in self.errors),
             status_labels=tuple(map(rename, self.status_labels)),
             labels=tuple(map(rename, self.labels)),
+            parts=tuple(map(rename, self.parts)),
+        )
+
+    def scoped(self, window_seconds: float, match: str) -> RowSource:
+        """The same source with a rate window (0: the cycle's) and matchers of its own; the cycle's come on top."""
+
+        def fit(text: str) -> str:
+            if window_seconds:
+                text = re.sub(r"\$window_s\b", f"{window_seconds:g}", text)
+                text = re.sub(r"\$window\b", duration(window_seconds), text)
+            return text.replace("$match", f"{match},$match") if match else text
+
+        return self._replace(
+            queries=tuple(q._replace(promql=fit(q.promql)) for q in self.queries),
+            display=fit(self.display),
+            summed=fit(self.summed),
         )
 
 
@@ -193,6 +228,7 @@ def _source(row: Row, read: Read, convention: Convention, instrument: Instrument
     )
     selector = _presence(convention, reading)
     identifier = Identifier(rule)
+    queries = compose.queries_of(reading)
     per_workload = reading._replace(
         labels=tuple(label for label in reading.labels if label not in identifier.pod_labels),
         pod_labels=compose.POD_LABELS[:1],
@@ -203,7 +239,7 @@ def _source(row: Row, read: Read, convention: Convention, instrument: Instrument
         role=max(read.role, instrument.role, key=_ROLES.index),
         instrument=instrument.name,
         statistic=reading.statistic,
-        queries=compose.queries_of(reading),
+        queries=queries,
         detect_metric=selector.partition("{")[0],
         detect_selector=selector,
         identity=identifier,
@@ -216,6 +252,9 @@ def _source(row: Row, read: Read, convention: Convention, instrument: Instrument
         summed=compose.display_of(per_workload),
         labels=compose.grouping(reading),
         note=instrument.note,
+        complement=instrument.complement,
+        parts=instrument.by if queries[0].returns is compose.Returns.LEVEL else (),
+        guards=tuple(instrument.guards.items()),
     )
 
 

@@ -147,8 +147,10 @@ class ReplicaSet(Workload, frozen=True):
         """The revision's number, counted by the controller that owns it; 0 when it has none."""
         annotations = self.metadata.annotations
         for name in ("deployment.kubernetes.io/revision", "rollout.argoproj.io/revision"):
-            if annotations.get(name, "").isdecimal():
-                return int(annotations[name])
+            text = annotations.get(name, "")
+            # Anybody may annotate; Python refuses to read a number of thousands of digits.
+            if text.isdecimal() and len(text) < 19:
+                return int(text)
         return 0
 
 

@@ -106,12 +106,13 @@ def test_the_preferred_convention_speaks_unless_it_sees_clearly_less() -> None:
 def test_what_the_bound_on_false_discoveries_refuses_is_no_observation() -> None:
     row = load(None).row("http-server-5xx-spike")
     verdicts = [
-        Verdict(workload(name), Coverage.LIVE, p, observation(entity=workload(name)), None)
-        for name, p in {"sure": 1e-9, "unsure": 1e-3, "untested": math.nan}.items()
+        Verdict(workload(name).key, Coverage.LIVE, p, observation(entity=workload(name)), None)
+        for name, p in {"sure": 1e-9, "unsure": 1e-3, "untested": math.nan, "lasting": 1e-3}.items()
     ]
-    verdicts.append(Verdict(workload("calm"), Coverage.LIVE, 0.5, None, None))
-    kept = _bounded(RowResult(row, Coverage.LIVE), verdicts, 1e-6).observations
-    assert [o.entity.name for o in kept] == ["sure", "untested"]
+    verdicts.append(Verdict(workload("calm").key, Coverage.LIVE, 0.5, None, None))
+    lasting = {(row.id, workload("lasting").key)}
+    kept = _bounded(RowResult(row, Coverage.LIVE), verdicts, 1e-6, lasting).observations
+    assert [o.entity.name for o in kept] == ["sure", "untested", "lasting"]
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import threading
 import time
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -30,6 +31,7 @@ READYZ = "/readyz"
 """The key of `ClusterState.access` for the API server's own health."""
 
 _LOG_BYTES = 1 << 20
+SKEW_SECONDS = 2.0
 _CLOSE_SECONDS = 1.0
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?")
 """RFC 1123, as the API demands: nothing else becomes part of a URL."""
@@ -185,4 +187,14 @@ def readiness_of(response: Response, at: float) -> Readiness:
     """What `/readyz?verbose` says: one line per check, `[+]` or `[-]`."""
     lines = response.body.decode(errors="replace").splitlines()
     failed = tuple(line[3:].split(" ", 1)[0] for line in lines if line.startswith("[-]"))
-    return Readiness(at, response.status == 200, failed, "" if response.status == 200 else f"HTTP {response.status}")
+    detail = "" if response.status == 200 else f"HTTP {response.status}"
+    return Readiness(at, response.status == 200, failed, detail, _skew(response.headers.get("date", ""), at))
+
+
+def _skew(date: str, at: float) -> float:
+    """Seconds by which an HTTP date is ahead; the header is in whole seconds, and less than two mean nothing."""
+    try:
+        skew = parsedate_to_datetime(date).timestamp() - at
+    except (TypeError, ValueError):
+        return 0.0
+    return skew if abs(skew) >= SKEW_SECONDS else 0.0

@@ -78,19 +78,27 @@ class WindowCache:
         """The window that can be moved onto a grid with less than a whole query, and where it stands."""
         with self._lock:
             for (text, old), window in self._windows.items():
-                if text == promql and self._reaches(old, grid) and not _incomplete(window):
+                if text == promql and self._reaches(old, window, grid) and not _incomplete(window):
                     return old, window
         return None
 
-    def _reaches(self, old: Grid, grid: Grid) -> bool:
+    def _doubtful(self, window: SeriesBlock) -> int:
+        """How many of the newest steps may still change: after a stall of the whole, its samples come late."""
+        if not window.labels:
+            return self._rechecked
+        silent = np.asarray(np.isnan(window.values).all(axis=0))
+        return max(self._rechecked, int(np.argmin(silent[::-1])) + self._rechecked)
+
+    def _reaches(self, old: Grid, window: SeriesBlock, grid: Grid) -> bool:
         moved, phase = divmod(grid.end - old.end, grid.step)
         aligned = old.step == grid.step and phase == 0
-        return aligned and moved >= 0 and old.start <= grid.start <= old.end - self._rechecked * old.step
+        return aligned and moved >= 0 and old.start <= grid.start <= old.end - self._doubtful(window) * old.step
 
     def _advanced(self, promql: str, grid: Grid, old: Grid, window: SeriesBlock) -> SeriesBlock:
-        missing = (grid.end - old.end) // grid.step + self._rechecked
+        doubtful = self._doubtful(window)
+        missing = (grid.end - old.end) // grid.step + doubtful
         newest = self._source.range(promql, Grid(grid.end, grid.step, missing))
-        kept = slice(0, old.points - self._rechecked)
+        kept = slice(0, old.points - doubtful)
         past = SeriesBlock(window.times[kept], window.values[:, kept], window.labels)
         block = merge(grid, [past, newest])
         alive = np.flatnonzero(~np.isnan(block.values).all(axis=1))
