@@ -126,6 +126,8 @@ def _instrument(file: str, place: str, instrument: Instrument, rules: Mapping[st
         _term(file, f"{place}.per", instrument.per)
     for number, text in enumerate(instrument.errors):
         _matchers(file, f"{place}.errors[{number}]", text)
+    known = {name: limit for guards in GUARDS.values() for name, limit in guards.items()}
+    _within(file, f"{place}.guards", instrument.guards, known, "a detector")
 
 
 def _term(file: str, place: str, term: Term) -> None:

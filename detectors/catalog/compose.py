@@ -12,6 +12,8 @@ import re
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
+from msgspec.structs import replace
+
 from detectors.catalog.promql import parse_matchers
 from detectors.catalog.schema import Kind, Owners, Statistic
 
@@ -38,7 +40,8 @@ class Returns(StrEnum):
     """Events per second by cumulative bucket (`le`)."""
     LEVEL = "level"
     PER = "per"
-    """What the level of the same source is to be divided by, after both were summed per entity."""
+    """What the level of the same source is to be divided by, after both were summed per entity; for counts, what they
+    happen among."""
     STATE = "state"
 
 
@@ -66,6 +69,19 @@ class Reading(NamedTuple):
     owners: Owners = Owners.NONE
     pod_labels: tuple[str, ...] = POD_LABELS
     """What tells pods apart where their owners are not joined; less of them sums over pods."""
+
+    def by_member(self) -> Reading:
+        """The same, asked per second and by what an entity is made of."""
+        instrument = self.instrument
+        per = instrument.per and replace(instrument.per, over=_rated(instrument.per))
+        return self._replace(
+            instrument=replace(instrument, over=_rated(instrument), per=per),
+            labels=tuple(dict.fromkeys((*self.labels, *instrument.members))),
+        )
+
+
+def _rated(part: Part) -> str | None:
+    return "rate" if part.over == "increase" else part.over
 
 
 def scale_of(reading: Reading) -> float:
@@ -144,7 +160,7 @@ def display_of(reading: Reading) -> str:
     if statistic is Statistic.PERCENTILE:
         return _percentile(reading)
     text = _side(reading, instrument)
-    if instrument.per:
+    if instrument.per and not _is_counted(reading):
         text = _quotient(reading, text)
     return _narrowed(instrument, _divided(text, instrument.scale), instrument.where)
 
@@ -164,17 +180,22 @@ def _request_queries(reading: Reading, prefix: str) -> tuple[QueryTemplate, ...]
 
 def _plain_queries(reading: Reading, prefix: str) -> tuple[QueryTemplate, ...]:
     instrument, statistic = reading.instrument, reading.statistic
-    if statistic in (Statistic.COUNT, Statistic.RATE) and instrument.kind is Kind.COUNTER:
-        return (QueryTemplate(f"{prefix}/counts", _per_second(reading), Returns.COUNTS),)
     if instrument.kind in (Kind.STATE, Kind.AGE):
         return (QueryTemplate(f"{prefix}/state", _state(reading), Returns.STATE),)
-    level = _side(reading, instrument)
+    if _is_counted(reading):
+        first = QueryTemplate(f"{prefix}/counts", _per_second(reading), Returns.COUNTS)
+    else:
+        asked = reading if statistic is Statistic.PERCENTILE else reading.by_member()
+        first = QueryTemplate(f"{prefix}/level", _side(asked, asked.instrument), Returns.LEVEL)
     if not instrument.per:
-        return (QueryTemplate(f"{prefix}/level", level, Returns.LEVEL),)
-    if instrument.owners:
-        per = QueryTemplate(f"{prefix}/per", _side(reading, instrument.per), Returns.PER)
-        return QueryTemplate(f"{prefix}/level", level, Returns.LEVEL), per
-    return (QueryTemplate(f"{prefix}/level", _quotient(reading, level), Returns.LEVEL),)
+        return (first,)
+    asked = reading.by_member()
+    assert asked.instrument.per is not None
+    return first, QueryTemplate(f"{prefix}/per", _side(asked, asked.instrument.per), Returns.PER)
+
+
+def _is_counted(reading: Reading) -> bool:
+    return reading.statistic in (Statistic.COUNT, Statistic.RATE) and reading.instrument.kind is Kind.COUNTER
 
 
 def _per_second(reading: Reading) -> str:

@@ -26,8 +26,6 @@ _AMOUNT = Range(0, 1e18)
 _SECONDS = Range(0, 30 * 86400)
 _FLAG = Range(0, 1)
 _SKIPPED = Range(0, 1, True)
-_HISTORY = Range(3600, 30 * 86400)
-"""Seconds: a row that states it is judged on a coarser grid of its own that reaches this far back."""
 
 
 def _hold(evaluations: int) -> Range:
@@ -70,8 +68,6 @@ PARAMETERS: dict[DetectorKind, dict[str, Range]] = {
         "absolute_ratio": Range(0, 1),
         "max_fraction": Range(0, 1),
         "per_replica": _FLAG,
-        "growth_seconds": Range(300, 86400),
-        "history_seconds": _HISTORY,
     },
     DetectorKind.STATE_TRANSITION: {
         "hold_seconds": Range(0, 86400, 60),
@@ -87,9 +83,10 @@ PARAMETERS: dict[DetectorKind, dict[str, Range]] = {
         "horizon_critical_seconds": _SECONDS,
         "trend_seconds": Range(600, 30 * 86400, 21600),
         "min_r2": Range(0, 1, 0.7),
-        "history_seconds": _HISTORY._replace(default=86400),
+        "history_seconds": Range(3600, 30 * 86400, 86400),
         "z_min": Range(0, 100, 5),
         "min_ratio": Range(1, 1000, 2),
+        "per_replica": _FLAG,
     },
     DetectorKind.RIGHT_SIZING_PERCENTILE: {
         "percentile": Range(0, 1, 0.95),
@@ -115,6 +112,7 @@ _LEVEL = {
     "min_segments_per_second": _AMOUNT,
     "min_nodes_reporting_share": _SHARE,
     "ignore_jobs": _SKIPPED,
+    "suppress_after_rollout_minutes": Range(0, 120),
 }
 
 GUARDS: dict[DetectorKind, dict[str, Range]] = {
@@ -157,7 +155,7 @@ GUARDS: dict[DetectorKind, dict[str, Range]] = {
         "min_error_share_of_packets": _SHARE,
         "min_pods": _COUNT,
         "min_duration_seconds": _SECONDS,
-        "window_minutes": Range(1, 60),
+        "window_minutes": Range(1, 1440),
         "hold_seconds": _SECONDS,
         "ignore_pods_younger_than_seconds": _SECONDS,
         "ignore_startup_probe": _FLAG,

@@ -233,7 +233,9 @@ class Instrument(Part, frozen=True, kw_only=True):
     identity: str = "default"
     """Name of the convention's identity rule; its labels are what results are grouped by."""
     by: tuple[str, ...] = ()
-    """Further labels to group by."""
+    """Further labels to group by: counts are added up over them; of levels each is judged alone, the worst speaks."""
+    members: tuple[str, ...] = ()
+    """Labels of what an entity's level is made of (pods, nodes): asked for, so that it is known how many report."""
     owners: bool = False
     """Series are per (namespace, pod) and belong to the pod's owner: no identity rule is needed."""
     select: str = ""
@@ -260,7 +262,9 @@ class Instrument(Part, frozen=True, kw_only=True):
     scale: float = 1.0
     """Factor from the metric's unit to the row's."""
     unit: str = ""
-    """Where it is not the row's: such a source can be shown beside the row but not be judged by it."""
+    """Where it is not the row's: such a source is shown beside the row, and judged only with `guards` of its own."""
+    guards: dict[str, float | bool] = {}
+    """Instead of the row's, where those are in another unit."""
     role: Role = Role.PRIMARY
     """The most that sources of this instrument may do for a row."""
     absence: Absence = Absence.UNKNOWN

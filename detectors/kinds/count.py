@@ -40,7 +40,8 @@ def count_spike(data: SignalData, params: Numbers, guards: Numbers, windows: Win
 
     Conditions: count >= the row's least count, and the upper tail P(X >= count) <= p_value, where X is Poisson with the
     baseline's rate (count + 0.5) / length, over-dispersed as the baseline is. After a quiet baseline the first
-    occurrences are news whatever their number: the least count alone decides.
+    occurrences are news whatever their number: the least count alone decides. Where it is known what they happen among
+    (packets), they must be the row's least share of it.
 
     A level of affected objects is a state that lasts, not a number of occurrences: `state_transition` judges it.
     """
@@ -65,6 +66,7 @@ def count_spike(data: SignalData, params: Numbers, guards: Numbers, windows: Win
     gappy = samples.min(axis=0) < MINIMUM_COVERAGE * windows.evaluation
     learning = ~baseline.enough
     per_window = rare * windows.evaluation
+    among = number_among(data, windows) * value_of(guards, "min_error_share_of_packets", 0)
     return conclude(
         data,
         windows,
@@ -72,7 +74,7 @@ def count_spike(data: SignalData, params: Numbers, guards: Numbers, windows: Win
             values=windows.counts_at(rate),
             low=np.zeros((len(rate), 1)),
             high=np.maximum(least - 1, 3 * per_window)[:, None],
-            margins=(margin(count, least), margin(count, per_window)),
+            margins=(margin(count, least), margin(count, per_window), margin(count, among)),
             coverage=np.select([gappy, learning], [NO_DATA, LEARNING], LIVE).astype(np.int8),
             observed=count[0],
             history=baseline.coverage,
@@ -82,6 +84,14 @@ def count_spike(data: SignalData, params: Numbers, guards: Numbers, windows: Win
             extra={"count": count[0], "baseline_count": before, "usual": per_window},
         ),
     )
+
+
+def number_among(data: SignalData, windows: Windows) -> FloatArray:
+    """What the occurrences of each evaluation happened among (packets), shape (H, S); 0 where that is not told."""
+    if data.per is None:
+        return np.zeros((windows.hold, data.size))
+    sums, _ = windows.evaluation_sums(data.per)
+    return sums * windows.step
 
 
 def occurrences(data: SignalData, windows: Windows) -> FloatArray:

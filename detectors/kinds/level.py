@@ -34,17 +34,19 @@ def level_shift(data: SignalData, params: Numbers, guards: Numbers, windows: Win
     z over the whole window (Page 1954) beyond its decision interval; mean >= min_ratio * max(local, seasonal
     expectation); the row's floors on level and increase; and min_duration_seconds without a break above the limit.
 
-    What a row may add: `growth_seconds` judges the increase over that time instead of the level; `per_replica` also
-    expects as much of each replica as usual, so that more of them may do more; `max_fraction` judges falls below that
-    fraction of all expectations as well, where another day can be asked, since the end of a batch is a fall too.
+    What a row may add: `per_replica` also expects as much of each replica as usual, so that more of them may do more;
+    `max_fraction` judges falls below that fraction of all expectations as well, where another day can be asked, since
+    the end of a batch is a fall too. With a min_ratio of 1 the increase alone counts: shares near 1 cannot double.
     """
-    level = _judged(data, params, windows)
+    if data.level is None:
+        raise ValueError("level-shift needs a level")
+    level = data.level
     z_min = number(params, "z_min", 5)
     least = max([number(guards, name, 0) for name in INCREASES])
     means = windows.evaluation_means(level)
     floor = max(least / max(z_min, 1), 1e-12)
     baseline = learn(level, data, windows, floor=floor, sign=1)
-    seen = season(data, windows, baseline.median, lambda reference: _reference_levels(reference, params, windows))
+    seen = season(data, windows, baseline.median, lambda reference: _reference_levels(reference, windows))
     view = _View(level, means, baseline, seen, _replicas(data, baseline, params, windows), z_min, least)
     rise, high = _rise(view, params, guards, windows)
     low = np.zeros(len(level))
@@ -102,12 +104,9 @@ def _rise(view: _View, params: Numbers, guards: Numbers, windows: Windows) -> tu
     floors = [number(numbers, name, 0) for name in FLOORS for numbers in (params, guards) if name in numbers]
     edge = np.fmax(ratio * expected[0], np.fmax(usual + view.z_min * spread, expected[0] + view.least))
     high = view.strictness * np.maximum(edge, max(floors, default=0.0))
-    margins = [
-        shift,
-        margin(view.means, ratio * expected),
-        margin(view.means - expected, view.least),
-        *(margin(view.means, floor) for floor in floors),
-    ]
+    margins = [shift, margin(view.means - expected, view.least), *(margin(view.means, floor) for floor in floors)]
+    if ratio > 1:
+        margins.append(margin(view.means, ratio * expected))
     if duration := number(guards, "min_duration_seconds", 0):
         margins.append(margin(_lasted(view.level, high, windows) * view.strictness, duration))
     shape = view.means.shape
@@ -128,18 +127,6 @@ def _fall(view: _View, fraction: float, guards: Numbers) -> tuple[FloatArray, Fl
     )
     fell = np.nan_to_num(np.minimum.reduce(margins), nan=0.0)
     return fell, np.nan_to_num(limit[0], nan=0.0)
-
-
-def _judged(data: SignalData, params: Numbers, windows: Windows) -> FloatArray:
-    """The level, or its increase over `growth_seconds`, shape (S, T)."""
-    if data.level is None:
-        raise ValueError("level-shift needs a level")
-    points = int(number(params, "growth_seconds", 0)) // windows.step
-    if not points:
-        return data.level
-    growth = np.full_like(data.level, np.nan)
-    growth[:, points:] = data.level[:, points:] - data.level[:, :-points]
-    return growth
 
 
 def _lasted(level: FloatArray, high: FloatArray, windows: Windows) -> FloatArray:
@@ -186,8 +173,8 @@ def cusum(z: FloatArray, slack: float) -> FloatArray:
     return total
 
 
-def _reference_levels(reference: SignalData, params: Numbers, windows: Windows) -> tuple[FloatArray, FloatArray]:
-    level = _judged(reference, params, windows)
-    base = windows.baseline_of(level)
+def _reference_levels(reference: SignalData, windows: Windows) -> tuple[FloatArray, FloatArray]:
+    assert reference.level is not None
+    base = windows.baseline_of(reference.level)
     covered = np.sum(~np.isnan(base), axis=1) >= MINIMUM_COVERAGE * windows.baseline
-    return np.where(covered, median(base), np.nan), windows.evaluation_means(level)
+    return np.where(covered, median(base), np.nan), windows.evaluation_means(reference.level)

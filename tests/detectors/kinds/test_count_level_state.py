@@ -64,6 +64,15 @@ def test_a_gauge_of_events_counts_by_its_increases():
     assert not fired("count-spike", levels(np.full(T, 50.0)), {}, {"min_events_eval": 3}, ONCE).any()
 
 
+def test_few_among_many_are_silent():
+    """Errors among packets: a share that every network has."""
+    errors, guards = SignalData(TIMES, total=last(5, 2.0, 0.0)[None]), {"min_errors_eval": 100}
+    share = guards | {"min_error_share_of_packets": 1e-4}
+    for packets, fires in ((1e3, True), (1e6, False)):
+        assert fired("count-spike", replace(errors, per=np.full((1, T), packets)), {}, share, ONCE).all() == fires
+    assert fired("count-spike", errors, {}, share, ONCE).all()
+
+
 def test_counting_needs_data():
     data = events(-4, -3, -2, series=2)
     data.total[0, -4:] = np.nan

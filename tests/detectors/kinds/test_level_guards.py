@@ -1,4 +1,4 @@
-"""What a row adds to level-shift: replicas, falls, growth, members, volume and duration."""
+"""What a row adds to level-shift: replicas, falls, members, volume and duration."""
 
 from dataclasses import replace
 
@@ -6,14 +6,13 @@ import numpy as np
 
 from detectors.kinds import DETECTORS
 from detectors.model import Coverage
-from detectors.windows import SignalData, Windows
+from detectors.windows import SignalData
 from tests.detectors.synthetic import TIMES, WINDOWS, T, fired, last, with_days
 
 BYTES = {"min_bytes_per_second": 1e5, "min_absolute_increase_bytes_per_second": 1e6}
 REPLICAS = {"per_replica": True}
 BOTH = {"max_fraction": 0.2}
 DUTY = {"absolute_ratio": 0.25}
-LONG = Windows(step=300, evaluation=1, baseline=72, hold=2)
 
 
 def noisy(factor, level=5e6, members=None, series=60, seed=1):
@@ -116,17 +115,13 @@ def test_a_cluster_that_lost_nodes_has_no_verdict():
     assert found.coverage == (Coverage.NO_DATA,)
 
 
-# growth
+# increases of what cannot double
 
 
-def test_growth_is_judged_instead_of_the_level():
-    hours = np.arange(LONG.points)
-    times = TIMES[0] + 300 * np.arange(LONG.points)
-    random = np.random.default_rng(3)
-    steady = 0.4 + 0.0002 * hours + random.normal(0, 0.001, (30, LONG.points))
-    pulled = steady + np.where(hours >= LONG.points - 4, 0.12, 0.0)
-    params, guards = {"growth_seconds": 3600}, {"min_increase": 0.05}
-    assert not fired("level-shift", SignalData(times, level=steady), params, guards, LONG).any()
-    assert fired("level-shift", SignalData(times, level=pulled), params, guards, LONG).all()
-    over = steady + np.where(hours >= LONG.points - 30, 0.12, 0.0)
-    assert not fired("level-shift", SignalData(times, level=over), params, guards, LONG).any()
+def test_with_a_ratio_of_one_the_increase_decides():
+    params, guards = {"min_ratio": 1}, {"min_level": 0.6, "min_increase": 0.1}
+    fuller = SignalData(TIMES, level=last(8, 0.8, 0.62) + np.random.default_rng(3).normal(0, 0.005, (20, T)))
+    assert fired("level-shift", fuller, params, guards).all()
+    assert not fired("level-shift", fuller, {}, guards).any()
+    little = SignalData(TIMES, level=last(8, 0.7, 0.62)[None])
+    assert not fired("level-shift", little, params, guards).any()
