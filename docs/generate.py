@@ -10,6 +10,7 @@ from app.keymap import reference
 from app.settings.editing import document_settings
 from detectors.catalog import load
 from detectors.catalog.document import coverage, guide
+from tests.lab.proofs import proofs
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,7 +20,7 @@ FOLDER = Path(__file__).parent
 PAGES: dict[str, Callable[[], str]] = {
     "catalog.md": lambda: guide(load()),
     "cli.md": commands_page,
-    "coverage.md": lambda: coverage(load()),
+    "coverage.md": lambda: coverage(load(), proofs(load())),
     "keys.md": reference,
     "settings.md": document_settings,
 }

@@ -11,11 +11,13 @@ from detectors.catalog.parameters import GUARDS, PARAMETERS
 from detectors.catalog.schema import Availability, DetectorKind, Role
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping, Sequence
 
     from detectors.catalog.model import Catalogue
     from detectors.catalog.parameters import Range
     from detectors.catalog.schema import Row
+
+    Proofs = Mapping[str, Sequence[str]]
 
 _GENERATED = "<!-- Generated from the catalogue by detectors/catalog/document.py; do not edit. -->"
 
@@ -91,8 +93,13 @@ errors = ['outcome="failed"']
 buckets = "proxy_request_duration_bucket\""""
 
 
-def coverage(catalogue: Catalogue) -> str:
-    """`docs/coverage.md`: every row with what feeds it."""
+def coverage(catalogue: Catalogue, proofs: Mapping[str, Proofs]) -> str:
+    """`docs/coverage.md`: every row with what feeds it and the cases that prove it.
+
+    Args:
+        catalogue: for its rows.
+        proofs: by row: for each convention, the names of its cases.
+    """
     live = sum(not row.planned for row in catalogue.rows)
     sources = sum(len(catalogue.sources(row.id)) for row in catalogue.rows)
     lines = [
@@ -102,12 +109,15 @@ def coverage(catalogue: Catalogue) -> str:
         "",
         f"{len(catalogue.rows)} signals, {live} of them detected today, fed by {sources} sources of "
         f"{len(catalogue.conventions)} exporter families. *Without Prometheus*: what the Kubernetes API alone gives.",
+        "",
+        "*Proven by* names the acceptance cases: what must be found, what only looks like it, and what is quiet. Each",
+        "runs for every convention of its line against real servers: `pytest tests/acceptance -k ROW/CONVENTION/CASE`.",
     ]
     for group in dict.fromkeys(row.group for row in catalogue.rows):
         rows = [row for row in catalogue.rows if row.group == group]
         lines += ["", f"## {group}", "", *_overview(rows)]
         for row in rows:
-            lines += ["", *_details(catalogue, row)]
+            lines += ["", *_details(catalogue, row, proofs.get(row.id, {}))]
     return "\n".join(lines) + "\n"
 
 
@@ -152,7 +162,7 @@ def _overview(rows: Iterable[Row]) -> list[str]:
     return lines
 
 
-def _details(catalogue: Catalogue, row: Row) -> list[str]:
+def _details(catalogue: Catalogue, row: Row, proofs: Proofs) -> list[str]:
     lines = [f"### {row.id}", "", f"{row.title}, per {row.entity}, in {row.unit}. {row.notes}".rstrip(), ""]
     found = catalogue.sources(row.id)
     for role in Role:
@@ -164,7 +174,15 @@ def _details(catalogue: Catalogue, row: Row) -> list[str]:
     lines.append(f"- Parameters: {_stated(row.params)}. Guards: {_stated(row.guards)}.")
     if row.look_alikes:
         lines.append(f"- Not to be mistaken for it: {'; '.join(row.look_alikes)}.")
-    return lines
+    return lines + _proven(proofs, "Pending" if row.planned else "Proven by")
+
+
+def _proven(proofs: Proofs, how: str) -> list[str]:
+    """One line for all conventions with the same cases."""
+    alike: dict[tuple[str, ...], list[str]] = {}
+    for convention, cases in proofs.items():
+        alike.setdefault(tuple(cases), []).append(convention)
+    return [f"- {how}: {', '.join(f'`{case}`' for case in c)} ({', '.join(alike[c])})." for c in alike]
 
 
 def _stated(numbers: dict[str, float | bool]) -> str:
