@@ -46,13 +46,14 @@ class Picture:
     ready: str = ""
     """Selects a list that has something to show by then."""
     theme: str = "tocsin"
+    sizes: tuple[str, ...] = tuple(SIZES)
 
 
 PICTURES = (
     Picture("inbox", ("g", "j", "j")),
-    Picture("inbox-light", theme="tocsin-light"),
+    Picture("inbox-light", theme="tocsin-light", sizes=("120x36",)),
     Picture("help", ("?",), ("escape",)),
-    Picture("snooze", ("s",), ("escape",)),
+    Picture("snooze", ("s",), ("escape",), sizes=("80x24",)),
     Picture("investigation", ("enter",), ("1",), "#ledger"),
     Picture("coverage", ("3",), ("1",), "RowList"),
     Picture("settings", ("4",), ("1",), "RowList"),
@@ -89,13 +90,13 @@ async def take_all(loaded: LoadedSettings, size: str, folder: Path) -> list[Path
     session = replay_session(BUNDLED, loaded, 0.0, "demo", length=MOMENT)
     console = Console(lambda _: session, zone=UTC)
     console.animation_level = "none"
-    targets = [folder / f"{picture.name}-{size}" for picture in PICTURES]
+    pictures = {folder / f"{picture.name}-{size}": picture for picture in PICTURES if size in picture.sizes}
     async with console.run_test(size=SIZES[size]) as pilot:
         await until(pilot, lambda: session.over and console.snapshot is session.newest)
-        for picture, target in zip(PICTURES, targets, strict=True):
+        for target, picture in pictures.items():
             await take(console, pilot, picture, target)
     console.link.close()
-    return targets
+    return list(pictures)
 
 
 def make(folder: Path) -> Iterator[Path]:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from app.actions import Situation
     from app.freeze import Freeze
     from app.link import Link
-    from app.snapshot import Snapshot
+    from app.snapshot import Snapshot, SourceStatus
 
 SHORT = {"prometheus": "prom", "kubernetes": "k8s"}
 COUNTED = ("new", "open", "snoozed")
@@ -57,10 +57,15 @@ def status_of(freeze: Freeze, link: Link, zone: tzinfo, wall: float) -> Status:
 def sources_of(snapshot: Snapshot) -> tuple[Source, ...]:
     """The servers, and the store where it is not well: that it works is no news."""
     return tuple(
-        Source(SHORT.get(source.name, source.name), source.health, source.detail)
+        Source(SHORT.get(source.name, source.name), source.health, said(source))
         for source in snapshot.sources
         if source.name != "store" or source.health is not Health.OK
     )
+
+
+def said(source: SourceStatus) -> str:
+    """A source's detail, where it says more than its health does."""
+    return "" if source.detail == source.health else source.detail
 
 
 def counts_of(snapshot: Snapshot) -> tuple[tuple[str, int], ...]:

@@ -35,7 +35,8 @@ class QueryDialog(Dialog[str]):
         """The text above the query."""
         with Vertical(classes="dialog -large") as box:
             box.border_title = plain(self._title, 80)
-            box.border_subtitle = Content("c copies the query   o opens it in the browser   esc leaves")
+            browse = "" if self._query.startswith("kubectl") else "o opens it in the browser   "
+            box.border_subtitle = Content(f"c copies it   {browse}esc leaves" if self._query else "esc leaves")
             with VerticalScroll():
                 yield Static(multi(self._text), classes="text", markup=False)
                 yield Static(multi(self._query or "no query: nothing was asked"), classes="query", markup=False)

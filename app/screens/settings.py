@@ -17,6 +17,7 @@ from textual.widgets import Static
 from app.actions import Situation, actions_of
 from app.keymap import bindings
 from app.messages import ConnectionsTested, SettingChanged, SettingsLoaded
+from app.screens.chrome import said
 from app.screens.edit import EditDialog
 from app.screens.listed import ListedView
 from app.screens.queries import QueryView
@@ -114,7 +115,7 @@ class SettingsScreen(ListedView, QueryView):
             since = "" if source.since is None else f" for {age(snapshot.now - source.since)}"
             mark = palette.HEALTH[source.health]
             yield Content.assemble(
-                mark.sign, " ", plain(source.name), "  ", mark.label, f"{since}  ", plain(source.detail)
+                mark.sign, " ", plain(source.name), "  ", mark.label, f"{since}  ", plain(said(source))
             )
             if source.hint:
                 yield plain(f"  {source.hint}", style=palette.DOUBTFUL)

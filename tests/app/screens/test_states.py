@@ -84,7 +84,7 @@ async def test_coverage_explains_what_cannot_be_seen():
         assert "what happens here is invisible" in text
         assert "422: found duplicate series" in text
         await pilot.press("enter")
-        await eventually(pilot, lambda: "c copies the query" in painted(console))
+        await eventually(pilot, lambda: "c copies it" in painted(console))
 
 
 async def test_every_word_of_coverage_stands_on_the_screen():
