@@ -56,6 +56,8 @@ _PREFERENCE = {
     kind: rank for rank, kind in enumerate(("Deployment", "Rollout", "StatefulSet", "DaemonSet", "CronJob", "Job"))
 }
 _METADATA_ADDRESS = "169.254.169.254"
+_CLUSTER_DOMAIN = ("svc", "cluster.local", "localhost")
+"""How names end that nobody outside the cluster, or the pod, answers to."""
 
 
 class PeerKind(StrEnum):
@@ -70,6 +72,10 @@ class PeerKind(StrEnum):
     PRIVATE = "private"
     """A private address outside the cluster."""
     EXTERNAL = "external"
+
+
+OUTSIDE = frozenset({PeerKind.PRIVATE, PeerKind.EXTERNAL})
+"""What a workload depends on that no object of its cluster stands for."""
 
 
 class Peer(NamedTuple):
@@ -155,7 +161,9 @@ class Resolver:
         self._environment_names: dict[tuple[str, str], str] = {}
 
     def entity(self, identity: Identity, kind: EntityType) -> Entity:
-        """The entity that labels point at."""
+        """The entity that labels point at; nameless where they point at none, as calls inside the cluster do at no
+        external dependency.
+        """
         key = (identity, kind)
         found = self._entities.get(key)
         if found is None:
@@ -198,7 +206,10 @@ class Resolver:
         owner = self._workload(identity)
         peer = ""
         if kind in (EntityType.DEPENDENCY, EntityType.DATABASE):
-            peer = self.peer(identity.peer, owner.namespace).name
+            far = self.peer(identity.peer, owner.namespace)
+            if kind is EntityType.DEPENDENCY and far.kind not in OUTSIDE:
+                return Entity(kind, cluster, owner.namespace, owner.kind, "")
+            peer = far.name
         return Entity(kind, cluster, owner.namespace, owner.kind, owner.name, peer)
 
     def _workload(self, identity: Identity) -> Owner:
@@ -260,11 +271,14 @@ class Resolver:
                 return Peer(PeerKind.NODE, self._directory.nodes[host])
         if host == _METADATA_ADDRESS:
             return Peer(PeerKind.CLOUD_METADATA, host)
+        if address.is_loopback:
+            return Peer(PeerKind.INTERNAL, host)
         return Peer(PeerKind.PRIVATE if address.is_private else PeerKind.EXTERNAL, host)
 
     def _peer_by_name(self, host: str, namespace: str) -> Peer:
         if self._state is None:
-            return Peer(PeerKind.EXTERNAL, host)
+            inside = f".{host}".endswith(tuple(f".{end}" for end in _CLUSTER_DOMAIN))
+            return Peer(PeerKind.INTERNAL if inside else PeerKind.EXTERNAL, host)
         labels = host.split(".")
         if "svc" in labels[1:]:
             position = labels.index("svc", 1)
@@ -275,7 +289,8 @@ class Resolver:
         for space, name in candidates:
             if (space, name) in self._state.services:
                 return self._service_peer(space, name)
-        return Peer(PeerKind.INTERNAL if "svc" in labels[1:] else PeerKind.EXTERNAL, host)
+        inside = "svc" in labels[1:] or host == "localhost"
+        return Peer(PeerKind.INTERNAL if inside else PeerKind.EXTERNAL, host)
 
     def _service_peer(self, namespace: str, name: str) -> Peer:
         assert self._state is not None

@@ -201,12 +201,42 @@ def test_a_dependency_is_its_caller_and_the_far_end():
         ("mail", PeerKind.EXTERNAL, "smtp.example.com"),
         ("https://user@Pay.Example.com:8443/v1?x=1", PeerKind.EXTERNAL, "pay.example.com"),
         ("svc", PeerKind.EXTERNAL, "svc"),
+        ("localhost:9000", PeerKind.INTERNAL, "localhost"),
+        ("127.0.0.1:9000", PeerKind.INTERNAL, "127.0.0.1"),
         ("", PeerKind.EXTERNAL, ""),
     ],
 )
 def test_who_is_at_the_other_end(address, kind, name):
     peer = Resolver(shop(nodes=nodes()), "lab", {}).peer(address, "shop")
     assert (peer.kind, peer.name) == (kind, name)
+
+
+@pytest.mark.parametrize(
+    ("address", "kind"),
+    [
+        ("cart-http.shop.svc:80", PeerKind.INTERNAL),
+        ("cart-http.shop.svc.cluster.local", PeerKind.INTERNAL),
+        ("localhost", PeerKind.INTERNAL),
+        ("[::1]:80", PeerKind.INTERNAL),
+        ("not-localhost", PeerKind.EXTERNAL),
+        ("api.example.com", PeerKind.EXTERNAL),
+        ("10.0.0.1", PeerKind.PRIVATE),
+    ],
+)
+def test_who_is_at_the_other_end_as_far_as_names_tell(address, kind):
+    assert Resolver(None, "lab", {}).peer(address, "shop").kind is kind
+
+
+def test_calls_inside_the_cluster_are_no_external_dependency():
+    def named(peer, kind, state):
+        return resolve(Identity(namespace="shop", workload="cart", peer=peer), state, kind).name
+
+    for inside in ("cart-http", "10.0.0.1:5432", "10.20.0.11", "localhost", "169.254.169.254"):
+        assert not named(inside, EntityType.DEPENDENCY, shop(nodes=nodes()))
+        assert named(inside, EntityType.DATABASE, shop(nodes=nodes())) == "cart"
+    assert not named("cart.shop.svc.cluster.local", EntityType.DEPENDENCY, None)
+    for outside in ("api.example.com", "192.168.7.7", "mail", ""):
+        assert named(outside, EntityType.DEPENDENCY, shop(nodes=nodes())) == "cart"
 
 
 def test_a_peer_leads_to_the_workloads_behind_it():
