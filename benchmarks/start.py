@@ -116,7 +116,7 @@ def answered(*command: str) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> list[Goal]:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--anomalies", type=int, default=1_000_000, help="in the large store")
+    parser.add_argument("--anomalies", type=int, default=300_000, help="in the large store")
     parser.add_argument("--rounds", type=int, default=9)
     options = parser.parse_args(arguments)
     marks = (b"investigations", b"service-")
