@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 import tempfile
 import time
@@ -32,6 +33,8 @@ MOMENT = 44.5 * 60
 """Seconds into the recording at which it stands still: several cases are open, one has recovered."""
 SETTINGS = Path("~/.config/tocsin/config.toml")
 """The settings file that the pictures name; what they show is the defaults."""
+ENGINEER = "oncall"
+"""Who did what is done in them."""
 PATIENCE = 120.0
 """Seconds for the console to get there."""
 
@@ -54,7 +57,7 @@ PICTURES = (
     Picture("inbox-light", theme="tocsin-light", sizes=("120x36",)),
     Picture("help", ("?",), ("escape",)),
     Picture("snooze", ("s",), ("escape",), sizes=("80x24",)),
-    Picture("investigation", ("enter",), ("1",), "#ledger"),
+    Picture("investigation", ("G", "enter"), ("1",), "#ledger"),
     Picture("coverage", ("3",), ("1",), "RowList"),
     Picture("settings", ("4",), ("1",), "RowList"),
     Picture("connection", (":", *"connect", "enter")),
@@ -102,6 +105,7 @@ async def take_all(loaded: LoadedSettings, size: str, folder: Path) -> list[Path
 def make(folder: Path) -> Iterator[Path]:
     """All pictures, from the defaults alone; yields what was written."""
     folder.mkdir(parents=True, exist_ok=True)
+    os.environ["LOGNAME"] = ENGINEER
     with tempfile.TemporaryDirectory(prefix="tocsin-") as place:
         file = Path(place) / "tocsin.toml"
         file.touch()

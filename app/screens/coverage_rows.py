@@ -38,7 +38,7 @@ DETAIL = {
     Coverage.QUERY_ERROR: "error",
 }
 """What the detail of a status is; of the others just that."""
-NEGLIGIBLE = 0.01
+NEGLIGIBLE = 0.05
 """Seconds below which a query's cost is nobody's concern."""
 
 
@@ -130,7 +130,7 @@ def cost(seconds: float | None) -> str:
     """What asking takes in every cycle."""
     if seconds is None:
         return ""
-    return f"{quantity(seconds, 'seconds') if seconds >= NEGLIGIBLE else 'under 10 ms'} per cycle"
+    return f"{quantity(seconds, 'seconds') if seconds >= NEGLIGIBLE else 'under 50 ms'} per cycle"
 
 
 def explanation(row: CoverageRow, now: float) -> list[tuple[str, str]]:

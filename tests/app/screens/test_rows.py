@@ -93,5 +93,5 @@ def test_the_explanation_says_what_to_do_about_it():
     now = 0.0
     assert ("missing", "list on pods") in explanation(covered(Coverage.FORBIDDEN), now)
     assert ("to see it", "list on pods") in explanation(covered(Coverage.NO_SOURCE), now)
-    assert ("cost", "under 10 ms per cycle") in explanation(covered(Coverage.LIVE), now)
+    assert ("cost", "under 50 ms per cycle") in explanation(covered(Coverage.LIVE), now)
     assert (cost(None), cost(1.5)) == ("", "1.50 s per cycle")
