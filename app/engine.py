@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
+from app.advisor import Advisor
 from app.annotations import Annotations
 from app.coverage import coverage_record
 from app.evaluation import KUBERNETES, RowResult, judge_metrics, judge_states
@@ -95,6 +96,7 @@ class Engine:
         self._annotations = Annotations(self.settings.detection)
         self._ledger = Ledger(self.cluster)
         self.look = self._new_look() if self.metrics is not None else None
+        self.advisor = Advisor(self.cluster, self.store, self.catalogue, self.settings, self.metrics)
         self._restored = False
         self._leased = float("-inf")
         self._last_fired: dict[str, float] = {}
@@ -140,6 +142,7 @@ class Engine:
         )
         self._write(cycle, results, changes, state)
         self._restored = True
+        self.advisor.observe(state, self.look if trouble is None else None, now)
         warnings = (
             *self._annotations.warnings,
             *(text for r in results.values() for text in r.warnings),
@@ -149,6 +152,7 @@ class Engine:
 
     def close(self) -> None:
         """Let another process take over."""
+        self.advisor.close()
         if self.owner:
             self.store.cycles.release_lease(self.cluster, self.owner)
         if self.look:
@@ -286,8 +290,10 @@ class Engine:
         for signal, result in results.items():
             if result.observations:
                 self._last_fired[signal] = now
+        advised = self.advisor.coverage()
         return [
-            coverage_record(
+            advised.get(row.id)
+            or coverage_record(
                 self.cluster, self.catalogue, row, results.get(row.id), self.settings, self._last_fired.get(row.id)
             )
             for row in self.catalogue.rows

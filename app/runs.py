@@ -92,6 +92,8 @@ class LiveRun:
     def run(self, stop: threading.Event, wake: threading.Event, done: Callable[[Outcome], None]) -> None:
         """Cycles until stopped; a cycle that fails leaves the connections for the next try."""
         engine = self.prepare()
+        # Its questions are not part of a recording, and would make one enormous.
+        engine.advisor.background = self._writer is None
         while not stop.is_set():
             began = self._clock.now()
             done(engine.cycle())

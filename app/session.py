@@ -221,6 +221,8 @@ class EngineSession:
             "interval": self._run.interval,
             "rows": rows,
             "coverage": self._store.cycles.coverage(self._run.cluster),
+            "advice": self._store.advice.of(self._run.cluster),
+            "advised": self._store.advice.last(self._run.cluster),
             "environments": tuple(sorted({row.investigation.entity.environment for row in rows} - {""})),
             "progress": "",
         }

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from storage.records import (
+        AdviceRecord,
+        AdviceRun,
         AnomalyRecord,
         CoverageRecord,
         EvidenceRecord,
@@ -75,6 +77,10 @@ class Snapshot:
     rows: tuple[InboxRow, ...] = ()
     """Ranked: pinned first, then by severity, score and onset."""
     coverage: tuple[CoverageRecord, ...] = ()
+    advice: tuple[AdviceRecord, ...] = ()
+    """On requests and limits, worst first; apart from the cases."""
+    advised: AdviceRun | None = None
+    """When the advisor last looked, and what it could see; None: not yet."""
     sources: tuple[SourceStatus, ...] = ()
     warnings: tuple[str, ...] = ()
     """What the engineer should know about this cycle: ignored annotations, partial answers, clock skew."""

@@ -99,7 +99,7 @@ class Container:
     changed: float | None = None
     """Unix seconds at which the running revision began; None where that is not known."""
     killed: float | None = None
-    """Unix seconds of the last OOM kill in the look-back."""
+    """Unix seconds of the last OOM kill in the look-back, NaN where only that there was one is known."""
     restarts: int = 0
     """In the last day."""
     autoscalers: Mapping[str, str] | None = field(default_factory=dict)
@@ -140,7 +140,7 @@ def advise(rule: Rule, history: History | None, container: Container, now: float
     if history is None:
         return Advice(Sizing.LEARNING, "nothing has been seen of it yet", current)
     observed = history.quantile(rule.percentile)
-    if short := _too_short(history):
+    if short := _too_short(history, now):
         return Advice(Sizing.LEARNING, short, current, observed)
     weight = _Weighing(rule, history, container, current, observed)
     why = weight.why_less() if rule.lower else weight.why_more()
@@ -229,7 +229,8 @@ class _Weighing:
         if container.kind in _BATCH:
             yield "runs to completion: what it uses over time says little about one run"
         if container.killed is not None and rule.resource == "memory":
-            yield f"OOM killed {_ago(now - container.killed)} ago: what it used is not what it needs"
+            when = "lately" if math.isnan(container.killed) else f"{_ago(now - container.killed)} ago"
+            yield f"OOM killed {when}: what it used is not what it needs"
         if container.restarts >= _MANY_RESTARTS:
             yield f"restarted {container.restarts} times in a day: what it used is not what it needs"
         if history.seen < LEAST_SEEN:
@@ -249,7 +250,9 @@ class _Weighing:
             yield f"rolled out {_ago(now - container.changed)} ago, older values are of its predecessors"
 
 
-def _too_short(history: History) -> str:
+def _too_short(history: History, now: float) -> str:
+    if now - history.last > FIRST_VERDICT_SECONDS:
+        return f"nothing has been seen of it for {_ago(now - history.last)}"
     if history.span < FIRST_VERDICT_SECONDS - HOUR:
         return f"{_ago(history.span)} of history, no verdict before {_ago(FIRST_VERDICT_SECONDS)}"
     if history.points < FEWEST_POINTS:

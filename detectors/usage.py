@@ -148,7 +148,8 @@ class History:
 
     sketch: Sketch
     newest: Sketch
-    """Of the last day alone: what a new revision or growth has changed shows here first."""
+    """Of the last day alone, with the one before while it is young: what a new revision or growth has changed shows
+    here first."""
     points: int
     first: float
     """Unix seconds of the first value."""
@@ -171,9 +172,11 @@ class History:
             place = (each.day - start) // HOUR
             hours[place : place + _HOURS] = each.hours
         top = max(ordered, key=lambda each: each.peak)
+        young = np.isfinite(ordered[-1].hours).sum() < _HOURS // 2
+        recent = ordered[-2:] if young else ordered[-1:]
         return cls(
             sketch=reduce(Sketch.merged, (each.sketch for each in ordered)),
-            newest=ordered[-1].sketch,
+            newest=reduce(Sketch.merged, (each.sketch for each in recent)),
             points=sum(each.points for each in ordered),
             first=ordered[0].first,
             last=ordered[-1].last,

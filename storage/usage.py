@@ -56,13 +56,13 @@ class UsageDays:
         """All that a source told of one day."""
         return tuple(self._select(cluster, "AND series.source = ? AND day = ?", (source, day)))
 
-    def days(self, cluster: str, source: str) -> frozenset[int]:
-        """The days of which a source has told, as unix seconds."""
+    def days(self, cluster: str, source: str, resource: str) -> frozenset[int]:
+        """The days of which a source has told of a resource, as unix seconds."""
         with self._connections.read() as connection:
             cursor = connection.execute(
                 """SELECT DISTINCT day FROM usage_day JOIN usage_series AS series ON series.id = usage_day.series
-                JOIN entity ON entity.id = series.entity WHERE entity.cluster = ? AND series.source = ?""",
-                (cluster_id(connection, cluster), source),
+                JOIN entity ON entity.id = series.entity WHERE entity.cluster = ? AND source = ? AND resource = ?""",
+                (cluster_id(connection, cluster), source, resource),
             )
             return frozenset(int(row[0]) for row in cursor)
 

@@ -36,7 +36,7 @@ def test_a_day_comes_back_as_it_was_and_is_replaced_by_its_next_version(store: S
     assert store.usage.day(CLUSTER, "cadvisor", TODAY) == (late,)
     assert list(store.usage.since(CLUSTER, TODAY - DAY)) == [late, other]
     assert list(store.usage.since(CLUSTER, TODAY)) == [late]
-    assert store.usage.days(CLUSTER, "metrics.k8s.io") == {TODAY - DAY}
+    assert store.usage.days(CLUSTER, "metrics.k8s.io", "memory") == {TODAY - DAY}
 
 
 def test_the_days_of_one_container_come_one_after_the_other(store: Store) -> None:
@@ -53,7 +53,7 @@ def test_clusters_and_sources_are_kept_apart(store: Store) -> None:
     store.usage.put([samples.usage(TODAY), samples.usage(TODAY, entity=elsewhere, source="metrics.k8s.io")])
     assert [record.source for record in store.usage.since("stage", 0)] == ["metrics.k8s.io"]
     assert store.usage.day("stage", "cadvisor", TODAY) == ()
-    assert store.usage.days("nowhere", "cadvisor") == frozenset()
+    assert store.usage.days("nowhere", "cadvisor", "cpu") == frozenset()
 
 
 def test_days_are_stored_together_or_not_at_all(store: Store) -> None:

@@ -64,7 +64,7 @@ READS: dict[str, Callable[[Store], object]] = {
     ),
     "usage.put": lambda store: store.usage.put([samples.usage()]),
     "usage.day": lambda store: store.usage.day(CLUSTER, "cadvisor", 0),
-    "usage.days": lambda store: store.usage.days(CLUSTER, "cadvisor"),
+    "usage.days": lambda store: store.usage.days(CLUSTER, "cadvisor", "cpu"),
     "usage.since": lambda store: list(store.usage.since(CLUSTER, 0)),
     "advice.of": lambda store: store.advice.of(CLUSTER),
     "advice.last": lambda store: store.advice.last(CLUSTER),

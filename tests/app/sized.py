@@ -1,0 +1,225 @@
+"""A small cluster with requests and limits of every fit, as metrics of some past hours and as Kubernetes objects."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from tests.lab.manifests import metadata, owner, stamp
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+MIB = 2**20
+AT = 1_790_000_400
+"""Unix seconds of the newest sample: 14:20 UTC."""
+HOUR = 3600
+INTERVAL = 120
+OLD = AT - 40 * 24 * HOUR
+
+
+@dataclass(frozen=True)
+class Sized:
+    """A workload whose pods have one container, `app`."""
+
+    name: str
+    cpu: Callable[[int], float]
+    """Cores of its busiest pod by unix seconds; the others use half of it."""
+    memory: Callable[[int], float] = field(default=lambda _: 700.0 * MIB)
+    request: tuple[str, str] = ("1", "1Gi")
+    limit: tuple[str, str] = ("2", "1Gi")
+    hours: int = 26
+    """How far back its samples reach."""
+    pods: int = 3
+    throttled: float = 0.0
+    oom: bool = False
+    kind: str = "Deployment"
+
+    def names(self) -> list[str]:
+        """Of its pods, the busiest first."""
+        return [f"{self.name}-5d8f7c9b6-{suffix}" for suffix in ("bx2kq", "f7wzp", "m4nhl")[: self.pods]]
+
+
+def flat(value: float) -> Callable[[int], float]:
+    """The same at all times."""
+    return lambda _: value
+
+
+def at_night(at: int) -> float:
+    """Idle but for the half hour after 02:00 UTC: less than one value in twenty."""
+    return 0.9 if at % 86_400 // 1800 == 4 else 0.1
+
+
+SHOP = (
+    Sized("roomy", flat(0.1), flat(200 * MIB)),
+    Sized("fitting", flat(0.7), flat(700 * MIB)),
+    Sized("tight", flat(1.7), flat(1000 * MIB)),
+    Sized("nightly", at_night),
+    Sized("scaled", flat(0.1)),
+    Sized("young", flat(0.1), flat(200 * MIB), hours=8),
+    Sized("killed", flat(0.7), flat(300 * MIB), oom=True),
+    Sized("squeezed", flat(0.6), throttled=0.4),
+)
+
+Family = dict[str, list[tuple[int, float]]]
+
+
+def openmetrics(workloads: tuple[Sized, ...] = SHOP) -> str:
+    """cAdvisor and kube-state-metrics, scraped every two minutes."""
+    families: dict[tuple[str, str], Family] = {}
+    for name, kind, series, samples in _series(workloads):
+        families.setdefault((name, kind), {})[series] = samples
+    lines = []
+    for (name, kind), family in families.items():
+        lines.append(f"# TYPE {name} {kind}")
+        lines += [f"{series} {value!r} {at}" for series, samples in family.items() for at, value in samples]
+    return "\n".join([*lines, "# EOF", ""])
+
+
+def _series(workloads: tuple[Sized, ...]) -> Iterator[tuple[str, str, str, list[tuple[int, float]]]]:
+    for job in ("kubelet", "kube-state-metrics"):
+        yield "up", "gauge", f'up{{job="{job}",instance="{job}:1"}}', [(at, 1.0) for at in _times(26)]
+    for each in workloads:
+        labels = f'job="kube-state-metrics",namespace="shop",replicaset="{each.name}-5d8f7c9b6"'
+        one = [(at, 1.0) for at in _times(each.hours)]
+        yield (
+            "kube_replicaset_owner",
+            "gauge",
+            f'kube_replicaset_owner{{{labels},owner_kind="Deployment",owner_name="{each.name}"}}',
+            one,
+        )
+        for number, pod in enumerate(each.names()):
+            yield from _cadvisor(each, pod, 1.0 if number == 0 else 0.5)
+            yield from _state(each, pod, one)
+    scaler = 'job="kube-state-metrics",namespace="shop",horizontalpodautoscaler="scaled"'
+    name = "kube_horizontalpodautoscaler"
+    target = 'scaletargetref_kind="Deployment",scaletargetref_name="scaled"'
+    yield f"{name}_info", "gauge", f"{name}_info{{{scaler},{target}}}", [(at, 1.0) for at in _times(1)]
+    metric = f'{name}_spec_target_metric{{{scaler},metric_name="cpu",metric_target_type="utilization"}}'
+    yield f"{name}_spec_target_metric", "gauge", metric, [(at, 70.0) for at in _times(1)]
+
+
+def _times(hours: int) -> range:
+    return range(AT - hours * HOUR, AT + 1, INTERVAL)
+
+
+def _cadvisor(each: Sized, pod: str, share: float) -> Iterator[tuple[str, str, str, list[tuple[int, float]]]]:
+    labels = f'job="kubelet",namespace="shop",pod="{pod}",container="app",image="shop:1",id="/{pod}"'
+    used, periods, throttled = 0.0, 0.0, 0.0
+    counters: dict[str, list[tuple[int, float]]] = {"usage_seconds": [], "cfs_periods": [], "cfs_throttled_periods": []}
+    for at in _times(each.hours):
+        used += share * each.cpu(at) * INTERVAL
+        periods += INTERVAL * 10
+        throttled += INTERVAL * 10 * each.throttled
+        for samples, value in zip(counters.values(), (used, periods, throttled), strict=True):
+            samples.append((at, value))
+    for name, samples in counters.items():
+        yield f"container_cpu_{name}", "counter", f"container_cpu_{name}_total{{{labels}}}", samples
+    memory = [(at, share * each.memory(at)) for at in _times(each.hours)]
+    yield "container_memory_working_set_bytes", "gauge", f"container_memory_working_set_bytes{{{labels}}}", memory
+
+
+def _state(
+    each: Sized, pod: str, one: list[tuple[int, float]]
+) -> Iterator[tuple[str, str, str, list[tuple[int, float]]]]:
+    base = f'job="kube-state-metrics",namespace="shop",pod="{pod}"'
+    owned = f'kube_pod_owner{{{base},owner_kind="ReplicaSet",owner_name="{each.name}-5d8f7c9b6"}}'
+    yield "kube_pod_owner", "gauge", owned, one
+    numbers = {"1": 1.0, "2": 2.0, "1Gi": 1024.0 * MIB}
+    for bound, texts in (("requests", each.request), ("limits", each.limit)):
+        for resource, text in zip(("cpu", "memory"), texts, strict=True):
+            name = f"kube_pod_container_resource_{bound}"
+            series = f'{name}{{{base},container="app",resource="{resource}"}}'
+            yield name, "gauge", series, [(at, numbers[text]) for at, _ in one]
+    if each.oom:
+        name = "kube_pod_container_status_restarts"
+        counted = [(at, float(at > AT - 5 * HOUR)) for at, _ in one]
+        yield name, "counter", f'{name}_total{{{base},container="app"}}', counted
+        name = "kube_pod_container_status_last_terminated_reason"
+        reasons = [(at, 1.0) for at, _ in one if at > AT - 5 * HOUR]
+        yield name, "gauge", f'{name}{{{base},container="app",reason="OOMKilled"}}', reasons
+
+
+def objects(workloads: tuple[Sized, ...] = SHOP) -> Iterator[dict[str, Any]]:
+    """The same cluster as the API server has it."""
+    for each in workloads:
+        born = OLD if each.hours > 24 else AT - each.hours * HOUR
+        yield {
+            "apiVersion": "apps/v1",
+            "kind": "ReplicaSet",
+            "metadata": metadata(
+                "ReplicaSet",
+                "shop",
+                f"{each.name}-5d8f7c9b6",
+                born,
+                ownerReferences=owner(each.kind, "shop", each.name),
+            ),
+        }
+        yield {
+            "apiVersion": "apps/v1",
+            "kind": each.kind,
+            "metadata": metadata(each.kind, "shop", each.name, born),
+            "spec": {"replicas": each.pods},
+        }
+        for name in each.names():
+            yield pod(each, name, born)
+    yield {
+        "apiVersion": "autoscaling/v2",
+        "kind": "HorizontalPodAutoscaler",
+        "metadata": metadata("HorizontalPodAutoscaler", "shop", "scaled", OLD),
+        "spec": {
+            "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "scaled"},
+            "maxReplicas": 9,
+            "metrics": [
+                {
+                    "type": "Resource",
+                    "resource": {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 70}},
+                }
+            ],
+        },
+    }
+
+
+def pod(each: Sized, name: str, born: float) -> dict[str, Any]:
+    """A running pod; of a killed workload one that was."""
+    last = {"terminated": {"exitCode": 137, "reason": "OOMKilled", "finishedAt": stamp(AT - 5 * HOUR)}}
+    status = {"name": "app", "ready": True, "restartCount": int(each.oom), "lastState": last if each.oom else {}}
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": metadata(
+            "Pod",
+            "shop",
+            name,
+            born,
+            labels={"pod-template-hash": "5d8f7c9b6"},
+            ownerReferences=owner("ReplicaSet", "shop", f"{each.name}-5d8f7c9b6"),
+        ),
+        "spec": {
+            "containers": [
+                {
+                    "name": "app",
+                    "resources": {
+                        "requests": dict(zip(("cpu", "memory"), each.request, strict=True)),
+                        "limits": dict(zip(("cpu", "memory"), each.limit, strict=True)),
+                    },
+                }
+            ]
+        },
+        "status": {"phase": "Running", "startTime": stamp(born), "containerStatuses": [status]},
+    }
+
+
+def usage(each: Sized, at: int) -> Iterator[dict[str, Any]]:
+    """What metrics.k8s.io says of its pods."""
+    for number, name in enumerate(each.names()):
+        share = 1.0 if number == 0 else 0.5
+        used = {"cpu": f"{share * each.cpu(at) * 1e9:.0f}n", "memory": f"{share * each.memory(at) / 1024:.0f}Ki"}
+        yield {
+            "apiVersion": "metrics.k8s.io/v1beta1",
+            "kind": "PodMetrics",
+            "metadata": {"name": name, "namespace": "shop"},
+            "timestamp": stamp(at),
+            "window": "30s",
+            "containers": [{"name": "app", "usage": used}],
+        }
