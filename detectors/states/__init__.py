@@ -7,12 +7,27 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from detectors.states.containers import crash_loop, error_image_pull, image_pull_back_off, init_error, oom_killed
-from detectors.states.events import warning_events
+from detectors.states.autoscalers import at_maximum
+from detectors.states.claims import creation_failure, deletion_failure, unhealthy
+from detectors.states.containers import (
+    config_error,
+    crash_loop,
+    error_image_pull,
+    image_pull_back_off,
+    init_error,
+    oom_killed,
+)
+from detectors.states.control_plane import api_server_not_ready
+from detectors.states.events import back_off, failed_mount, warning_events
+from detectors.states.evictions import evictions
 from detectors.states.nodes import disk_pressure, memory_pressure, not_ready
 from detectors.states.pending import stuck_pending
+from detectors.states.probes import failure_spike, readiness_failing
 from detectors.states.report import StateResult
 from detectors.states.restarts import restart_spike
+from detectors.states.rollouts import job_failed, quota_exceeded, rollout_stuck, stateful_set_degraded
+from detectors.states.scheduling import failed_scheduling, unschedulable
+from detectors.states.services import no_endpoints
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -49,4 +64,22 @@ STATE_DETECTORS: Mapping[str, StateDetector] = {
     "node-memory-pressure": memory_pressure,
     "node-disk-pressure": disk_pressure,
     "events-warning-cluster": warning_events,
+    "events-failedscheduling": failed_scheduling,
+    "events-backoff": back_off,
+    "events-failedmount": failed_mount,
+    "probe-failure-spike": failure_spike,
+    "pod-unschedulable-spike": unschedulable,
+    "node-pressure-eviction-spike": evictions,
+    "pvc-creation-failure": creation_failure,
+    "pvc-deletion-failure": deletion_failure,
+    "pvc-unhealthy": unhealthy,
+    "apiserver-not-ready": api_server_not_ready,
+    "container-config-error": config_error,
+    "pod-readiness-failing": readiness_failing,
+    "job-failed": job_failed,
+    "rollout-stuck": rollout_stuck,
+    "statefulset-degraded": stateful_set_degraded,
+    "quota-exceeded": quota_exceeded,
+    "hpa-at-maximum": at_maximum,
+    "service-no-endpoints": no_endpoints,
 }

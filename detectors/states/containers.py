@@ -1,4 +1,4 @@
-"""Containers that fail: crash loops, images that cannot be pulled, kills for memory, init containers.
+"""Containers that fail: crash loops, images that cannot be pulled, kills for memory, init containers, configuration.
 
 One failing container has one finding. A container killed for memory that is now waiting for its restart is OOMKilled,
 not also a crash loop; an init container's failure is Init:Error; ErrImagePull and ImagePullBackOff, which alternate
@@ -45,6 +45,19 @@ PULL_REASONS = frozenset(
         "SignatureValidationFailed",
     )
 )
+CONFIG_REASONS = frozenset(
+    (
+        "CreateContainerConfigError",
+        "CreateContainerError",
+        "RunContainerError",
+        "PreCreateHookError",
+        "PreStartHookError",
+        "PostStartHookError",
+    )
+)
+"""Between a pulled image and a running container: a Secret or ConfigMap is missing, or the command is."""
+_REFUSALS = 5
+"""The kubelet tries again every ten seconds or so: that many failures are as good as a minute."""
 _BACK_OFF_SECONDS = 10.0
 """The kubelet's first pause before a restart; each further one is twice as long, up to five minutes."""
 _LONGEST_BACK_OFF = 300.0
@@ -137,6 +150,32 @@ def init_error(state: ClusterState, row: Row, now: float) -> StateResult:
             text = f"{pod.name}/{status.name} Init:{reason} (exit {ended.exit_code}), {status.restart_count} restarts"
             path = container_path(pod, status, f"{field}.terminated")
             affected.append(Affected(pod, text, path, reason, onset, at=ended.finished))
+    return _result(row, state, pods, affected, guard(row, "min_affected_containers", 1))
+
+
+def config_error(state: ClusterState, row: Row, now: float) -> StateResult:
+    """Containers that cannot be created or started as they are specified, for min_duration_seconds.
+
+    The duration may also be proven by the failures themselves, which the events count. A Secret that comes with the
+    same release is there before that.
+    """
+    if (refused := unreadable(state, "pods")) is not None:
+        return refused
+    pods = living(judged_pods(state))
+    stuck = [
+        (pod, status) for pod in pods for status in pod.statuses if (_waiting_reason(status) or "") in CONFIG_REASONS
+    ]
+    events = _events_of(state, {pod.metadata.uid for pod, _ in stuck})
+    affected = []
+    for pod, status in stuck:
+        failures = [event for event in events.get(pod.metadata.uid, []) if event.reason == "Failed"]
+        onset = min([event.first_seen for event in failures] or [_scheduled(pod)])
+        repeated = sum(event.count for event in failures) >= _REFUSALS
+        if repeated or now - onset >= guard(row, "min_duration_seconds", 60):
+            waiting = status.state.waiting
+            reason = _waiting_reason(status) or ""
+            text = f"{pod.name}/{status.name} {reason}: {waiting.message if waiting is not None else ''}"
+            affected.append(Affected(pod, text, container_path(pod, status, "state.waiting"), reason, onset))
     return _result(row, state, pods, affected, guard(row, "min_affected_containers", 1))
 
 

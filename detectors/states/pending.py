@@ -16,6 +16,7 @@ from detectors.states.report import (
     workload_observations,
     workloads_of,
 )
+from detectors.states.scheduling import waits_for_claim
 
 if TYPE_CHECKING:
     from detectors.catalog.schema import Row
@@ -29,8 +30,8 @@ _SCALE_UP_PATIENCE = 2
 def stuck_pending(state: ClusterState, row: Row, now: float) -> StateResult:
     """Pods that are Pending for longer than hold_seconds and are not meant to be.
 
-    Meant to be: pods behind scheduling gates and pods of suspended Jobs. Pods whose image cannot be pulled or whose
-    init container fails are Pending too, and reported as that.
+    Meant to be: pods behind scheduling gates and pods of suspended Jobs. Pods whose image cannot be pulled, whose init
+    container fails or whose claim is not bound are Pending too, and reported as that.
     """
     if (refused := unreadable(state, "pods")) is not None:
         return refused
@@ -41,7 +42,7 @@ def stuck_pending(state: ClusterState, row: Row, now: float) -> StateResult:
     for pod in pods:
         patience = hold * (_SCALE_UP_PATIENCE if pod.metadata.uid in scaling else 1)
         waiting = pod.status.phase == "Pending" and now - pod.metadata.created > patience
-        if waiting and not _meant_to_wait(state, row, pod) and not _otherwise_reported(pod):
+        if waiting and not _meant_to_wait(state, row, pod) and not _otherwise_reported(state, pod):
             affected.append(_stuck(pod))
     observations = workload_observations(row, state, affected, least=guard(row, "min_pods", 1), per_pod=True)
     return StateResult(observations, Coverage.LIVE, workloads_of(state, pods), partial(state, "pods"))
@@ -58,7 +59,9 @@ def _meant_to_wait(state: ClusterState, row: Row, pod: Pod) -> bool:
     )
 
 
-def _otherwise_reported(pod: Pod) -> bool:
+def _otherwise_reported(state: ClusterState, pod: Pod) -> bool:
+    if waits_for_claim(state, pod):
+        return True
     for status in pod.statuses:
         waiting = status.state.waiting
         if waiting is not None and (waiting.reason in PULL_REASONS or waiting.reason == "CrashLoopBackOff"):

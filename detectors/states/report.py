@@ -97,7 +97,7 @@ def judged_pods(state: ClusterState) -> list[Pod]:
     Left out: pods that are being deleted, evicted leftovers, and pods of a node whose kubelet does not report: their
     status is as old as its silence, and the node is the finding.
     """
-    silent = {name for name, node in state.nodes.items() if _silent(node.status.condition("Ready"))}
+    silent = silent_nodes(state)
     return [
         pod
         for pod in state.pods.values()
@@ -105,6 +105,11 @@ def judged_pods(state: ClusterState) -> list[Pod]:
         and pod.status.reason != "Evicted"
         and pod.spec.node_name not in silent
     ]
+
+
+def silent_nodes(state: ClusterState) -> set[str]:
+    """The names of the nodes that are not ready: what happens there is not known, and not the pods' fault."""
+    return {name for name, node in state.nodes.items() if _silent(node.status.condition("Ready"))}
 
 
 def living(pods: Iterable[Pod]) -> list[Pod]:

@@ -44,9 +44,10 @@ class Kind:
 
 
 LATENCIES = tuple(f"http-server-latency-p{q}" for q in (50, 90, 95, 99))
-RESTARTS = ("pod-restart-spike", "events-backoff", "events-warning-cluster", "probe-failure-spike")
+WORKLOAD = ("rollout-stuck", "statefulset-degraded")
+RESTARTS = ("pod-restart-spike", "events-backoff", "events-warning-cluster", "probe-failure-spike", *WORKLOAD)
 TRAFFIC = ("http-server-request-rate-drop", "http-server-5xx-spike", *LATENCIES)
-SCHEDULING = ("pod-unschedulable-spike", "events-failedscheduling", "events-warning-cluster")
+SCHEDULING = ("pod-unschedulable-spike", "events-failedscheduling", "events-warning-cluster", *WORKLOAD)
 
 KINDS: dict[str, Kind] = {
     "errors": Kind(

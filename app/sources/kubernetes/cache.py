@@ -123,7 +123,7 @@ class ClusterCache:
         """What `/readyz` said."""
         with self._changed:
             self._observe("readiness", readiness=readiness)
-            self._readyz = readiness
+            self._readyz = readiness.after(self._readyz)
 
     def apply_version(self, version: str) -> None:
         """What `/version` said."""

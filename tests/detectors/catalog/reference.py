@@ -67,6 +67,12 @@ OTHER_ROLES = {
         ("database-latency-p95", "postgres-exporter"),
         ("database-latency-p95", "mongodb-exporter"),
     },
+    "what is told of other things than the row's does not say which of those is meant": {
+        ("node-pressure-eviction-spike", "kube-state-metrics"),
+        ("node-pressure-eviction-spike", "eventrouter"),
+        ("events-failedscheduling", "kube-scheduler"),
+        ("pvc-unhealthy", "node-exporter"),
+    },
     "failures without a total have no share": {("external-error-spike", "obi-tcp")},
 }
 

@@ -20,7 +20,7 @@ def test_the_comparison_sees_what_matters_and_nothing_else() -> None:
 
 
 def test_all_rows_of_the_matrix_are_declared_in_order() -> None:
-    assert tuple(row.id for row in load().rows) == ROWS
+    assert tuple(row.id for row in load().rows if row.group != "Beyond the matrix") == ROWS
     assert len(ROWS) == 64
 
 

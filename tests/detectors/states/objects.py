@@ -14,14 +14,22 @@ from detectors.objects import (
     CronJob,
     DaemonSet,
     Deployment,
+    EndpointSlice,
+    HorizontalPodAutoscaler,
     Job,
     Namespace,
     Node,
+    PersistentVolume,
+    PersistentVolumeClaim,
     Pod,
     RawEvent,
     ReplicaSet,
+    ResourceQuota,
+    Service,
     StatefulSet,
+    StorageClass,
     decode,
+    unix,
 )
 from detectors.states import STATE_DETECTORS, StateResult
 
@@ -38,7 +46,23 @@ KINDS = {
     "jobs": Job,
     "cronjobs": CronJob,
     "events": RawEvent,
+    "services": Service,
+    "endpointslices": EndpointSlice,
+    "persistentvolumeclaims": PersistentVolumeClaim,
+    "persistentvolumes": PersistentVolume,
+    "storageclasses": StorageClass,
+    "horizontalpodautoscalers": HorizontalPodAutoscaler,
+    "resourcequotas": ResourceQuota,
 }
+NAMESPACED = {
+    "services": "services",
+    "endpointslices": "endpoint_slices",
+    "persistentvolumeclaims": "claims",
+    "horizontalpodautoscalers": "autoscalers",
+    "resourcequotas": "quotas",
+}
+"""Resource to the field of the state that holds it by namespace and name."""
+LISTED = {name: Access(AccessStatus.LISTED) for name in (*KINDS, "/readyz")}
 CATALOGUE = load()
 
 
@@ -67,7 +91,11 @@ def cluster(objects: list[tuple[str, dict[str, Any]]], **more: Any) -> ClusterSt
     }
     now = more.pop("at", NOW)
     if now is None:
-        conditions = [c.since or 0 for each in items["pods"] + items["nodes"] for c in each.status.conditions]
+        conditions = [
+            unix(c.last_heartbeat_time) or c.since or 0
+            for each in items["pods"] + items["nodes"]
+            for c in each.status.conditions
+        ]
         now = max([event.last_seen for event in events] + conditions)
     return ClusterState(
         more.pop("cluster", "lab"),
@@ -76,8 +104,11 @@ def cluster(objects: list[tuple[str, dict[str, Any]]], **more: Any) -> ClusterSt
         nodes={node.name: node for node in items["nodes"]},
         namespaces={each.name: each for each in items["namespaces"]},
         workloads=workloads,
+        volumes={each.name: each for each in items["persistentvolumes"]},
+        storage_classes={each.name: each for each in items["storageclasses"]},
         events=more.pop("events", events),
-        access=more.pop("access", {name: Access(AccessStatus.LISTED) for name in KINDS}),
+        access=more.pop("access", LISTED),
+        **{field: {(each.namespace, each.name): each for each in items[name]} for name, field in NAMESPACED.items()},
         **more,
     )
 

@@ -6,6 +6,7 @@ from detectors.cluster import Access, AccessStatus, Restart
 from detectors.model import Coverage, Severity
 from detectors.states import STATE_DETECTORS
 from tests.detectors.states.objects import (
+    LISTED,
     NOW,
     at,
     cluster,
@@ -78,7 +79,7 @@ def test_a_container_that_runs_between_two_crashes_still_loops():
 def test_a_first_crash_is_too_early_and_an_old_one_too_late():
     assert not rows(shop(pod(0, waiting("CrashLoopBackOff", 1, ended(5))), healthy(1)))
     old = {"name": "app", "restartCount": 9, "state": {"running": {"startedAt": at(4000)}}, "lastState": ended(4000)}
-    assert not rows(shop(pod(0, old, age=90000)))
+    assert not rows(shop(pod(0, old, age=90000, ready=True)))
 
 
 def test_pods_that_do_not_count():
@@ -105,8 +106,8 @@ def test_oom_outranks_the_crash_loop_it_causes():
 
 def test_last_weeks_oom_and_a_plain_sigkill_are_no_oom():
     running = {"state": {"running": {"startedAt": at(90000)}}, "name": "app", "restartCount": 1}
-    assert not rows(shop(pod(0, {**running, "lastState": ended(90000, "OOMKilled", 137)}, age=200000)))
-    assert not rows(shop(pod(0, {**running, "lastState": ended(60, "Error", 137)})))
+    assert not rows(shop(pod(0, {**running, "lastState": ended(90000, "OOMKilled", 137)}, age=200000, ready=True)))
+    assert not rows(shop(pod(0, {**running, "lastState": ended(60, "Error", 137)}, ready=True)))
 
 
 def test_every_kill_that_was_watched_counts_and_dates():
@@ -182,7 +183,7 @@ def test_many_facts_are_counted_rather_than_listed():
     ],
 )
 def test_what_may_not_be_read_is_not_healthy(row, status, coverage):
-    refused = {name: Access(status, "says the server") for name in ("pods", "nodes", "events")}
+    refused = {name: Access(status, "says the server") for name in LISTED}
     result = judge(row, shop(pod(0, LOOP), access=refused))
     assert result.coverage is coverage
     assert not result.observations

@@ -9,24 +9,43 @@ from tests.detectors.states.objects import FIXTURES, judge, recorded
 
 EXPECTED = {
     "healthy-baseline": {},
-    "crashloop-expired-certificate": {("pod-crashloopbackoff", "prod/payments-api"): "critical"},
-    "imagepull-tag-not-found": {("pod-imagepullbackoff", "staging/web-frontend"): "medium"},
-    "oomkilled-search": {("pod-oomkilled", "prod/search-api"): "critical"},
+    "crashloop-expired-certificate": {
+        ("pod-crashloopbackoff", "prod/payments-api"): "critical",
+        ("events-backoff", "prod/payments-api"): "high",
+    },
+    "imagepull-tag-not-found": {
+        ("pod-imagepullbackoff", "staging/web-frontend"): "medium",
+        ("events-backoff", "staging/web-frontend"): "low",
+    },
+    "oomkilled-search": {
+        ("pod-oomkilled", "prod/search-api"): "critical",
+        ("events-backoff", "prod/search-api"): "high",
+    },
     "node-notready": {("node-not-ready", "worker-3"): "critical"},
     # The new version crashes while three old pods serve: not an outage.
-    "rollout-stuck-checkout": {("pod-crashloopbackoff", "prod/checkout-api"): "medium"},
+    "rollout-stuck-checkout": {
+        ("rollout-stuck", "prod/checkout-api"): "high",
+        ("pod-crashloopbackoff", "prod/checkout-api"): "medium",
+        ("events-backoff", "prod/checkout-api"): "low",
+    },
     "realtime-two-incidents": {
         ("pod-crashloopbackoff", "prod/payments-api"): "critical",
+        ("events-backoff", "prod/payments-api"): "high",
         ("pod-imagepullbackoff", "staging/cart-api"): "medium",
+        ("events-backoff", "staging/cart-api"): "low",
     },
-    # Issues of rows that are not state detectors of pods and nodes: nothing must be said in their stead.
-    "job-failed-migration": {},
-    "missing-secret-auth": {},
-    "pvc-pending-storageclass": {},
-    "quota-exceeded-staging": {},
-    "readiness-failing-cart": {},
-    "hpa-at-maximum": {},
-    "unschedulable-insufficient-cpu": {},
+    "job-failed-migration": {("job-failed", "prod/db-migrate-v43"): "high"},
+    # The old pods serve.
+    "missing-secret-auth": {("container-config-error", "prod/auth-api"): "medium"},
+    # The pod that waits for the claim, and its StatefulSet, are consequences.
+    "pvc-pending-storageclass": {("pvc-creation-failure", "prod/data-kafka-0"): "high"},
+    "quota-exceeded-staging": {("quota-exceeded", "staging/cart-api"): "low"},
+    "readiness-failing-cart": {
+        ("pod-readiness-failing", "prod/cart-api"): "critical",
+        ("probe-failure-spike", "prod/cart-api"): "high",
+    },
+    "hpa-at-maximum": {("hpa-at-maximum", "prod/checkout-api"): "medium"},
+    "unschedulable-insufficient-cpu": {("events-failedscheduling", "prod/recommender"): "high"},
 }
 
 

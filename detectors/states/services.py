@@ -1,0 +1,103 @@
+"""service-no-endpoints: Services that lead nowhere although something that they could lead to is there or was meant."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from detectors.model import Coverage
+from detectors.states.report import (
+    StateResult,
+    guard,
+    lowered,
+    object_entity,
+    object_fact,
+    object_observation,
+    partial,
+    unreadable,
+)
+
+if TYPE_CHECKING:
+    from detectors.catalog.schema import Row
+    from detectors.cluster import ClusterState
+    from detectors.objects import EndpointSlice, Pod, Service, Workload
+
+
+def no_endpoints(state: ClusterState, row: Row, now: float) -> StateResult:
+    """Services with a selector and without a ready endpoint, whose reason is the Service itself.
+
+    That is: the selector matches no workload (a label was misspelt or renamed), or it matches pods that are ready and
+    yet no endpoint. Where a workload behind it is scaled to zero, or has no ready pod, that is the finding, if it is
+    one. Headless and external Services need no endpoints to be of use.
+    """
+    if (refused := unreadable(state, "services", "endpointslices", "pods", "deployments")) is not None:
+        return refused
+    slices: dict[tuple[str, str], list[EndpointSlice]] = {}
+    for each in state.endpoint_slices.values():
+        slices.setdefault((each.namespace, each.service), []).append(each)
+    observations, judged = [], 0
+    for key, service in state.services.items():
+        if not _needs_endpoints(service):
+            continue
+        judged += 1
+        ready = any(endpoint.ready for each in slices.get(key, ()) for endpoint in each.endpoints or ())
+        old = now - service.metadata.created >= guard(row, "hold_seconds", 120)
+        why = _own_fault(state, service, now) if old and not ready else ""
+        if why:
+            text = f"{service.name} has no ready endpoint: {why}"
+            fact = object_fact(state, "Service", service, text, "{.spec.selector}", value=_written(service))
+            entity = object_entity(state, "Service", service.namespace, service.name)
+            severity = lowered(row.severity, state, service.namespace)
+            if not _meant(state, service):
+                severity = severity.shifted(-2)
+            observations.append(object_observation(row, state, entity, [fact], onset=now, severity=severity))
+    return StateResult(tuple(observations), Coverage.LIVE, judged, partial(state, "services"))
+
+
+def _needs_endpoints(service: Service) -> bool:
+    leads = service.spec.type != "ExternalName" and service.spec.cluster_ip not in ("", "None")
+    return leads and bool(service.spec.selector) and service.metadata.deletion_timestamp is None
+
+
+def _own_fault(state: ClusterState, service: Service, now: float) -> str:
+    """What is wrong with the Service; empty when its workloads are to blame, or nobody is."""
+    wanted = service.spec.selector.items()
+    pods = [pod for pod in _pods(state, service.namespace) if wanted <= pod.metadata.labels.items()]
+    if any(_settled(pod, now) for pod in pods):
+        return "its pods are ready, but none serves a port that it names"
+    behind = [each for each in _workloads(state, service.namespace) if wanted <= _labels(each)]
+    return "" if pods or behind else f"nothing in {service.namespace} carries {_written(service)}"
+
+
+def _settled(pod: Pod, now: float) -> bool:
+    """Ready for a while: endpoints follow a little later."""
+    ready = pod.status.condition("Ready")
+    since = ready.since if ready is not None else None
+    return pod.ready and pod.metadata.deletion_timestamp is None and since is not None and now - since >= 60
+
+
+def _meant(state: ClusterState, service: Service) -> bool:
+    """Somebody expects it to work: a workload of its name, or one that carries part of its selector, is there."""
+    wanted = set(service.spec.selector.items())
+    return any(
+        each.name == service.name or wanted & set(_labels(each)) for each in _workloads(state, service.namespace)
+    )
+
+
+def _workloads(state: ClusterState, namespace: str) -> list[Workload]:
+    return [
+        each
+        for (kind, space, _), each in state.workloads.items()
+        if space == namespace and kind not in ("ReplicaSet", "Job", "CronJob")
+    ]
+
+
+def _labels(workload: Workload) -> frozenset[tuple[str, str]]:
+    return frozenset(workload.spec.template.metadata.labels.items())
+
+
+def _pods(state: ClusterState, namespace: str) -> list[Pod]:
+    return [pod for pod in state.pods.values() if pod.namespace == namespace and not pod.finished]
+
+
+def _written(service: Service) -> str:
+    return ",".join(f"{name}={value}" for name, value in sorted(service.spec.selector.items()))
