@@ -9,6 +9,7 @@ import json
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from statistics import median_high
 from typing import TYPE_CHECKING
 
 from app.sources.base import SourceError, Trouble
@@ -247,7 +248,8 @@ class _Look:
     def _interval(self, jobs: Sequence[str], live: Sequence[str]) -> float:
         known = [self.targets[job].interval for job in jobs if job in self.targets]
         if known or not live:
-            return max(known, default=probes.usual_interval(self.targets))
+            # Not the longest: a job with a gap looks slow, and would widen everybody's rates.
+            return median_high(known) if known else probes.usual_interval(self.targets)
         return probes.own_interval(self.source, live[0], self.at)
 
     def _one_job(self, live: Sequence[str]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from statistics import median
+from statistics import median, median_high
 from typing import TYPE_CHECKING, NamedTuple
 
 from app.sources.prometheus.sharding import restricted
@@ -72,8 +72,9 @@ def usual_interval(jobs: Mapping[str, Target]) -> float:
 
 
 def own_interval(source: MetricsSource, selector: str, at: float) -> float:
-    """The interval between a family's samples, where no scrape tells (pushed metrics)."""
-    return max(_intervals(source, selector, at).values(), default=DEFAULT_INTERVAL)
+    """The interval between a family's samples of the median job, where no scrape tells (pushed metrics)."""
+    found = _intervals(source, selector, at).values()
+    return median_high(found) if found else DEFAULT_INTERVAL
 
 
 def has_samples(source: MetricsSource, selector: str, at: float) -> bool:
