@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from storage.database import Store
 from tests.app.rig import Rig, observations, settings
 from tests.lab.cases import AT
+from tests.lab.kubernetes_api import KubernetesApi
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,9 +18,12 @@ if TYPE_CHECKING:
     from app.evaluation import RowResult
     from detectors.catalog import Catalogue, RowSource
     from detectors.model import Coverage, Observation
-    from tests.lab.kubernetes_api import KubernetesApi
+    from tests.lab.cases import CaseSet
+    from tests.lab.objects import Change
     from tests.lab.synthesis import Case
 
+WATCHED_SECONDS = 600
+"""How long before the cases are judged somebody has begun to watch."""
 _METRIC = re.compile(r"([a-zA-Z_:][\w:]*)\{")
 
 
@@ -46,6 +50,27 @@ def judged(folder: Path, url: str, api: KubernetesApi | None = None) -> Judged:
     loaded = settings(folder, prometheus=url, kubeconfig=kubeconfig)
     with Store.open(folder / "tocsin.db") as store, Rig(loaded, store, AT, api) as rig:
         return _sorted(rig.cycle())
+
+
+def watched(cases: CaseSet, folder: Path, url: str = "") -> Outcome:
+    """One cycle of somebody who has watched the cases' objects for ten minutes."""
+    with KubernetesApi() as api, Store.open(folder / "tocsin.db") as store:
+        begun = AT - WATCHED_SECONDS
+        pending = _apply(api, list(cases.changes), begun)
+        loaded = settings(folder, prometheus=url, kubeconfig=api.kubeconfig(folder / "kubeconfig"))
+        with Rig(loaded, store, begun, api) as rig:
+            for moment in range(begun + 60, AT + 60, 60):
+                rig.clock.set(moment)
+                pending = _apply(api, pending, moment)
+                rig.catch_up()
+            return rig.cycle(AT)
+
+
+def _apply(api: KubernetesApi, changes: list[Change], until: float) -> list[Change]:
+    for change in changes:
+        if change.at <= until:
+            (api.delete if change.deleted else api.put)(change.manifest)
+    return [change for change in changes if change.at > until]
 
 
 def _sorted(outcome: Outcome) -> Judged:

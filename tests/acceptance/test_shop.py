@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, NamedTuple
 import pytest
 
 from storage.database import Store
+from tests.acceptance.judging import watched
 from tests.app.rig import Rig, observations, settings
 from tests.lab.cases import AT, HTTP_ROWS, NO_STALENESS, SOURCES, Case, CaseSet, build_cases
 from tests.lab.fixtures import needs_servers
-from tests.lab.kubernetes_api import KubernetesApi
 from tests.lab.servers import Prometheus, VictoriaMetrics
 from tests.lab.truth import Place
 
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from app.engine import Outcome
-    from tests.lab.objects import Change
 
 pytestmark = needs_servers
 
@@ -36,8 +35,6 @@ ONE_FAILURE = {"pod-errimagepull": "pod-imagepullbackoff"}
 """Rows whose reasons alternate with every retry: one failure to pull is one finding, under either name."""
 TOO_COARSE = frozenset({("traefik", "http-server-latency-p50"), ("traefik", "http-server-latency-p99")})
 """Where a fourfold latency stays inside one of the convention's own buckets, nothing can be said."""
-WATCHED_SECONDS = 600
-"""How long before the cases are judged somebody has begun to watch."""
 
 
 class Seen(NamedTuple):
@@ -86,25 +83,7 @@ def victoria(sample: CaseSet, tmp_path_factory: pytest.TempPathFactory) -> Seen:
 
 
 def _watched(cases: CaseSet, url: str, folder: Path) -> Seen:
-    """One cycle of somebody who has watched the objects for ten minutes."""
-    with KubernetesApi() as api, Store.open(folder / "tocsin.db") as store:
-        begun = AT - WATCHED_SECONDS
-        pending = list(cases.changes)
-        pending = _apply(api, pending, begun)
-        loaded = settings(folder, prometheus=url, kubeconfig=api.kubeconfig(folder / "kubeconfig"))
-        with Rig(loaded, store, begun, api) as rig:
-            for moment in range(begun + 60, AT + 60, 60):
-                rig.clock.set(moment)
-                pending = _apply(api, pending, moment)
-                rig.catch_up()
-            return _seen(rig.cycle(AT))
-
-
-def _apply(api: KubernetesApi, changes: list[Change], until: float) -> list[Change]:
-    for change in changes:
-        if change.at <= until:
-            (api.delete if change.deleted else api.put)(change.manifest)
-    return [change for change in changes if change.at > until]
+    return _seen(watched(cases, folder, url))
 
 
 def _measured(url: str, folder: Path) -> Seen:

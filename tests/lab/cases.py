@@ -149,19 +149,23 @@ def build_cases(
     return _written(folder, shop, faults, [case for _, _, group in described for case in group], days, seed)
 
 
-def build_event_cases(folder: Path, *, storm: bool, seed: int = 11) -> CaseSet:
+EVENT_STORIES = {"storm": "fault", "rollouts": "lookalike", "quiet": "quiet"}
+"""What the whole cluster's events tell: name of the case to its kind."""
+
+
+def build_event_cases(folder: Path, story: str, seed: int = 11) -> CaseSet:
     """The one case of the cluster-wide row, as a set of its own: a cluster is either calm or not.
 
-    Without the storm it is a look-alike: rollouts, whose new pods fail their readiness probes at first.
+    Args:
+        folder: for `cases.om`.
+        story: a key of `EVENT_STORIES`. During rollouts, new pods fail their readiness probes at first.
+        seed: other noise.
     """
-    faults = [
-        Fault(f"rollout:{key}", "clean-rollout", key, AT - 270.0)
-        for key in ("prod/catalog", "prod/cart", "prod/search")
-    ]
-    if storm:
+    rolled = ("prod/catalog", "prod/cart", "prod/search") if story != "quiet" else ()
+    faults = [Fault(f"rollout:{key}", "clean-rollout", key, AT - 270.0) for key in rolled]
+    if story == "storm":
         faults.append(Fault("storm", "event-storm", "prod", AT - 280.0))
-    kind = "fault" if storm else "lookalike"
-    case = Case(f"events-warning-cluster/{kind}", "events-warning-cluster", SOURCES[0], kind, CLUSTER)
+    case = Case(f"events-warning-cluster/{story}", "events-warning-cluster", SOURCES[0], EVENT_STORIES[story], CLUSTER)
     return _written(folder, SHOP, faults, [case], 0, seed)
 
 

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from msgspec.structs import replace
 
-from detectors.catalog import Role
+from detectors.catalog import DetectorKind
 from detectors.catalog.compose import feeds
 from detectors.catalog.schema import Kind
 from detectors.model import EntityType
@@ -71,6 +72,11 @@ class Case:
         return self.story.kind
 
     @property
+    def advice(self) -> bool:
+        """Whether the row gives advice over days rather than findings."""
+        return self.row.detector is DetectorKind.RIGHT_SIZING_PERCENTILE
+
+    @property
     def pending(self) -> bool:
         """Whether nothing judges the row yet."""
         return self.row.planned
@@ -83,21 +89,24 @@ def acceptance_cases(catalogue: Catalogue) -> tuple[Case, ...]:
 
 
 def _cases_of(catalogue: Catalogue, row: Row, subjects: dict[tuple[str, ...], Subject]) -> Iterator[Case]:
-    sources = [s for s in catalogue.sources(row.id) if s.role is Role.PRIMARY and s.unit == row.unit]
-    told = Counter(source.convention for source in sources)
+    sources = [source for source in catalogue.sources(row.id) if source.judges(row)]
+    tellers = Counter(source.convention for source in sources)
     for source in sources:
         convention, instrument = _declared(catalogue, source)
         select = next((read.select for read in row.reads if read.instrument == instrument.name), "")
         counter = instrument.kind is Kind.COUNTER
         companions = COMPANIONS.get((source.convention, instrument.name), ())
         filtered = any(companion.when != "always" for companion in companions)
-        for story in stories_of(row, source.queries[0].returns, counter=counter, filtered=filtered):
+        told = replace(row, unit=source.unit, guards=row.guards | dict(source.guards))
+        for story in stories_of(told, source.queries[0].returns, counter=counter, filtered=filtered):
             key = (story.name, "" if is_traffic(row) else row.id, source.convention, instrument.name, instrument.metric)
             name = "-".join(filter(None, key[:4])).replace("+", "-")
             if key not in subjects:
                 cluster = name if row.entity is EntityType.CLUSTER else CLUSTER
                 subjects[key] = Subject(name, len(subjects) + 1, cluster)
-            yield Case(row, source, instrument, convention, select, story, subjects[key], told[source.convention] > 1)
+            yield Case(
+                row, source, instrument, convention, select, story, subjects[key], tellers[source.convention] > 1
+            )
 
 
 def _declared(catalogue: Catalogue, source: RowSource) -> tuple[Convention, Instrument]:

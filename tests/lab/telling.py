@@ -72,6 +72,17 @@ COMPANIONS = {
     ("kube-state-metrics", "claim-deletion"): (
         Companion("kube_pod_spec_volumes_persistentvolumeclaims_info", {"pod": "user-0", "volume": "data"}, "excused"),
     ),
+    ("kube-state-metrics", "pod-idle"): (
+        Companion("kube_pod_status_phase", {"phase": "Running"}),
+        Companion("kube_pod_container_status_waiting", {"container": "app"}, "excused"),
+    ),
+    ("kube-state-metrics", "rollout-stuck"): (Companion("kube_deployment_spec_paused", {}, "excused"),),
+    ("kube-state-metrics", "autoscaler-limited"): (
+        Companion("kube_horizontalpodautoscaler_status_current_replicas", {}, "always", 10),
+        Companion("kube_horizontalpodautoscaler_spec_max_replicas", {}, "always", 10),
+        Companion("kube_horizontalpodautoscaler_spec_min_replicas", {}, "told", 2),
+        Companion("kube_horizontalpodautoscaler_spec_min_replicas", {}, "excused", 10),
+    ),
     ("cadvisor", "network-send"): (Companion("kube_pod_info", {"host_network": "true"}, "excused"),),
     ("cadvisor", "network-receive"): (Companion("kube_pod_info", {"host_network": "true"}, "excused"),),
 }
@@ -89,6 +100,10 @@ class Expression(NamedTuple):
 
 EXPRESSIONS = {
     ("otel-k8s-cluster", "pod-pending"): (Expression("k8s_pod_phase", offset=2.0, factor=-1.0),),
+    ("kube-state-metrics", "stateful-set-degraded"): (
+        Expression("kube_statefulset_replicas", offset=3.0, factor=0.0),
+        Expression("kube_statefulset_status_replicas_ready", offset=3.0, factor=-1.0),
+    ),
     ("node-exporter", "filesystem-error"): (
         Expression("node_filesystem_device_error", 'mountpoint="/var/lib/kubelet/data"'),
         Expression("node_filesystem_readonly", 'mountpoint="/var/lib/kubelet/data"', factor=0.0),
@@ -148,7 +163,7 @@ class Teller:
     def _labels(self, replica: int, match: str, more: str = "") -> dict[str, str]:
         instrument = self.instrument
         selected = f'{instrument.select}=~"{self.select}"' if instrument.select and self.select else ""
-        by = (*instrument.by, *(instrument.inner.by if instrument.inner else ()))
+        by = (*instrument.by, *instrument.members, *(instrument.inner.by if instrument.inner else ()))
         labels = identifying(self._rule(), self.subject, replica)
         labels = completed(labels, filter(None, (match, more, selected)), by)
         if replica and (free := self._free_label()):
@@ -281,6 +296,9 @@ class Teller:
             gauge = per.over == "" or instrument.kind is not Kind.COUNTER
             whole = _capacity(per, gauge=gauge)
             yield from self._divisor(replica, per, value, whole, gauge=gauge)
+        if self.source.queries[0].returns == "counts":
+            # What is counted happens among the others; it is not their share.
+            whole = 1.0
         value = (1 - value if instrument.complement else value) * whole
         labels = self._labels(replica, instrument.match)
         values = self._counter(value * INTERVAL, exact=exact) if counted else self._gauge(value)

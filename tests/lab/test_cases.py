@@ -56,7 +56,7 @@ def test_no_two_pods_write_the_same_series_in_any_convention(tmp_path: Path) -> 
 
 
 def test_a_storm_of_warnings_differs_from_rollouts_by_its_events_alone(tmp_path: Path) -> None:
-    storm, rollouts = (build_event_cases(tmp_path, storm=storm) for storm in (True, False))
+    storm, rollouts = (build_event_cases(tmp_path, story) for story in ("storm", "rollouts"))
     counts = [
         sum(change.manifest.get("type") == "Warning" for change in each.changes if change.at > AT - 300)
         for each in (storm, rollouts)
