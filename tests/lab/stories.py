@@ -207,16 +207,27 @@ def _levels(row: Row, *, counter: bool) -> tuple[Story, ...]:
 
 
 def _capacities(row: Row) -> tuple[Story, ...]:
-    """A share of a capacity, or bytes where there is none."""
-    unit = 1.0 if row.unit.startswith("share") else 100 * float(row.guards.get("min_used_bytes", 1e8))
+    """A share of a capacity, or bytes where there is none, which are too many when they are far more than usual."""
+    if not row.unit.startswith("share"):
+        return _amounts(5 * float(row.guards.get("min_used_bytes", 1e8)))
 
     def sawtooth(ago: NDArray[np.float64]) -> NDArray[np.float64]:
-        return unit * (0.5 + 0.2 * ((HISTORY - ago) % 900) / 900)
+        return 0.5 + 0.2 * ((HISTORY - ago) % 900) / 900
 
     return (
-        Story("full", "fault", lambda ago: unit * np.clip(0.97 - ago / HISTORY * 0.2, 0, 1)),
+        Story("full", "fault", lambda ago: np.clip(0.97 - ago / HISTORY * 0.2, 0, 1)),
         Story("saw-tooth", "lookalike", sawtooth),
-        _quiet(0.5 * unit),
+        _quiet(0.5),
+    )
+
+
+def _amounts(usual: float) -> tuple[Story, ...]:
+    """Bytes in use that have no limit."""
+    return (
+        Story("filling", "fault", lambda ago: usual * np.where(ago <= 2 * RECENT, 4 - ago / RECENT, 1.0)),
+        Story("rotated", "lookalike", lambda ago: usual * (0.5 + ((HISTORY - ago) % 900) / 900)),
+        Story("little", "lookalike", step(usual / 100, usual / 20)),
+        _quiet(usual),
     )
 
 

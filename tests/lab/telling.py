@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from app.sources.prometheus.discovery import SAMPLES_PER_WINDOW
 from detectors.catalog.schema import Absence, Aggregate, IdentityRule, Kind
 from tests.lab.labelling import completed, identifying, successful
 from tests.lab.shop import keyed
@@ -96,6 +97,8 @@ class Expression(NamedTuple):
     match: str = ""
     offset: float = 0.0
     factor: float = 1.0
+    increase: bool = False
+    """A counter that increases by that much within a window of rates."""
 
 
 EXPRESSIONS = {
@@ -103,6 +106,14 @@ EXPRESSIONS = {
     ("kube-state-metrics", "stateful-set-degraded"): (
         Expression("kube_statefulset_replicas", offset=3.0, factor=0.0),
         Expression("kube_statefulset_status_replicas_ready", offset=3.0, factor=-1.0),
+    ),
+    ("kubelet-volume", "disk-usage"): (
+        Expression("kube_pod_spec_volumes_persistentvolumeclaims_info", offset=1.0, factor=0.0),
+        Expression("kubelet_volume_stats_used_bytes"),
+    ),
+    ("node-exporter", "node-thermal-throttling"): (
+        Expression("node_cpu_core_throttles_total", increase=True),
+        Expression("node_cpu_package_throttles_total", 'package="0"', factor=0.0, increase=True),
     ),
     ("node-exporter", "filesystem-error"): (
         Expression("node_filesystem_device_error", 'mountpoint="/var/lib/kubelet/data"'),
@@ -112,7 +123,7 @@ EXPRESSIONS = {
         Expression("up", 'job="kube-apiserver",instance="10.0.0.1:6443"', offset=1.0, factor=-1.0),
     ),
 }
-"""By convention and instrument."""
+"""By convention and instrument, where the declaration alone does not tell which metric tells the story."""
 
 
 @dataclass(frozen=True)
@@ -143,17 +154,24 @@ class Teller:
         instrument, value = self.instrument, self.story.value(self.ago) * weight
         special = EXPRESSIONS.get((self.source.convention, instrument.name))
         if special:
-            told = ((e.metric, self._labels(replica, e.match), e.offset + e.factor * value) for e in special)
-            return [Series(metric, labels, self._gauge(values)) for metric, labels, values in told]
+            return [self._expressed(replica, each, value) for each in special]
         if instrument.errors or instrument.failed or self.source.statistic == "quantile":
             return self._traffic(replica)
         if instrument.kind is Kind.AGE:
             return self._since(replica, value)
         if instrument.kind is Kind.STATE:
             return self._state(replica, self._when_there(value))
-        counted = self.source.queries[0].returns == "counts"
-        value = value / 60 if counted else self._unsteady(self._when_there(value))
-        return self._quantity(replica, value, exact=counted)
+        value = value / 60 if self._counted else self._unsteady(self._when_there(value))
+        return self._quantity(replica, value, exact=self._counted)
+
+    @property
+    def _counted(self) -> bool:
+        return self.source.queries[0].returns == "counts"
+
+    def _expressed(self, replica: int, behind: Expression, value: Values) -> Series:
+        values = behind.offset + behind.factor * value
+        told = self._counter(values / SAMPLES_PER_WINDOW) if behind.increase else self._gauge(values)
+        return Series(behind.metric, self._labels(replica, behind.match), told)
 
     # What the instrument says of the object.
 
@@ -165,6 +183,8 @@ class Teller:
         selected = f'{instrument.select}=~"{self.select}"' if instrument.select and self.select else ""
         by = (*instrument.by, *instrument.members, *(instrument.inner.by if instrument.inner else ()))
         labels = identifying(self._rule(), self.subject, replica)
+        if "persistentvolumeclaim" in by:
+            labels["persistentvolumeclaim"] = self.subject.name
         labels = completed(labels, filter(None, (match, more, selected)), by)
         if replica and (free := self._free_label()):
             labels[free] = f"{labels.get(free, free)}-{replica}"
@@ -294,11 +314,10 @@ class Teller:
         whole = 1.0
         if per is not None and per.aggregate is not Aggregate.COUNT:
             gauge = per.over == "" or instrument.kind is not Kind.COUNTER
-            whole = _capacity(per, gauge=gauge)
-            yield from self._divisor(replica, per, value, whole, gauge=gauge)
-        if self.source.queries[0].returns == "counts":
-            # What is counted happens among the others; it is not their share.
-            whole = 1.0
+            among = _capacity(per, gauge=gauge)
+            # A share is a part of it, what is counted happens among it.
+            whole = 1.0 if exact else among
+            yield from self._divisor(replica, per, 0 * value if exact else value, among, gauge=gauge)
         value = (1 - value if instrument.complement else value) * whole
         labels = self._labels(replica, instrument.match)
         values = self._counter(value * INTERVAL, exact=exact) if counted else self._gauge(value)
@@ -312,8 +331,8 @@ class Teller:
         full = np.full_like(value, whole)
         if per.metric != self.instrument.metric:
             yield Series(per.metric, labels, self._gauge(full) if gauge else self._counter(full * INTERVAL))
+        rest = (1 - value) * whole
         for term in per.plus:
-            rest = (1 - value) * whole
             labels = self._labels(replica, per.match, term.match)
             yield Series(term.metric, labels, self._gauge(rest) if gauge else self._counter(rest * INTERVAL))
 
