@@ -161,8 +161,9 @@ class Teller:
             return self._since(replica, value)
         if instrument.kind is Kind.STATE:
             return self._state(replica, self._when_there(value))
-        value = value / 60 if self._counted else self._unsteady(self._when_there(value))
-        return self._quantity(replica, value, exact=self._counted)
+        counted = self.source.queries[0].returns == "counts"
+        value = value / 60 if counted else self._unsteady(self._when_there(value))
+        return self._quantity(replica, value, exact=counted)
 
     @property
     def _counted(self) -> bool:
