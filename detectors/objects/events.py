@@ -1,14 +1,17 @@
 """Events: both APIs, the classic and the new recorder, read into one `Event` with its occurrences over time.
 
 The classic recorder counts in `count` and `lastTimestamp`; the new one leaves these empty and uses `eventTime` and
-`series`. A count says how often, not when: `Event.between` spreads what is not known evenly over the time it fell in.
+`series`. A count says how often, not when: `Event.lumps` spreads what is not known evenly over the time it fell in.
 """
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from detectors.objects.base import Object, ObjectReference, Part, unix
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 HISTORY_SECONDS = 3600.0
 """How far back the occurrences of an event are remembered: as long as the API server keeps events."""
@@ -98,21 +101,29 @@ class Event(Part, frozen=True):
     history: tuple[tuple[float, int], ...] = ()
     """Unix seconds and the count reached then, oldest first; the first entry stands for the first occurrence."""
 
-    def between(self, start: float, end: float) -> float:
-        """Occurrences in `start < t <= end`.
+    def lumps(self) -> Iterator[tuple[float, float, int]]:
+        """Begin, end and number of its occurrences, unix seconds, as far as they are remembered.
 
-        One occurrence falls on each remembered time; the others since the time before it are spread evenly between.
+        One occurrence falls on each remembered time (begin is end there); the others since the time before it are
+        spread evenly between.
         """
-        total = 0.0
         before, reached = self.history[0][0], self.history[0][1] - 1
         for at, count in self.history:
             fresh = count - reached
             if fresh > 0:
-                total += start < at <= end
-                overlap = min(at, end) - max(before, start)
-                if fresh > 1 and overlap > 0:
-                    total += (fresh - 1) * overlap / (at - before)
+                yield at, at, 1
+                if fresh > 1 and at > before:
+                    yield before, at, fresh - 1
             before, reached = at, count
+
+    def between(self, start: float, end: float) -> float:
+        """Occurrences in `start < t <= end`."""
+        total = 0.0
+        for begin, stop, count in self.lumps():
+            if begin == stop:
+                total += start < begin <= end
+            else:
+                total += count * max(0.0, min(stop, end) - max(begin, start)) / (stop - begin)
         return total
 
     def followed_by(self, newer: Event) -> Event:

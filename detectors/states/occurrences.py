@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from detectors.catalog.schema import Row
     from detectors.objects import Event
+    from detectors.series import FloatArray
 
     Key = TypeVar("Key", bound=Hashable)
 
@@ -66,14 +67,15 @@ def spikes(events: Mapping[Key, Iterable[Event]], row: Row, now: float) -> dict[
     }
 
 
-def _per_minute(events: Iterable[Event], now: float) -> list[float]:
+def _per_minute(events: Iterable[Event], now: float) -> FloatArray:
     """Occurrences in each minute of the grid, oldest first."""
-    counts = [0.0] * WINDOWS.points
     start = now - WINDOWS.step * WINDOWS.points
-    for event in events:
-        first = max(0, int((event.first_seen - start) // WINDOWS.step) - 1)
-        last = min(WINDOWS.points, int((event.last_seen - start) // WINDOWS.step) + 1)
-        for place in range(first, last):
-            begin = start + place * WINDOWS.step
-            counts[place] += event.between(begin, begin + WINDOWS.step)
-    return counts
+    lumps = [lump for event in events if event.last_seen > start for lump in event.lumps()]
+    if not lumps:
+        return np.zeros(WINDOWS.points)
+    begin, end, number = np.array(lumps, dtype=np.float64).T
+    # A lump without length is over the moment it begins.
+    length = np.where(end > begin, end - begin, 1.0)
+    edges = start + WINDOWS.step * np.arange(WINDOWS.points + 1.0)
+    share = np.where(end > begin, np.clip((edges[:, None] - begin) / length, 0.0, 1.0), edges[:, None] >= begin)
+    return np.diff((share * number).sum(axis=1))

@@ -34,6 +34,7 @@ def no_endpoints(state: ClusterState, row: Row, now: float) -> StateResult:
     slices: dict[tuple[str, str], list[EndpointSlice]] = {}
     for each in state.endpoint_slices.values():
         slices.setdefault((each.namespace, each.service), []).append(each)
+    labelled = _Labelled(state)
     observations, judged = [], 0
     for key, service in state.services.items():
         if not _needs_endpoints(service):
@@ -41,13 +42,13 @@ def no_endpoints(state: ClusterState, row: Row, now: float) -> StateResult:
         judged += 1
         ready = any(endpoint.ready for each in slices.get(key, ()) for endpoint in each.endpoints or ())
         old = now - service.metadata.created >= guard(row, "hold_seconds", 120)
-        why = _own_fault(state, service, now) if old and not ready else ""
+        why = labelled.own_fault(service, now) if old and not ready else ""
         if why:
             text = f"{service.name} has no ready endpoint: {why}"
             fact = object_fact(state, "Service", service, text, "{.spec.selector}", value=_written(service))
             entity = object_entity(state, "Service", service.namespace, service.name)
             severity = lowered(row.severity, state, service.namespace)
-            if not _meant(state, service):
+            if not labelled.meant(service):
                 severity = severity.shifted(-2)
             observations.append(object_observation(row, state, entity, [fact], onset=now, severity=severity))
     return StateResult(tuple(observations), Coverage.LIVE, judged, partial(state, "services"))
@@ -58,14 +59,37 @@ def _needs_endpoints(service: Service) -> bool:
     return leads and bool(service.spec.selector) and service.metadata.deletion_timestamp is None
 
 
-def _own_fault(state: ClusterState, service: Service, now: float) -> str:
-    """What is wrong with the Service; empty when its workloads are to blame, or nobody is."""
-    wanted = service.spec.selector.items()
-    pods = [pod for pod in _pods(state, service.namespace) if wanted <= pod.metadata.labels.items()]
-    if any(_settled(pod, now) for pod in pods):
-        return "its pods are ready, but none serves a port that it names"
-    behind = [each for each in _workloads(state, service.namespace) if wanted <= _labels(each)]
-    return "" if pods or behind else f"nothing in {service.namespace} carries {_written(service)}"
+class _Labelled:
+    """The pods and workloads of a cluster by namespace and label."""
+
+    def __init__(self, state: ClusterState) -> None:
+        self._pods: dict[tuple[str, str, str], list[Pod]] = {}
+        self._workloads: dict[tuple[str, str, str], list[Workload]] = {}
+        self._names = set()
+        for pod in state.pods.values():
+            for label in pod.metadata.labels.items() if not pod.finished else ():
+                self._pods.setdefault((pod.namespace, *label), []).append(pod)
+        for (kind, namespace, name), workload in state.workloads.items():
+            if kind in ("ReplicaSet", "Job", "CronJob"):
+                continue
+            self._names.add((namespace, name))
+            for label in workload.spec.template.metadata.labels.items():
+                self._workloads.setdefault((namespace, *label), []).append(workload)
+
+    def own_fault(self, service: Service, now: float) -> str:
+        """What is wrong with the Service; empty when its workloads are to blame, or nobody is."""
+        wanted = service.spec.selector.items()
+        place = (service.namespace, *next(iter(wanted)))
+        pods = [pod for pod in self._pods.get(place, ()) if wanted <= pod.metadata.labels.items()]
+        if any(_settled(pod, now) for pod in pods):
+            return "its pods are ready, but none serves a port that it names"
+        behind = (wanted <= each.spec.template.metadata.labels.items() for each in self._workloads.get(place, ()))
+        return "" if pods or any(behind) else f"nothing in {service.namespace} carries {_written(service)}"
+
+    def meant(self, service: Service) -> bool:
+        """Somebody expects it to work: a workload has its name, or carries part of its selector."""
+        part = any((service.namespace, *label) in self._workloads for label in service.spec.selector.items())
+        return part or (service.namespace, service.name) in self._names
 
 
 def _settled(pod: Pod, now: float) -> bool:
@@ -73,30 +97,6 @@ def _settled(pod: Pod, now: float) -> bool:
     ready = pod.status.condition("Ready")
     since = ready.since if ready is not None else None
     return pod.ready and pod.metadata.deletion_timestamp is None and since is not None and now - since >= 60
-
-
-def _meant(state: ClusterState, service: Service) -> bool:
-    """Somebody expects it to work: a workload of its name, or one that carries part of its selector, is there."""
-    wanted = set(service.spec.selector.items())
-    return any(
-        each.name == service.name or wanted & set(_labels(each)) for each in _workloads(state, service.namespace)
-    )
-
-
-def _workloads(state: ClusterState, namespace: str) -> list[Workload]:
-    return [
-        each
-        for (kind, space, _), each in state.workloads.items()
-        if space == namespace and kind not in ("ReplicaSet", "Job", "CronJob")
-    ]
-
-
-def _labels(workload: Workload) -> frozenset[tuple[str, str]]:
-    return frozenset(workload.spec.template.metadata.labels.items())
-
-
-def _pods(state: ClusterState, namespace: str) -> list[Pod]:
-    return [pod for pod in state.pods.values() if pod.namespace == namespace and not pod.finished]
 
 
 def _written(service: Service) -> str:
