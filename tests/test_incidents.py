@@ -8,7 +8,12 @@ from pathlib import Path
 import pytest
 
 from app.cli import main
+from app.clock import ManualClock, SystemClock
+from app.commands.scan import newest_instant
 from app.exits import Exit
+from detectors.catalog import load
+from storage.database import Store
+from tests.app.rig import Rig, settings
 from tests.lab.kubernetes_api import KubernetesApi
 
 FIXTURES = Path(__file__).parent / "fixtures" / "kubernetes"
@@ -108,6 +113,24 @@ def test_an_incident_is_found_and_nothing_else(scenario, tmp_path, capsys, monke
     named = {(signal, issue["entity"]["name"]) for issue in expected for signal in SIGNALS[issue["type"]]}
     assert found <= named | CONSEQUENCES.get(scenario, set())
     assert code == (Exit.FINDINGS if findings else Exit.OK)
+
+
+@pytest.mark.parametrize("scenario", scenarios)
+def test_an_incident_is_one_case_with_its_consequences(scenario, tmp_path):
+    truth = json.loads((FIXTURES / scenario / "truth.json").read_text())
+    now = SystemClock().now()
+    with KubernetesApi() as api, Store.open(tmp_path / "tocsin.db") as store:
+        api.load(FIXTURES / scenario)
+        loaded = settings(tmp_path, kubeconfig=api.kubeconfig(tmp_path / "kubeconfig"))
+        with Rig(loaded, store, now, api) as rig:
+            rig.catch_up()
+            rig.engine.clock = ManualClock(newest_instant(rig.run, now))
+            rig.cycle()
+            cases = store.investigations.open(rig.run.cluster)
+    assert sorted(case.entity.name for case in cases) == sorted(issue["entity"]["name"] for issue in truth["issues"])
+    spoken = {name for issue in truth["issues"] for name in SIGNALS[issue["type"]]}
+    titles = {load().row(signal).title for signal in spoken}
+    assert {case.title for case in cases} <= titles
 
 
 def test_every_scenario_is_here():
