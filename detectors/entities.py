@@ -289,6 +289,13 @@ class Resolver:
         for space, name in candidates:
             if (space, name) in self._state.services:
                 return self._service_peer(space, name)
+        if len(labels) == 1:
+            # What traces call it: the far end may have no Service, or one in another namespace.
+            owner = (self._directory.within(namespace, host) if namespace else None) or self._directory.anywhere(host)
+            if owner is not None and owner.kind == "Service":
+                return self._service_peer(owner.namespace, owner.name)
+            if owner is not None:
+                return Peer(PeerKind.WORKLOAD, f"{owner.namespace}/{owner.name}", (owner,))
         inside = "svc" in labels[1:] or host == "localhost"
         return Peer(PeerKind.INTERNAL if inside else PeerKind.EXTERNAL, host)
 

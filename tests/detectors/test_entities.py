@@ -200,6 +200,8 @@ def test_a_dependency_is_its_caller_and_the_far_end():
         ("gone.shop.svc.cluster.local", PeerKind.INTERNAL, "gone.shop.svc.cluster.local"),
         ("mail", PeerKind.EXTERNAL, "smtp.example.com"),
         ("https://user@Pay.Example.com:8443/v1?x=1", PeerKind.EXTERNAL, "pay.example.com"),
+        ("cart", PeerKind.WORKLOAD, "shop/cart"),
+        ("basket", PeerKind.WORKLOAD, "shop/cart"),
         ("svc", PeerKind.EXTERNAL, "svc"),
         ("localhost:9000", PeerKind.INTERNAL, "localhost"),
         ("127.0.0.1:9000", PeerKind.INTERNAL, "127.0.0.1"),
@@ -225,6 +227,22 @@ def test_who_is_at_the_other_end(address, kind, name):
 )
 def test_who_is_at_the_other_end_as_far_as_names_tell(address, kind):
     assert Resolver(None, "lab", {}).peer(address, "shop").kind is kind
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "expected"),
+    [
+        ("cart", PeerKind.WORKLOAD, "shop/cart"),
+        ("cart-http", PeerKind.WORKLOAD, "shop/cart"),
+        ("mail", PeerKind.EXTERNAL, "smtp.example.com"),
+        # Two of that name: nobody knows which, and it may be a third outside.
+        ("api", PeerKind.EXTERNAL, "api"),
+        ("stripe", PeerKind.EXTERNAL, "stripe"),
+    ],
+)
+def test_a_far_end_that_traces_name_without_a_namespace(name, kind, expected):
+    peer = Resolver(shop(), "lab", {}).peer(name, "")
+    assert (peer.kind, peer.name) == (kind, expected)
 
 
 def test_calls_inside_the_cluster_are_no_external_dependency():

@@ -152,6 +152,12 @@ CASES = [
         Identity(namespace="shop", pod="edge-0", peer="api.stripe.com"),
     ),
     (
+        "ext-http-5xx-spike",
+        "envoy",
+        {"namespace": "edge", "pod": "edge-0", "envoy_cluster_name": "shop/checkout/80"},
+        Identity(namespace="edge", pod="edge-0", peer="checkout"),
+    ),
+    (
         "http-server-5xx-spike",
         "micrometer",
         {"namespace": "shop", "pod": "checkout-0", "job": "spring", "application": "checkout"},
