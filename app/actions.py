@@ -39,11 +39,12 @@ PLACES = (
     Place("investigation", "Investigation", "The investigation opened last, with all its evidence"),
     Place("coverage", "Coverage", "What is watched here, and what cannot be seen"),
     Place("settings", "Settings", "Every setting with its origin, and the connections"),
+    Place("advisor", "Advisor", "Requests and limits that do not fit what containers use"),
 )
 
-INBOX, INVESTIGATION, COVERAGE, SETTINGS = (frozenset({place.id}) for place in PLACES)
+INBOX, INVESTIGATION, COVERAGE, SETTINGS, ADVISOR = (frozenset({place.id}) for place in PLACES)
 CASES = INBOX | INVESTIGATION
-LISTED = CASES | COVERAGE | SETTINGS
+LISTED = CASES | COVERAGE | SETTINGS | ADVISOR
 CONNECTION = frozenset({"connection"})
 EVERY_PLACE: frozenset[str] = frozenset()
 """No names: the action applies on every screen."""
@@ -207,12 +208,14 @@ def _here() -> tuple[Action, ...]:
                footer=2, command="test", refusal=with_session),
         Action("settings.file", "e", "File", "Open the settings file in $EDITOR", here, "edit_file", places=SETTINGS,
                footer=3, command="edit", refusal=with_session),
+        Action("advisor.look", "A", "Look", "Compare requests and limits with what was used now", here, "look",
+               places=ADVISOR, footer=2, command="advise", refusal=with_session),
         Action("copy.query", "c", "Copy query", "Copy the query of the selected line", here, "copy_query",
-               places=INVESTIGATION | COVERAGE, footer=6, refusal=with_query),
+               places=INVESTIGATION | COVERAGE | ADVISOR, footer=6, refusal=with_query),
         Action("copy.name", "c", "Copy", "Copy the name", here, "copy_name", places=INBOX | SETTINGS,
                refusal=with_name),
         Action("browse", "o", "Browse", "Open the query in Prometheus, in the browser", here, "browse",
-               places=INBOX | INVESTIGATION | COVERAGE, refusal=with_query),
+               places=INBOX | INVESTIGATION | COVERAGE | ADVISOR, refusal=with_query),
         Action("connection.test", "ctrl+t", "Test", "Try these values", here, "test", places=CONNECTION, footer=1),
         Action("connection.use", "ctrl+s", "Use", "Keep these values and go on", here, "use", places=CONNECTION,
                footer=2),
@@ -223,7 +226,7 @@ def _here() -> tuple[Action, ...]:
 
 def _everywhere() -> tuple[Action, ...]:
     everywhere = Group.EVERYWHERE
-    lists = INBOX | COVERAGE | SETTINGS
+    lists = INBOX | COVERAGE | SETTINGS | ADVISOR
     return (
         Action("undo", "z", "Undo", "Take back the last act", everywhere, "undo", (), LISTED, 6, "undo",
                refusal=with_session),

@@ -90,9 +90,10 @@ class Advisor:
             self._thread = threading.Thread(target=self._work, args=(state, look, now), name="advisor", daemon=True)
             self._thread.start()
 
-    def want(self) -> None:
-        """Run with the next cycle, whenever the last run was."""
+    def want(self) -> bool:
+        """Run with the next cycle, whenever the last run was; returns whether it can."""
         self._next = 0.0
+        return self.background
 
     def close(self) -> None:
         """Keep what was seen, and end a run between two queries."""

@@ -27,6 +27,7 @@ COMMANDS = {
     "show": "show one investigation with its evidence",
     "label": "judge an investigation: true, false or unsure",
     "coverage": "show what each row of the coverage matrix sees in this cluster",
+    "advise": "compare requests and limits with what containers used, and say what to change",
     "doctor": "check connections, permissions, conventions, clocks and the store",
     "record": "write every input of a run to a file, redacted",
     "replay": "run the same engine over a recording",

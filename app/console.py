@@ -70,6 +70,7 @@ class Console(Dispatch):
         "investigation": later("app.screens.investigation", "InvestigationScreen"),
         "coverage": later("app.screens.coverage", "CoverageScreen"),
         "settings": later("app.screens.settings", "SettingsScreen"),
+        "advisor": later("app.screens.advisor", "AdvisorScreen"),
     }
     DEFAULT_MODE = PLACES[0].id
     BINDINGS = bindings(action for action in actions_of("") if not action.places)

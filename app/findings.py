@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from app.snapshot import Case
     from detectors.catalog import Row
     from detectors.model import Entity
-    from storage.records import AnomalyRecord, CoverageRecord, InvestigationRecord
+    from storage.records import AdviceRecord, AnomalyRecord, CoverageRecord, InvestigationRecord
 
 SCHEMA = 1
 
@@ -127,4 +127,28 @@ def coverage_object(record: CoverageRecord, row: Row) -> dict[str, Any]:
         "detail": record.detail,
         "query": record.query,
         "query_seconds": None if record.query_seconds is None else number(record.query_seconds),
+    }
+
+
+def advice_object(record: AdviceRecord) -> dict[str, Any]:
+    """One piece of advice in schema 1: cores for `cpu`, bytes for `memory`; what is withheld has no suggestion."""
+    return {
+        "schema": SCHEMA,
+        "signal": record.signal,
+        "entity": _entity(record.entity),
+        "container": record.container,
+        "resource": record.resource,
+        "bound": record.bound,
+        "outcome": str(record.outcome),
+        "severity": str(record.severity),
+        "confidence": str(record.confidence),
+        "current": number(record.current),
+        "suggestion": number(record.suggestion),
+        "saving": number(record.saving),
+        "replicas": record.replicas,
+        "observed": {"statistic": record.statistic, "value": number(record.observed)},
+        "peak": {"value": number(record.peak), "at": instant(record.peak_at), "pod": record.worst_pod},
+        "history": {"seconds": number(record.span), "points": record.points},
+        "reason": record.reason,
+        "source": {"convention": record.source.convention, "query": record.source.query},
     }

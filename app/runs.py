@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from app.advisor import Advisor
     from app.clock import Clock, ManualClock
     from app.engine import Outcome
     from app.settings.loading import LoadedSettings
@@ -68,6 +69,11 @@ class LiveRun:
     def cluster(self) -> str:
         """The kubeconfig's context, or the metrics server's address."""
         return self.sources.cluster
+
+    @property
+    def advisor(self) -> Advisor | None:
+        """The engine's, once there is one."""
+        return self._engine.advisor if self._engine is not None else None
 
     def prepare(self) -> Engine:
         """Connect; the engine is ready for its first cycle."""
@@ -190,6 +196,10 @@ class ReplayRun:
     def cluster(self) -> str:
         """The recorded cluster."""
         return self.header.cluster
+
+    @property
+    def advisor(self) -> None:
+        """An hour of a recording is no history."""
 
     def run(self, stop: threading.Event, wake: threading.Event, done: Callable[[Outcome], None]) -> None:
         """The recorded cycles, once."""

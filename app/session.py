@@ -21,6 +21,7 @@ from storage.errors import StoreError
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from app.advisor import Advisor
     from app.clock import Clock
     from app.engine import Outcome
     from app.settings.loading import LoadedSettings
@@ -41,6 +42,11 @@ class Run(Protocol):
     @property
     def cluster(self) -> str:
         """The name of the cluster it is about; known before anything is asked."""
+        ...
+
+    @property
+    def advisor(self) -> Advisor | None:
+        """Compares requests and limits with what is used; None where nobody does, or not yet."""
         ...
 
     mode: str
@@ -223,6 +229,7 @@ class EngineSession:
             "coverage": self._store.cycles.coverage(self._run.cluster),
             "advice": self._store.advice.of(self._run.cluster),
             "advised": self._store.advice.last(self._run.cluster),
+            "advising": self._run.advisor.doing if self._run.advisor is not None else "",
             "environments": tuple(sorted({row.investigation.entity.environment for row in rows} - {""})),
             "progress": "",
         }
@@ -293,6 +300,13 @@ class EngineSession:
         """The rows as the store has them now, without waiting for a cycle."""
         rows = inbox(self._store, self._catalogue, self._run.cluster, self._snapshot.now)
         self._publish(lambda known: replace(known, rows=rows))
+
+    def advise(self) -> ActResult:
+        """Let the advisor look with the next cycle."""
+        if self._run.advisor is None or not self._run.advisor.want():
+            return ActResult(False, "the advisor rests: it needs a cluster that is connected and is not being recorded")
+        self._wake.set()
+        return ActResult(True, "comparing requests and limits with what was used")
 
     # Settings and screen state
 

@@ -81,6 +81,8 @@ class Snapshot:
     """On requests and limits, worst first; apart from the cases."""
     advised: AdviceRun | None = None
     """When the advisor last looked, and what it could see; None: not yet."""
+    advising: str = ""
+    """What it is doing; empty between its looks."""
     sources: tuple[SourceStatus, ...] = ()
     warnings: tuple[str, ...] = ()
     """What the engineer should know about this cycle: ignored annotations, partial answers, clock skew."""
@@ -196,6 +198,10 @@ class Session(Protocol):
 
     def redo(self) -> ActResult:
         """Do again what was last taken back."""
+        ...
+
+    def advise(self) -> ActResult:
+        """Let the advisor look with the next cycle, whenever it last did."""
         ...
 
     def settings(self) -> tuple[SettingValue, ...]:

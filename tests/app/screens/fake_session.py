@@ -15,7 +15,21 @@ import msgspec
 
 from app.snapshot import ActResult, Snapshot
 from storage.records import HistoryRecord, Label, Lifecycle
-from tests.app.screens.night import CHECKS, CLUSTER, DOWN, FAULTS, NOW, SETTINGS, SOURCES, case, coverage, inbox_row
+from tests.app.screens.night import (
+    ADVICE,
+    ADVISED,
+    CHECKS,
+    CLUSTER,
+    DOWN,
+    FAULTS,
+    NOW,
+    SETTINGS,
+    SOURCES,
+    TOO_YOUNG,
+    case,
+    coverage,
+    inbox_row,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -51,6 +65,7 @@ class FakeSession:
             cycle=7, now=NOW, cluster=CLUSTER, mode="live", rows=tuple(inbox_row(fault) for fault in faults),
             coverage=coverage(signals), sources=sources, namespaces=("infra", "jobs", "ml", "platform", "shop"),
             environments=("production",), workloads=212, series=8134, cycle_seconds=1.8, interval=15.0,
+            advice=ADVICE, advised=ADVISED,
         )  # fmt: skip
 
     def start(self, listener: Callable[[Snapshot], None]) -> None:
@@ -110,6 +125,10 @@ class FakeSession:
 
     def redo(self) -> ActResult:
         return self._swap(self.undone, self.done, "did again")
+
+    def advise(self) -> ActResult:
+        self.calls.append(("advise",))
+        return ActResult(True, "comparing requests and limits with what was used")
 
     def settings(self) -> tuple[SettingValue, ...]:
         self.gate.wait()
@@ -190,7 +209,9 @@ def session_of(scene: str) -> FakeSession:
     """The session of a scene: `inbox`, `empty`, `down`, `connecting`."""
     signals = signal_ids()
     if scene == "empty":
-        return FakeSession((), signals=signals)
+        session = FakeSession((), signals=signals)
+        session.publish(advice=(), advised=TOO_YOUNG)
+        return session
     session = FakeSession(sources=DOWN if scene == "down" else SOURCES, signals=signals)
     if scene == "connecting":
         session.publish(cycle=0, rows=(), coverage=(), sources=(), progress="reading 64 signals, 12 done")

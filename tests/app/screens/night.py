@@ -9,9 +9,12 @@ import msgspec
 import numpy as np
 
 from app.snapshot import Case, CheckResult, Health, InboxRow, SettingValue, SourceStatus
-from detectors.model import Coverage, Entity, EntityType, Severity, SourceRef, Views
+from detectors.model import Confidence, Coverage, Entity, EntityType, Severity, Sizing, SourceRef, Views
 from detectors.series import Band
 from storage.records import (
+    AdviceCoverage,
+    AdviceRecord,
+    AdviceRun,
     AnomalyRecord,
     AnomalyState,
     CoverageRecord,
@@ -268,3 +271,64 @@ def coverage(signals: Sequence[str]) -> tuple[CoverageRecord, ...]:
             )
         )  # fmt: skip
     return tuple(rows)
+
+
+MIB = 2.0**20
+
+
+def advice(
+    name: str, signal: str, outcome: Sizing, current: float, observed: float, suggestion: float, **more: Any
+) -> AdviceRecord:
+    """One line of the advisor; `signal` without its prefix says what it is of."""
+    resource, bound = signal.split("-")[:2]
+    namespace, workload = name.split("/")
+    record = AdviceRecord(
+        cluster=CLUSTER,
+        signal=f"rightsizing-{signal}",
+        entity=Entity(EntityType.WORKLOAD, CLUSTER, namespace, "Deployment", workload, environment="production"),
+        container="app",
+        resource=resource,
+        bound=bound,
+        outcome=outcome,
+        severity=Severity.INFO,
+        confidence=Confidence.HIGH,
+        current=current,
+        observed=observed,
+        statistic="p95",
+        peak=observed * 1.2,
+        peak_at=NOW - 3 * 86_400,
+        worst_pod=f"{workload}-5d8f7c9b6-bx2kq",
+        suggestion=suggestion,
+        saving=(current - suggestion) * 3,
+        replicas=3,
+        span=8 * 86_400.0,
+        points=2_304,
+        reason=f"p95 is {observed / current:.0%} of the {bound}",
+        source=SourceRef(
+            "cadvisor+kube-state-metrics", f'quantile_over_time(0.95, usage{{pod=~"{workload}(-.+)?"}}[7d:5m])'
+        ),
+    )
+    return msgspec.structs.replace(record, **more)
+
+
+ADVICE = (
+    advice("shop/search", "memory-limit-low", Sizing.RAISE, 1024 * MIB, 300 * MIB, 1280 * MIB, severity=Severity.MEDIUM,
+           statistic="maximum", reason="OOM killed at its limit of 1Gi"),
+    advice("shop/checkout", "cpu-request-low", Sizing.RAISE, 0.25, 0.41, 0.48, severity=Severity.MEDIUM),
+    advice("platform/gateway", "cpu-request-high", Sizing.LOWER, 4.0, 0.31, 0.36, replicas=12, saving=43.68),
+    advice("shop/cart", "memory-request-high", Sizing.LOWER, 2048 * MIB, 400 * MIB, 480 * MIB,
+           confidence=Confidence.LOW, span=30 * 3600.0, points=180),
+    advice("jobs/nightly", "cpu-request-high", Sizing.WITHHELD, 1.0, 0.1, float("nan"), saving=float("nan"),
+           reason="peaks of up to 900m in 7 hours: the percentile passes over them"),
+    advice("shop/payments", "cpu-request-high", Sizing.WITHHELD, 1.0, 0.1, float("nan"), saving=float("nan"),
+           container=HOSTILE, worst_pod=HOSTILE, reason=f"HorizontalPodAutoscaler {HOSTILE} scales on cpu utilisation"),
+)  # fmt: skip
+ADVISED = AdviceRun(
+    CLUSTER, NOW - 3 * 3600, 41.0,
+    (AdviceCoverage("rightsizing-cpu-request-high", Coverage.LIVE, ("cadvisor+kube-state-metrics",), 212, 4, ""),),
+)  # fmt: skip
+TOO_YOUNG = AdviceRun(
+    CLUSTER, NOW - 600, 1.0,
+    (AdviceCoverage("rightsizing-cpu-request-high", Coverage.LEARNING, ("metrics.k8s.io",), 0, 212,
+                    "a day of history is needed: not before 2025-10-10 04:12 UTC"),),
+)  # fmt: skip

@@ -11,6 +11,7 @@ from textual.binding import Binding, BindingsMap
 from app.actions import ACTIONS, ALIASES, COMMANDS, PLACES, Group, Situation, actions_of
 from app.console import Console
 from app.keymap import bindings, key_name, keys_of, reference, unknown_ids
+from app.screens.advisor import AdvisorScreen
 from app.screens.connection import ConnectionScreen
 from app.screens.coverage import CoverageScreen
 from app.screens.help import HelpDialog, entries_of
@@ -27,6 +28,7 @@ SCREENS = {
     "investigation": InvestigationScreen,
     "coverage": CoverageScreen,
     "settings": SettingsScreen,
+    "advisor": AdvisorScreen,
     "connection": ConnectionScreen,
 }
 READY = Situation(True, (412,), "shop/checkout", "up")

@@ -14,6 +14,8 @@ SCENES = {
     "investigation": ("inbox", ("enter",), ("Evidence  for 4", "P99 Latency spike")),
     "coverage": ("inbox", ("3",), ("HTTP server",)),
     "settings": ("inbox", ("4",), ("prometheus.url",)),
+    "advisor": ("inbox", ("5",), ("cpu request",)),
+    "advisor-learning": ("empty", ("5",), ("no answer beats a wrong one",)),
     "empty": ("empty", (), ("Nothing is wrong.",)),
     "down": ("down", (), ("its rows are held",)),
     "connecting": ("connecting", (), ("12 done",)),
