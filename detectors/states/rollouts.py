@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from detectors.model import Coverage
+from detectors.objects import unix
 from detectors.states.report import (
     StateResult,
     event_fact,
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from detectors.catalog.schema import Row
     from detectors.cluster import ClusterState
     from detectors.model import Fact, Observation, Severity
-    from detectors.objects import Event, Workload
+    from detectors.objects import Event, Pod, Workload
 
 DEADLINE_EXCEEDED = "ProgressDeadlineExceeded"
 _OVER_QUOTA = re.compile(r"\b(?:exceeded|failed) quota: ?([\w.-]*)")
@@ -70,8 +71,9 @@ def stateful_set_degraded(state: ClusterState, row: Row, now: float) -> StateRes
     observations, judged, hold = [], 0, guard(row, "hold_seconds", 120)
     for workload in _of_kind(state, "StatefulSet"):
         judged += 1
-        missing = workload.desired - workload.ready
-        if missing <= 0 or not workload.settled or _explained(state, workload):
+        ready = sum(pod.ready and pod.metadata.deletion_timestamp is None for pod in _pods_of(state, workload))
+        enough = max(ready, workload.ready) >= workload.desired
+        if enough or not workload.settled or _explained(state, workload):
             continue
         onset = _short_since(state, workload)
         if now - onset >= hold:
@@ -182,22 +184,28 @@ def _ended(job: Workload) -> float | None:
     return max((end.since or 0.0 for end in ends if end is not None and end.status == "True"), default=None)
 
 
+def _pods_of(state: ClusterState, workload: Workload) -> tuple[Pod, ...]:
+    return state.workload_pods(*_key(workload))
+
+
 def _explained(state: ClusterState, workload: Workload) -> bool:
     """Whether all unready pods are on silent nodes or wait for a claim."""
     silent = silent_nodes(state)
-    unready = [pod for pod in state.workload_pods(*_key(workload)) if not pod.ready]
+    unready = [pod for pod in _pods_of(state, workload) if not pod.ready]
     return bool(unready) and all(pod.spec.node_name in silent or waits_for_claim(state, pod) for pod in unready)
 
 
 def _short_since(state: ClusterState, workload: Workload) -> float:
-    """Since when a pod has been missing: the last change of an unready one's Ready condition, or of the set itself."""
+    """Since when a pod has been missing: the first that is not ready, should have left, or left; else the set itself.
+
+    A pod that replaces another has a grace of its own, and so has one that is asked to leave.
+    """
     turns = []
-    for pod in state.workload_pods(*_key(workload)):
-        ready = pod.status.condition("Ready")
-        if not pod.ready:
-            since = ready.since if ready is not None else None
-            # A pod that replaces another has a grace of its own.
-            turns.append(max(since or 0.0, pod.metadata.created))
+    for pod in _pods_of(state, workload):
+        ready, leaving = pod.status.condition("Ready"), unix(pod.metadata.deletion_timestamp)
+        since = ready.since if ready is not None and not pod.ready else None
+        if leaving is not None or not pod.ready:
+            turns.append(max(leaving or 0.0, since or 0.0, pod.metadata.created))
     if turns:
         return min(turns)
     gone = [each.at for each in state.gone.values() if state.owner(each.pod).key == _key(workload)]
@@ -205,7 +213,7 @@ def _short_since(state: ClusterState, workload: Workload) -> float:
 
 
 def _unready_facts(state: ClusterState, workload: Workload) -> Iterator[Fact]:
-    for pod in state.workload_pods(*_key(workload)):
+    for pod in _pods_of(state, workload):
         if not pod.ready:
             ready = pod.status.condition("Ready")
             text = f"{pod.name} is {pod.status.phase} and not ready: {ready.message if ready is not None else ''}"
@@ -215,7 +223,7 @@ def _unready_facts(state: ClusterState, workload: Workload) -> Iterator[Fact]:
 
 def _lacks_pods(state: ClusterState, workload: Workload) -> bool:
     wanted = workload.desired if workload.kind != "Job" else int(_ended(workload) is None)
-    return sum(not pod.finished for pod in state.workload_pods(*_key(workload))) < wanted
+    return sum(not pod.finished for pod in _pods_of(state, workload)) < wanted
 
 
 def _refusal(state: ClusterState, workload: Workload, events: list[Event]) -> Fact:

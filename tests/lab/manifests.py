@@ -233,16 +233,17 @@ def workload(history: History, workload: Workload, at: float) -> Manifest:
         spec |= {"progressDeadlineSeconds": 600, "revisionHistoryLimit": 10}
         spec["strategy"] = {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": "25%", "maxSurge": "25%"}}
         status["unavailableReplicas"] = max(0, max(desired, len(mine)) - ready)
-        status["conditions"] = _rollout_conditions(history, current, desired, ready, updated, at)
+        status["conditions"] = _rollout_conditions(current, len(mine), desired, ready, updated, at)
     return {"apiVersion": "apps/v1", "kind": workload.kind, "metadata": who, "spec": spec, "status": status}
 
 
 def _rollout_conditions(
-    history: History, current: Revision, desired: int, ready: int, updated: int, at: float
+    current: Revision, replicas: int, desired: int, ready: int, updated: int, at: float
 ) -> list[Manifest]:
     rs = f'ReplicaSet "{current.workload.name}-{current.template}"'
     done = updated >= desired and ready >= desired
-    stuck = not done and at - current.at > 600 and updated < desired
+    # What is merely scaled has no pods of another revision left.
+    stuck = not done and at - current.at > 600 and updated < min(desired, replicas)
     reason, text = "ReplicaSetUpdated", f"{rs} is progressing."
     if done:
         reason, text = "NewReplicaSetAvailable", f"{rs} has successfully progressed."

@@ -88,6 +88,11 @@ def test_a_missing_member_is_found_dated_and_worse_when_all_are_missing():
     assert down.severity is Severity.HIGH
 
 
+def test_a_member_that_does_not_leave_is_found():
+    stuck = member(2, metadata={"deletionTimestamp": at(600)})
+    assert found("statefulset-degraded", cluster([stateful(), member(0), member(1), stuck])) == ["prod/db"]
+
+
 def test_a_member_that_never_came_is_found_too():
     assert found("statefulset-degraded", cluster([stateful(), member(0), member(1)])) == ["prod/db"]
 
@@ -110,8 +115,21 @@ PENDING = (
         [stateful(), member(0), member(1), member(2, ready=False, volumes=DATA, phase="Pending"), PENDING],
         [stateful(observedGeneration=0), member(0), member(1), member(2, ready=False)],
         [stateful(age=60), member(0), member(1)],
+        [stateful(), member(0), member(1), member(2, metadata={"deletionTimestamp": at(-25)})],
+        [stateful(), member(0), member(1), member(2)],
     ],
-    ids=["whole", "scaled to zero", "an update gets on", "just now", "a lost node", "a claim", "not seen yet", "new"],
+    ids=[
+        "whole",
+        "scaled to zero",
+        "an update gets on",
+        "just now",
+        "a lost node",
+        "a claim",
+        "not seen yet",
+        "new",
+        "leaving",
+        "not counted yet",
+    ],
 )
 def test_sets_that_are_whole_or_have_a_finding_elsewhere_are_silent(objects):
     assert found("statefulset-degraded", cluster(objects)) == []
