@@ -13,14 +13,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from app.judging import judge
+from app.judging import combined, judge
 from app.sources.base import SourceError, Trouble
+from detectors.catalog import DetectorKind
 from detectors.model import Coverage
 from detectors.states import STATE_DETECTORS
 from detectors.statistics import false_discoveries
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 
     from app.judging import Surroundings, Verdict
     from app.measuring import Measurement, Measurer
@@ -33,6 +34,9 @@ log = logging.getLogger(__name__)
 
 KUBERNETES = "kubernetes-api"
 """The convention of what the Kubernetes API itself tells."""
+
+ONE_TRUTH = frozenset({DetectorKind.STATE_TRANSITION, DetectorKind.COUNT_SPIKE})
+"""Kinds of rows whose instruments tell the same thing in several ways."""
 
 PARTIAL_SHARE = 0.8
 """A preferred source that sees less than this share of the next one's volume is partial instrumentation."""
@@ -115,12 +119,12 @@ def _bounded(
 
     Kinds without a test have none to pass; and what was accepted once does not end because others have calmed down.
     """
-    kept = tuple(
-        verdict.observation
+    kept = combined(
+        verdict
         for verdict in verdicts
         if verdict.observation is not None and (not verdict.p_value > limit or (result.row.id, verdict.key) in lasting)
     )
-    return replace(result, observations=kept)
+    return replace(result, observations=tuple(v.observation for v in kept if v.observation is not None))
 
 
 def _failed(row: Row, error: Exception) -> RowResult:
@@ -141,20 +145,17 @@ def _judge_row(
             errors.append(error)
     if not measured:
         return _unmeasured(row, candidates, errors, measurer), []
-    chosen = choose(measured)
-    verdicts = [
-        verdict
-        for number, measurement in enumerate(measured)
-        for verdict in judge(row, measurement, _spoken_for(chosen, number), measurer.frame, around)
-    ]
-    counts = Counter(verdict.coverage for verdict in verdicts)
+    groups = _alternatives(row, measured)
+    verdicts = [each for group in groups for each in _verdicts(row, group, around, shared=len(groups) > 1)]
+    entities = combined(verdicts)
+    counts = Counter(verdict.coverage for verdict in entities)
     silence = Coverage.LIVE if any(m.silent for m in measured) else Coverage.NO_DATA
     result = RowResult(
         row=row,
         status=_status(counts) if counts else silence,
         conventions=tuple(dict.fromkeys(m.source.convention for m in measured)),
-        coverage={verdict.key: verdict.coverage for verdict in verdicts},
-        bands={verdict.key: verdict.band for verdict in verdicts if verdict.band is not None},
+        coverage={verdict.key: verdict.coverage for verdict in entities},
+        bands={verdict.key: verdict.band for verdict in entities if verdict.band is not None},
         silence=silence,
         live=counts[Coverage.LIVE],
         detail="; ".join(error.message for error in errors),
@@ -163,6 +164,24 @@ def _judge_row(
         warnings=tuple(dict.fromkeys(text for m in measured for text in m.warnings)),
     )
     return result, verdicts
+
+
+def _alternatives(row: Row, measured: Sequence[Measurement]) -> list[list[Measurement]]:
+    """Measurements of which one speaks for an entity.
+
+    A state or an event is the same whichever instrument tells it. Traffic and levels of different instruments (HTTP and
+    gRPC, bytes and inodes) are different numbers: each is judged, and none is added to another.
+    """
+    groups: dict[str, list[Measurement]] = {}
+    for measurement in measured:
+        groups.setdefault("" if row.detector in ONE_TRUTH else measurement.source.instrument, []).append(measurement)
+    return list(groups.values())
+
+
+def _verdicts(row: Row, group: Sequence[Measurement], around: Surroundings, *, shared: bool) -> Iterator[Verdict]:
+    chosen = choose(group)
+    for number, measurement in enumerate(group):
+        yield from judge(row, measurement, _spoken_for(chosen, number), around, shared=shared)
 
 
 def _spoken_for(chosen: Mapping[str, int], number: int) -> Callable[[str], bool]:

@@ -5,17 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
+import msgspec
 import numpy as np
 
 from app.wording import compared_with, numbers, seen
 from detectors.catalog import DetectorKind
+from detectors.catalog.promql import quoted
 from detectors.kinds import DETECTORS
 from detectors.model import Coverage, Fact, Observation, SourceRef, Views
 from detectors.series import Band
 from detectors.windows import Windows
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Iterator, Mapping
+    from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -35,6 +37,12 @@ RATES = frozenset({DetectorKind.RATE_DROP, DetectorKind.RATE_SURGE})
 
 VOLUME_GUARDS = {"min_requests_eval": "requests", "min_observations_eval": "observations"}
 """Guards on the evaluation's volume, and the number of the judgement that they bound."""
+
+JOBS = frozenset({"Job", "CronJob"})
+"""Workloads that come and go: between two of their runs everything is low, and every run is a surge."""
+
+_SEEN = (Coverage.LIVE, Coverage.LEARNING, Coverage.NO_TRAFFIC, Coverage.NO_DATA)
+"""How well something can be seen, best first."""
 
 CONSUMED = 0.5
 """Share of masked instants from which a baseline cannot be learned for no other reason than the incident itself."""
@@ -77,28 +85,62 @@ class Verdict(NamedTuple):
 
 
 def judge(
-    row: Row, measurement: Measurement, speaks: Callable[[str], bool], frame: Frame, around: Surroundings
+    row: Row, measurement: Measurement, speaks: Callable[[str], bool], around: Surroundings, *, shared: bool = False
 ) -> Iterator[Verdict]:
-    """Verdicts on all entities that a measurement speaks for."""
+    """Verdicts on all entities that a measurement speaks for; one for each part of them.
+
+    Args:
+        row: what is judged.
+        measurement: its numbers.
+        speaks: whether the measurement speaks for an entity, by key.
+        around: what else verdicts depend on.
+        shared: whether other measurements say something else about the same entities.
+    """
+    source, frame = measurement.source, measurement.frame
+    row = msgspec.structs.replace(row, unit=source.unit, guards=row.guards | dict(source.guards))
+    shared = shared or bool(source.parts)
     for part in measurement.parts:
-        for (evaluation, baseline), rows in _by_windows(measurement, part, speaks, around).items():
-            step = frame.grid.step
-            windows = Windows(
-                step=step,
-                evaluation=max(1, evaluation * 60 // step),
-                baseline=max(2, baseline * 60 // step),
-                hold=int(row.params.get("hold_evaluations", 1)),
-            )
+        for minutes, rows in _by_windows(row, measurement, part, speaks, around).items():
+            windows = _windows(row, measurement, part.data, *minutes)
             subjects = [Subject(measurement, place, frame) for place in part.entities[rows].tolist()]
-            data = _without_anomalies(row, subjects, part.data.rows(rows), around)
+            records = [_record(row, subject, around.open, around, shared=shared) for subject in subjects]
+            past = [_record(row, subject, around.recent, around, shared=shared) for subject in subjects]
+            data = _without_anomalies([a or b for a, b in zip(records, past, strict=True)], part.data.rows(rows))
             judgement = DETECTORS[row.detector](data, row.params, row.guards, windows)
             consumed = _consumed(data, windows)
-            for index, subject in enumerate(subjects):
-                record = None if (row.id, subject.key) in around.adopted else around.open.get((row.id, subject.key))
+            for index, (subject, record) in enumerate(zip(subjects, records, strict=True)):
                 if record is not None and judgement.coverage[index] is not Coverage.LIVE:
                     yield _unjudged(row, subject, judgement, index, record, consumed=bool(consumed[index]))
                 else:
                     yield _verdict(row, subject, judgement, index, record, around)
+
+
+def combined(verdicts: Iterable[Verdict]) -> list[Verdict]:
+    """One verdict per entity: of several parts or instruments the worst finding speaks, else what is seen best."""
+    worst: dict[str, Verdict] = {}
+    for verdict in verdicts:
+        known = worst.get(verdict.key)
+        if known is None or _weight(verdict) > _weight(known):
+            worst[verdict.key] = verdict
+    return list(worst.values())
+
+
+def _weight(verdict: Verdict) -> tuple[float, int]:
+    score = verdict.observation.score if verdict.observation is not None else 0.0
+    return score, -_SEEN.index(verdict.coverage) if verdict.coverage in _SEEN else -len(_SEEN)
+
+
+def _windows(row: Row, measurement: Measurement, data: SignalData, evaluation: int, baseline: int) -> Windows:
+    """The windows in points; what looks back for hours learns from all that there is, if only half an hour."""
+    grid = measurement.frame.grid
+    points = max(1, evaluation * 60 // grid.step)
+    hold = int(row.params.get("hold_evaluations", 1))
+    length = max(2, baseline * 60 // grid.step)
+    if measurement.source.history and data.level is not None:
+        told = np.flatnonzero(~np.isnan(data.level).all(axis=0))
+        begun = int(told[0]) if len(told) else 0
+        length = max(length, grid.points - begun - points - hold + 1)
+    return Windows(step=grid.step, evaluation=points, baseline=length, hold=hold)
 
 
 class Subject(NamedTuple):
@@ -125,29 +167,50 @@ class Subject(NamedTuple):
         text = source.evidence(labels, self.frame.window_seconds, self.frame.by, self.entity.name)
         return SourceRef(source.convention, text)
 
+    def told(self, record: AnomalyRecord) -> bool:
+        """Whether an anomaly was found in this part of the entity, by this instrument."""
+        source, labels = self.measurement.source, dict(self.measurement.labels[self.place])
+        words = (source.detect_metric, *(quoted(labels.get(name, "")) for name in source.parts))
+        return all(word in record.source.query for word in words)
+
 
 def _by_windows(
-    measurement: Measurement, part: Part, speaks: Callable[[str], bool], around: Surroundings
+    row: Row, measurement: Measurement, part: Part, speaks: Callable[[str], bool], around: Surroundings
 ) -> dict[tuple[int, int], NDArray[np.intp]]:
     """The part's rows to judge, by (evaluation, baseline) minutes."""
     groups: dict[tuple[int, int], list[int]] = {}
+    exempt = JOBS if row.guards.get("ignore_jobs") else ()
     for place, index in enumerate(part.entities.tolist()):
         entity = measurement.entities[index]
-        if speaks(measurement.keys[index]) and around.wanted(entity):
+        if speaks(measurement.keys[index]) and entity.kind not in exempt and around.wanted(entity):
             tuning = around.tuning_of(entity)
             groups.setdefault((tuning.evaluation_minutes, tuning.baseline_minutes), []).append(place)
     return {minutes: np.array(places, dtype=np.intp) for minutes, places in groups.items()}
 
 
-def _without_anomalies(row: Row, subjects: list[Subject], data: SignalData, around: Surroundings) -> SignalData:
+def _record(
+    row: Row,
+    subject: Subject,
+    known: Mapping[tuple[str, str], AnomalyRecord],
+    around: Surroundings,
+    *,
+    shared: bool,
+) -> AnomalyRecord | None:
+    """The anomaly of a subject among those known, unless it is about another part or has been adopted as normal."""
+    key = (row.id, subject.key)
+    record = known.get(key)
+    if record is None or key in around.adopted or (shared and not subject.told(record)):
+        return None
+    return record
+
+
+def _without_anomalies(records: Sequence[AnomalyRecord | None], data: SignalData) -> SignalData:
     """The data with the instants masked at which an entity was out of band: they must not train its baseline."""
     excluded = None
-    for place, subject in enumerate(subjects):
-        key = (row.id, subject.key)
-        record = around.open.get(key) or around.recent.get(key)
-        if record is not None and key not in around.adopted:
+    for place, record in enumerate(records):
+        if record is not None:
             if excluded is None:
-                excluded = np.zeros((len(subjects), len(data.times)), dtype=bool)
+                excluded = np.zeros((len(records), len(data.times)), dtype=bool)
             until = np.inf if record.closed is None else record.closed
             excluded[place] = (data.times >= record.onset) & (data.times <= until)
     return data if excluded is None else replace(data, excluded=excluded)
@@ -249,7 +312,9 @@ def _observation(row: Row, subject: Subject, judgement: Judgement, index: int) -
         high=high,
         onset=onset if np.isfinite(onset) else float(judgement.times[-1]),
         confidence=float(judgement.confidence[index]),
-        severity=row.severity.shifted(SEVERITY_STEPS.get(subject.entity.environment, 0)),
+        severity=row.severity.shifted(
+            SEVERITY_STEPS.get(subject.entity.environment, 0) + int(judgement.severity[index])
+        ),
         views=views,
         source=source,
         facts=(Fact("detect", text, source.query, float(judgement.times[-1]), f"score {judgement.score[index]:.1f}"),),

@@ -6,15 +6,17 @@ import logging
 import time
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from app.indexing import Hosts, Index
+from app.references import References
 from app.sources.base import SourceError
 from app.sources.prometheus.sharding import restricted
 from detectors import assemble
-from detectors.catalog import Absence, Returns, render
-from detectors.model import Entity, EntityType, Identity, Views
+from detectors.catalog import Absence, Returns, Statistic, render
+from detectors.model import EntityType, Identity, Views
 from detectors.series import Grid, SeriesBlock
 
 if TYPE_CHECKING:
@@ -27,14 +29,16 @@ if TYPE_CHECKING:
     from detectors.catalog import QueryTemplate, RowSource
     from detectors.catalog.identity import Identifier
     from detectors.entities import Resolver
+    from detectors.model import Entity
     from detectors.series import BoolArray, FloatArray, Labels
     from detectors.windows import SignalData
 
 log = logging.getLogger(__name__)
 
 UP_QUERY = 'max by (namespace, pod, $by) (max_over_time(up{pod!="",$match}[$window]))'
-REFERENCE_CHUNK = 3600
-"""Seconds of reference data fetched at once: the past does not change, so one query serves an hour of cycles."""
+
+HISTORY_STEP = 300
+"""Seconds between the samples of rows that look back for hours: what they judge moves slowly."""
 
 PRESENCE_QUERY = "count({selector})"
 """Whether an exporter was there, for sources whose missing series mean that nothing happened."""
@@ -58,6 +62,17 @@ class Frame:
         """A template with this cycle's placeholders filled in."""
         return render(template, self.window_seconds, self.match, self.by)
 
+    def back_over(self, seconds: int) -> Frame:
+        """The coarser grid of what looks back that far; the cycle's own for 0.
+
+        It moves on with its own, longer step, and is compared with times that it does not reach itself.
+        """
+        if not seconds:
+            return self
+        step = max(self.grid.step, HISTORY_STEP)
+        grid = Grid(self.grid.end - self.grid.end % step, step, seconds // step + 1)
+        return replace(self, grid=grid, references=tuple(r for r in self.references if r[1] > seconds))
+
 
 @dataclass(frozen=True, slots=True)
 class Part:
@@ -72,11 +87,14 @@ class Measurement:
     """One source's numbers for all its entities."""
 
     source: RowSource
+    frame: Frame
+    """The grid of its numbers."""
     entities: tuple[Entity, ...]
+    """One for each of its parts, where it has several."""
     keys: tuple[str, ...]
     """The entities' keys, in the same order."""
     labels: tuple[Labels, ...]
-    """One series of each entity, to ask again by."""
+    """What each one's series have in common, to ask again by."""
     parts: tuple[Part, ...]
     volume: FloatArray
     """Shape (S,): events per second over the window, NaN where the source counts nothing."""
@@ -85,27 +103,6 @@ class Measurement:
     warnings: tuple[str, ...]
     silent: bool = False
     """Whether an entity that it does not mention is fine: the exporter is there, and tells only what is wrong."""
-
-
-class References:
-    """Range queries on grids in the past, answered from chunks that are fetched once."""
-
-    def __init__(self, metrics: MetricsSource) -> None:
-        self._metrics = metrics
-        self._chunks: dict[tuple[str, int, int], SeriesBlock] = {}
-
-    def range(self, promql: str, grid: Grid) -> SeriesBlock:
-        """The values on a grid that lies in the past. Raises SourceError."""
-        end = -(-grid.end // REFERENCE_CHUNK) * REFERENCE_CHUNK
-        key = (promql, grid.step, end)
-        chunk = self._chunks.get(key)
-        if chunk is None or chunk.times[0] > grid.start:
-            points = (end - grid.start) // grid.step + 1
-            chunk = self._metrics.range(promql, Grid(end - end % grid.step, grid.step, points))
-            self._chunks = {k: v for k, v in self._chunks.items() if k[:2] != key[:2] or abs(k[2] - end) > 7200}
-            self._chunks[key] = chunk
-        first = int((grid.start - chunk.times[0]) // grid.step)
-        return SeriesBlock(grid.times, chunk.values[:, first : first + grid.points], chunk.labels, chunk.warnings)
 
 
 class Measurer:
@@ -122,12 +119,13 @@ class Measurer:
         self._past = References(past)
         self._pool = ThreadPoolExecutor(concurrency, thread_name_prefix="fetch")
         self._entities: dict[tuple[Identifier, Labels, EntityType], Entity] = {}
-        self._indexes: dict[tuple[object, ...], _Index] = {}
+        self._hosts = Hosts()
+        self._indexes: dict[tuple[object, ...], Index] = {}
         self._failures: dict[tuple[Labels, tuple[str, ...]], bool] = {}
         self._resolver: Resolver | None = None
         self.frame = Frame(Grid(0, 60, 1), 60)
-        self._asked: dict[tuple[str, int], Future[SeriesBlock | SourceError]] = {}
-        """What is under way or answered in this cycle, by expression and seconds back."""
+        self._asked: dict[_Question, Future[SeriesBlock | SourceError]] = {}
+        """What is under way or answered in this cycle."""
         self._progress: Callable[[str], None] = lambda _: None
         self._seconds: dict[str, float] = {}
         self._measured: dict[tuple[object, ...], Measurement] = {}
@@ -144,10 +142,13 @@ class Measurer:
 
     def ask(self, sources: Iterable[RowSource], progress: Callable[[str], None] = lambda _: None) -> None:
         """Begin to ask everything that these sources need, several queries at once; `measure` waits for its own."""
-        queries = dict.fromkeys(promql for source in sources for promql in _questions(source))
-        wanted = [(self.frame.rendered(UP_QUERY), 0)]
-        wanted += [(self.frame.rendered(promql), 0) for promql in queries]
-        wanted += [(self.frame.rendered(p), back) for p in queries for _, back in self.frame.references]
+        wanted = {_Question(self.frame.rendered(UP_QUERY), self.frame.grid): None}
+        queries = dict.fromkeys((promql, source.history) for source in sources for promql in _questions(source))
+        for promql, history in queries:
+            wanted[_Question.of(promql, self.frame.back_over(history))] = None
+        for promql, history in queries:
+            frame = self.frame.back_over(history)
+            wanted |= {_Question.of(promql, frame, back): None for _, back in frame.references}
         self._progress = progress
         self._asked = {key: self._pool.submit(self._fetch, key) for key in wanted}
 
@@ -155,17 +156,16 @@ class Measurer:
         """Wait until everything that was asked has been answered: no cycle leaves a query behind."""
         wait(self._asked.values())
 
-    def _answer(self, promql: str, back: int = 0) -> SeriesBlock | SourceError:
+    def _answer(self, promql: str, frame: Frame, back: int = 0) -> SeriesBlock | SourceError:
         """The answer to an expression of this cycle, waited for."""
-        future = self._asked[self.frame.rendered(promql), back]
+        future = self._asked[_Question.of(promql, frame, back)]
         if not future.done():
             done = sum(each.done() for each in self._asked.values())
             self._progress(f"query {done + 1} of {len(self._asked)}")
         return future.result()
 
-    def _fetch(self, key: tuple[str, int]) -> SeriesBlock | SourceError:
-        promql, back = key
-        grid = self.frame.grid
+    def _fetch(self, question: _Question) -> SeriesBlock | SourceError:
+        promql, grid, back = question
         started = time.perf_counter()
         try:
             if back:
@@ -180,7 +180,7 @@ class Measurer:
 
     def measure(self, source: RowSource, kind: EntityType) -> Measurement:
         """The numbers of one source. Raises SourceError when its query failed."""
-        key = (source.convention, source.queries, source.scale, source.errors, kind)
+        key = (source.convention, source.queries, source.scale, source.errors, source.history, kind)
         if key not in self._measured:
             self._measured[key] = self._measure(source, kind)
         found = self._measured[key]
@@ -191,50 +191,52 @@ class Measurer:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _measure(self, source: RowSource, kind: EntityType) -> Measurement:
-        blocks = [self._block(query) for query in source.queries]
+        frame = self.frame.back_over(source.history)
+        blocks = [self._block(query, frame) for query in source.queries]
         index = self._index(source, blocks, kind)
-        rows = index.rows
-        up = self._up(index, kind)
-        present = self._present(source)
-        parts = self._assembled(source, blocks, rows, index.size, up, present)
-        references = self._references(source, index)
+        up = self._up(index)
+        present = self._present(source, frame)
+        parts = self._assembled(source, blocks, index.rows, index.size, up, present)
+        references = self._references(source, frame, index)
         parts = tuple(_with_references(part, references) for part in parts)
         return Measurement(
             source=source,
+            frame=frame,
             entities=tuple(index.entities),
-            keys=tuple(index.places),
+            keys=tuple(index.keys),
             labels=tuple(index.labels),
             parts=parts,
             volume=_volume(parts, index.size),
-            seconds=sum(self._seconds.get(self.frame.rendered(q.promql), 0.0) for q in source.queries),
-            query=self.frame.rendered(source.display),
+            seconds=sum(self._seconds.get(frame.rendered(q.promql), 0.0) for q in source.queries),
+            query=frame.rendered(source.display),
             warnings=tuple(dict.fromkeys(text for block in blocks for text in block.warnings)),
             silent=present is not None and bool(present[-1]),
         )
 
-    def _present(self, source: RowSource, back: int = 0) -> BoolArray | None:
+    def _present(self, source: RowSource, frame: Frame, back: int = 0) -> BoolArray | None:
         """The instants, (T,), at which a missing series of the source means zero; None where it never does."""
         if source.absence is not Absence.ZERO:
             return None
-        block = self._answer(_presence(source), back)
+        block = self._answer(_presence(source), frame, back)
         if isinstance(block, SourceError) or not len(block.labels):
-            return np.zeros(self.frame.grid.points, dtype=bool)
+            return np.zeros(frame.grid.points, dtype=bool)
         return np.array(~np.isnan(block.values).all(axis=0))
 
-    def _block(self, query: QueryTemplate, back: int = 0) -> SeriesBlock:
-        block = self._answer(query.promql, back)
+    def _block(self, query: QueryTemplate, frame: Frame, back: int = 0) -> SeriesBlock:
+        block = self._answer(query.promql, frame, back)
         if isinstance(block, SourceError):
             raise block
         return block
 
-    def _index(self, source: RowSource, blocks: Sequence[SeriesBlock], kind: EntityType) -> _Index:
+    def _index(self, source: RowSource, blocks: Sequence[SeriesBlock], kind: EntityType) -> Index:
         """Which entity each series is about: as in the cycle before, where it has the same series and all is known."""
-        key = (source.identity, source.queries, kind)
+        key = (source.identity, source.queries, source.history, kind)
         found = self._indexes.pop(key, None)
         if found is None or found.series != [block.labels for block in blocks]:
-            found = _Index(lambda labels: self._entity(source.identity, labels, kind))
-            for block in blocks:
-                found.add(block)
+            pods = source.identity.pod_labels
+            found = Index(lambda labels: self._entity(source.identity, labels, kind), source.parts, pods)
+            for query, block in zip(source.queries, blocks, strict=True):
+                (found.add_known if query.returns is Returns.PER else found.add)(block)
         if all(entity.kind not in _UNSETTLED for entity in found.entities):
             self._indexes[key] = found
         return found
@@ -245,7 +247,8 @@ class Measurer:
         found = self._entities.get(key)
         if found is None:
             assert self._resolver is not None
-            found = self._entities[key] = self._resolver.entity(identity.identify(dict(relevant)), kind)
+            entity = self._resolver.entity(identity.identify(dict(relevant)), kind)
+            found = self._entities[key] = self._hosts.bounded(entity)
         return found
 
     def _assembled(
@@ -257,19 +260,25 @@ class Measurer:
         up: FloatArray,
         present: BoolArray | None,
     ) -> tuple[Part, ...]:
-        block, index = blocks[0], rows[0]
+        told = {query.returns: (blocks[place], rows[place]) for place, query in enumerate(source.queries)}
+        returns, block, index = source.queries[0].returns, blocks[0], rows[0]
         everyone = np.arange(size)
-        match source.queries[0].returns:
+        match returns:
             case Returns.BUCKETS:
                 groups = assemble.buckets(block, index, size, scale=source.scale, up=up)
                 return tuple(Part(group.entities, group.data) for group in groups)
             case Returns.COUNTS:
-                errors, error_index = (blocks[1], rows[1]) if len(blocks) > 1 else self._failing(source, block, index)
+                errors, error_index = told.get(Returns.ERRORS) or self._failing(source, block, index)
                 data = assemble.counts_of(block, index, errors, error_index, size, up=up)
+                data = assemble.among(data, *told[Returns.PER]) if Returns.PER in told else data
             case Returns.STATE:
                 data = assemble.states(block, index, size, up=up)
             case _:
                 data = assemble.levels(block, index, size, scale=source.scale, up=up)
+                if Returns.PER in told:
+                    data = assemble.shares(data, *told[Returns.PER], complement=source.complement)
+                elif source.statistic is Statistic.SHARE_OF_LIMIT:
+                    data = replace(data, per=np.ones((size, len(block.times))))
         return (Part(everyone, data if present is None else _filled(data, present)),)
 
     def _failing(
@@ -286,34 +295,47 @@ class Measurer:
             self._failures[key] = source.is_error(dict(labels))
         return self._failures[key]
 
-    def _references(self, source: RowSource, index: _Index) -> tuple[tuple[Views, tuple[Part, ...]], ...]:
+    def _references(self, source: RowSource, frame: Frame, index: Index) -> tuple[tuple[Views, tuple[Part, ...]], ...]:
         found = []
         unknown = np.full(index.size, np.nan)
-        for view, back in self.frame.references:
+        for view, back in frame.references:
             try:
-                blocks = [self._block(query, back) for query in source.queries]
+                blocks = [self._block(query, frame, back) for query in source.queries]
             except SourceError:
                 # A reference that cannot be had is a view less, and the judgement says so.
                 continue
             rows = [index.known(block) for block in blocks]
-            present = self._present(source, back)
+            present = self._present(source, frame, back)
             found.append((view, self._assembled(source, blocks, rows, index.size, unknown, present)))
         return tuple(found)
 
-    def _up(self, index: _Index, kind: EntityType) -> FloatArray:
-        """Whether any pod of each entity is scraped: 1, 0, or NaN where no target names its pods."""
+    def _up(self, index: Index) -> FloatArray:
+        """Whether any pod of each workload, or caller, is scraped: 1, 0, or NaN where no target names its pods."""
         up = np.full(index.size, np.nan)
-        block = self._answer(UP_QUERY)
-        if not isinstance(block, SeriesBlock) or kind is not EntityType.WORKLOAD or not len(block.labels):
+        block = self._answer(UP_QUERY, self.frame)
+        if not isinstance(block, SeriesBlock):
             return up
         assert self._resolver is not None
         for labels, value in zip(block.labels, block.values[:, -1], strict=True):
             pairs = dict(labels)
             identity = Identity(namespace=pairs.get("namespace", ""), pod=pairs.get("pod", ""))
-            place = index.places.get(self._resolver.entity(identity, kind).key)
-            if place is not None:
-                up[place] = np.fmax(up[place], 0.0 if np.isnan(value) else value)
+            places = index.of_workload.get(self._resolver.entity(identity, EntityType.WORKLOAD).key)
+            if places is not None:
+                up[places] = np.fmax(up[places], 0.0 if np.isnan(value) else value)
         return up
+
+
+class _Question(NamedTuple):
+    """One expression on one grid, now or some seconds back."""
+
+    promql: str
+    grid: Grid
+    back: int = 0
+
+    @classmethod
+    def of(cls, template: str, frame: Frame, back: int = 0) -> _Question:
+        """The question that a template becomes on a frame."""
+        return cls(frame.rendered(template), frame.grid, back)
 
 
 def _questions(source: RowSource) -> Iterator[str]:
@@ -334,47 +356,6 @@ def _filled(data: SignalData, present: BoolArray) -> SignalData:
         return None if values is None else np.where(np.isnan(values) & present, 0.0, values)
 
     return replace(data, total=filled(data.total), errors=filled(data.errors), level=filled(data.level))
-
-
-class _Index:
-    """Numbers entities in the order in which series mention them."""
-
-    def __init__(self, entity_of: Callable[[Labels], Entity]) -> None:
-        self._entity_of = entity_of
-        self.places: dict[str, int] = {}
-        """By the entity's key."""
-        self.entities: list[Entity] = []
-        self.labels: list[Labels] = []
-        self.series: list[tuple[Labels, ...]] = []
-        """Of each block that was added."""
-        self.rows: list[NDArray[np.intp]] = []
-        """Of each block: its series' entities."""
-
-    @property
-    def size(self) -> int:
-        return len(self.entities)
-
-    def add(self, block: SeriesBlock) -> None:
-        """Number the entities of another block's series; -1 for series that name none."""
-        self.series.append(block.labels)
-        self.rows.append(np.array([self._place(labels) for labels in block.labels], dtype=np.intp))
-
-    def known(self, block: SeriesBlock) -> NDArray[np.intp]:
-        """The entities of a block's series, -1 for those that no added block has."""
-        keys = (self._entity_of(labels).key for labels in block.labels)
-        return np.array([self.places.get(key, -1) for key in keys], dtype=np.intp)
-
-    def _place(self, labels: Labels) -> int:
-        entity = self._entity_of(labels)
-        key = entity.key
-        place = self.places.get(key)
-        if place is None:
-            if not entity.name:
-                return -1
-            place = self.places[key] = len(self.entities)
-            self.entities.append(entity)
-            self.labels.append(labels)
-        return place
 
 
 def _with_references(part: Part, references: tuple[tuple[Views, tuple[Part, ...]], ...]) -> Part:

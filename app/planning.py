@@ -7,7 +7,6 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from app.measuring import Frame
-from detectors.catalog import Role
 from detectors.kinds import DETECTORS
 from detectors.model import Views
 from detectors.series import Grid
@@ -93,7 +92,7 @@ def _sources(
     found = []
     for source in catalogue.sources(row.id, owners):
         present = discovery.conventions.get(source.convention)
-        if source.role is not Role.PRIMARY or source.unit != row.unit:
+        if not source.judges(row):
             continue
         if present is not None and present.series.get(source.detect_selector, 0) != 0:
             window = discovery.window(step, source.convention)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from detectors.statistics import divide
 from detectors.windows import SignalData
 
 if TYPE_CHECKING:
@@ -76,7 +77,29 @@ def levels(
     block: SeriesBlock, index: Index, size: int, *, scale: float = 1.0, up: FloatArray | None = None
 ) -> SignalData:
     """Levels by entity, summed over its series, in the row's unit (`scale` times the metric's)."""
-    return SignalData(block.times, level=group_sum(block.values, index, size) * scale, up=up)
+    reporting = group_sum(np.where(np.isnan(block.values), np.nan, 1.0), index, size)
+    return SignalData(block.times, level=group_sum(block.values, index, size) * scale, members=reporting, up=up)
+
+
+def shares(data: SignalData, per: SeriesBlock, index: Index, *, complement: bool = False) -> SignalData:
+    """Levels divided by what they are a share of, after both were summed.
+
+    Args:
+        data: the levels.
+        per: what they are divided by.
+        index: shape (M,): the entity of each of its series, -1 for none.
+        complement: whether the share is what is left: of free space, the used one.
+    """
+    if data.level is None:
+        raise ValueError("a share needs levels")
+    whole = group_sum(per.values, index, data.size)
+    quotient = divide(data.level, whole)
+    return replace(data, level=1 - quotient if complement else quotient, per=whole)
+
+
+def among(data: SignalData, per: SeriesBlock, index: Index) -> SignalData:
+    """Counts with what they happen among."""
+    return replace(data, per=group_sum(per.values, index, data.size))
 
 
 def states(

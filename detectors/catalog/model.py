@@ -68,6 +68,8 @@ class RowSource(NamedTuple):
     """Labels of an entity's parts (containers, mount points), each of which is judged alone."""
     guards: tuple[tuple[str, float | bool], ...] = ()
     """Names and values that replace the row's."""
+    history: int = 0
+    """Seconds that the row looks back on a coarser grid of its own; 0: the cycle's grid."""
 
     def judges(self, row: Row) -> bool:
         """Whether it may raise findings of its row: it is primary, in the row's unit or with guards of its own."""
@@ -255,6 +257,7 @@ def _source(row: Row, read: Read, convention: Convention, instrument: Instrument
         complement=instrument.complement,
         parts=instrument.by if queries[0].returns is compose.Returns.LEVEL else (),
         guards=tuple(instrument.guards.items()),
+        history=_history(row),
     )
 
 
@@ -298,4 +301,9 @@ def _own_source(row: Row) -> RowSource:
         display=row.promql,
         summed=row.promql,
         labels=labels_of(row.identity),
+        history=_history(row),
     )
+
+
+def _history(row: Row) -> int:
+    return int(row.params.get("history_seconds", 0))

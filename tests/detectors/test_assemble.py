@@ -88,3 +88,20 @@ def test_an_earlier_day_is_put_in_todays_order():
     picked = assemble.pick(earlier, {0: 1, 2: 0}, 3)
     assert np.array_equal(picked.total[:, 0], [2, NAN, 1], equal_nan=True)
     assert Views.DAY not in dict(picked.references)
+
+
+def test_a_share_is_divided_after_both_sides_were_summed():
+    used, size = block(({}, [10] * 4), ({}, [30] * 4), ({}, [NAN] * 4)), block(*[({}, [100] * 4)] * 3)
+    index = np.array([0, 0, 1])
+    data = assemble.shares(assemble.levels(used, index, 2), size, index)
+    assert data.level[:, 0].tolist() == pytest.approx([0.2, NAN], nan_ok=True)
+    assert data.per[:, 0].tolist() == [200, 100]
+    assert data.members[:, 0].tolist() == pytest.approx([2, NAN], nan_ok=True)
+    free = assemble.shares(assemble.levels(used, index, 2), size, index, complement=True)
+    assert free.level[0, 0] == pytest.approx(0.8)
+
+
+def test_a_share_of_nothing_is_unknown():
+    used, nothing = block(({}, [10] * 4)), block(({}, [0] * 4))
+    data = assemble.shares(assemble.levels(used, np.array([0]), 1), nothing, np.array([0]))
+    assert np.isnan(data.level).all()
