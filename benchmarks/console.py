@@ -54,6 +54,7 @@ class Paced:
     """A run of the engine that goes on while `going` is set (`app.session.Run`)."""
 
     mode = "live"
+    advisor = None
     interval = 15.0
     progress: Callable[[str], None]
 

@@ -39,6 +39,7 @@ class Script:
     """A run whose every cycle does what the test says: a function of the cycle's number."""
 
     mode = "live"
+    advisor = None
 
     def __init__(self, store: Store, act: Callable[[int], None] = lambda _: None, cycles: int = 10**9) -> None:
         self.store, self.act, self.cycles = store, act, cycles
