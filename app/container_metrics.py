@@ -54,7 +54,7 @@ class ContainerMetrics:
         pods: dict[ContainerKey, set[str]] = {}
         for row in self._rows:
             resource, _, bound = row.instrument.partition("-of-")
-            for source in present_sources(self._catalogue, row, self._asking.discovery)[:1]:
+            for source in present_sources(self._catalogue, row, self._asking.discovery):
                 template = next((each.promql for each in source.queries if each.returns is Returns.PER), "")
                 for key, pod, value in self._values(source, template):
                     own = bounds.setdefault(key, {"request": {}, "limit": {}})[bound]

@@ -16,7 +16,7 @@ import numpy as np
 
 from app.sources.base import SourceError, Trouble
 from app.sources.prometheus.sharding import matchers, restricted
-from app.usage import UsageKey, record_of
+from app.usage import UsageKey, key_of, record_of
 from detectors.catalog import DetectorKind, Owners, Returns, Role, render
 from detectors.catalog.identity import POD_RULE, Identifier
 from detectors.catalog.promql import first_selector, relabelled
@@ -146,8 +146,11 @@ class PastUsage:
         self._asking, self._resolver, self._state = asking, resolver, state
         self._cluster, self._store, self._stop = cluster, store, stop
 
-    def refresh(self, source: RowSource, resource: str, progress: Callable[[str], None]) -> None:
+    def refresh(self, source: RowSource, resource: str, progress: Callable[[str], None]) -> frozenset[UsageKey]:
         """Read the days of the look-back that are not stored yet, and anew the last one that is.
+
+        Returns:
+            What there was on the last day or the one before.
 
         Raises:
             SourceError: the days read until then are stored.
@@ -164,7 +167,9 @@ class PastUsage:
                 record_of(key, source.convention, part) for key, part in self._day(source, resource, day, newest)
             ]
             if not self._stop.is_set():
-                self._store.usage.put(records)
+                self._store.usage.put(self._cluster, records)
+        days = (self._store.usage.day(self._cluster, source.convention, day) for day in (today, today - DAY))
+        return frozenset(key_of(record) for records in days for record in records if record.resource == resource)
 
     def _day(self, source: RowSource, resource: str, day: int, newest: int) -> Iterator[tuple[UsageKey, UsageDay]]:
         metrics = self._asking.metrics

@@ -79,7 +79,7 @@ class UsageRecorder:
                 days.setdefault(part.day, {})[key] = part
         changed = [record for day, parts in days.items() for record in self._merged(day, parts)]
         if changed:
-            self._store.usage.put(changed)
+            self._store.usage.put(self._cluster, changed)
         self._pending.clear()
 
     def _merged(self, day: int, parts: dict[UsageKey, UsageDay]) -> Iterator[UsageRecord]:

@@ -199,11 +199,12 @@ FIRST = (*_NAMES, *_INVESTIGATIONS, *_ANOMALIES, *_LEDGER, *_CYCLES, *_HISTORY, 
 USAGE = (
     """CREATE TABLE usage_series (
         id INTEGER PRIMARY KEY,
+        cluster INTEGER NOT NULL,
         entity INTEGER NOT NULL,
         container TEXT NOT NULL,
         resource TEXT NOT NULL,
         source TEXT NOT NULL,
-        UNIQUE (entity, container, resource, source))""",
+        UNIQUE (cluster, entity, container, resource, source))""",
     """CREATE TABLE usage_day (
         series INTEGER NOT NULL REFERENCES usage_series (id) ON DELETE CASCADE,
         day INTEGER NOT NULL,

@@ -17,7 +17,7 @@ _FROM = f"""
     SELECT {ENTITY_COLUMNS}, series.container, series.resource, series.source, day, first, last, points, peak, peak_at,
         peak_pod, hours, sketch
     FROM usage_day JOIN usage_series AS series ON series.id = usage_day.series {ENTITY_JOIN.format(owner="series")}
-    WHERE entity.cluster = ?
+    WHERE series.cluster = ?
 """  # noqa: S608
 _ENTITY_FIELDS = ENTITY_COLUMNS.count(",") + 1
 
@@ -28,10 +28,11 @@ class UsageDays:
     def __init__(self, connections: Connections) -> None:
         self._connections = connections
 
-    def put(self, records: Iterable[UsageRecord]) -> None:
-        """Store days, all of them or none."""
+    def put(self, cluster: str, records: Iterable[UsageRecord]) -> None:
+        """Store days of a cluster, as the session calls it, all of them or none."""
         with self._connections.write() as connection:
             names = Names(connection)
+            owner = names.cluster(cluster)
             for record in records:
                 connection.execute(
                     """INSERT INTO usage_day VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
@@ -39,7 +40,7 @@ class UsageDays:
                         peak = excluded.peak, peak_at = excluded.peak_at, peak_pod = excluded.peak_pod,
                         hours = excluded.hours, sketch = excluded.sketch""",
                     (
-                        _series(connection, names, record),
+                        _series(connection, names, owner, record),
                         record.day,
                         record.first,
                         record.last,
@@ -61,7 +62,7 @@ class UsageDays:
         with self._connections.read() as connection:
             cursor = connection.execute(
                 """SELECT DISTINCT day FROM usage_day JOIN usage_series AS series ON series.id = usage_day.series
-                JOIN entity ON entity.id = series.entity WHERE entity.cluster = ? AND source = ? AND resource = ?""",
+                WHERE series.cluster = ? AND source = ? AND resource = ?""",
                 (cluster_id(connection, cluster), source, resource),
             )
             return frozenset(int(row[0]) for row in cursor)
@@ -78,15 +79,17 @@ class UsageDays:
                 yield UsageRecord(read_entity(row[:_ENTITY_FIELDS]), *row[_ENTITY_FIELDS:])
 
 
-def _series(connection: sqlite3.Connection, names: Names, record: UsageRecord) -> int:
+def _series(connection: sqlite3.Connection, names: Names, cluster: int, record: UsageRecord) -> int:
     texts = (clean(text, NAME_LIMIT) for text in (record.container, record.resource, record.source))
-    key = (names.entity(record.entity), *texts)
+    key = (cluster, names.entity(record.entity), *texts)
     found = connection.execute(
-        "SELECT id FROM usage_series WHERE entity = ? AND container = ? AND resource = ? AND source = ?", key
+        """SELECT id FROM usage_series
+        WHERE cluster = ? AND entity = ? AND container = ? AND resource = ? AND source = ?""",
+        key,
     ).fetchone()
     if found is not None:
         return int(found[0])
     added = connection.execute(
-        "INSERT INTO usage_series (entity, container, resource, source) VALUES (?, ?, ?, ?)", key
+        "INSERT INTO usage_series (cluster, entity, container, resource, source) VALUES (?, ?, ?, ?, ?)", key
     )
     return int(added.lastrowid or 0)

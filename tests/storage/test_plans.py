@@ -62,7 +62,7 @@ READS: dict[str, Callable[[Store], object]] = {
     "cycles.write": lambda store: store.cycles.write(
         samples.update(samples.case(2), evidence=[samples.evidence(2)], events=[samples.event()])
     ),
-    "usage.put": lambda store: store.usage.put([samples.usage()]),
+    "usage.put": lambda store: store.usage.put(CLUSTER, [samples.usage()]),
     "usage.day": lambda store: store.usage.day(CLUSTER, "cadvisor", 0),
     "usage.days": lambda store: store.usage.days(CLUSTER, "cadvisor", "cpu"),
     "usage.since": lambda store: list(store.usage.since(CLUSTER, 0)),
