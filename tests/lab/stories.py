@@ -42,6 +42,11 @@ def step(usual: float, then: float, since: float = RECENT, until: float = -1.0) 
     return lambda ago: np.where((ago <= since) & (ago > until), then, usual)
 
 
+def swinging(curve: Curve, by: float = 0.35) -> Curve:
+    """The same over the hours of a day, more and less by that share."""
+    return lambda ago: curve(ago) * (1 + by * np.sin(ago * (2 * np.pi / 86400)))
+
+
 _FEW_ERRORS, _USUAL_LATENCY = flat(0.002), flat(0.05)
 
 

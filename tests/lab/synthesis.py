@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from dataclasses import replace as replaced
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,7 +24,7 @@ from detectors.model import EntityType
 from tests.lab.cases import AT
 from tests.lab.labelling import Subject
 from tests.lab.openmetrics import labels_text
-from tests.lab.stories import HISTORY, is_traffic, stories_of
+from tests.lab.stories import HISTORY, is_traffic, stories_of, swinging
 from tests.lab.telling import COMPANIONS, INTERVAL, Series, Teller
 
 if TYPE_CHECKING:
@@ -119,9 +120,20 @@ def _declared(catalogue: Catalogue, source: RowSource) -> tuple[Convention, Inst
     raise KeyError(source.convention)
 
 
-def series_of(case: Case, at: int = AT) -> Iterator[tuple[int, Series]]:
+def healthy(catalogue: Catalogue) -> Iterator[Case]:
+    """Every instrument of the catalogue in one healthy cluster, over a day's swing, with and without a rollout."""
+    for case in acceptance_cases(catalogue):
+        if case.kind == "quiet" and not case.pending and not case.advice:
+            swings = is_traffic(case.row) or case.row.detector is DetectorKind.LEVEL_SHIFT
+            calm = replaced(case.story, value=swinging(case.story.value)) if swings else case.story
+            for name, story in (("calm", calm), ("rolled", replaced(calm, restarted=1800.0))):
+                subject = case.subject._replace(name=f"{name}-{case.subject.name}", cluster="")
+                yield replaced(case, story=story, subject=subject)
+
+
+def series_of(case: Case, at: int = AT, history: int = HISTORY) -> Iterator[tuple[int, Series]]:
     """The samples of a case: seconds back from `at` (a day, where the day before went the same way) and a series."""
-    ago = np.arange(HISTORY, -INTERVAL, -INTERVAL, dtype=np.float64)
+    ago = np.arange(history, -INTERVAL, -INTERVAL, dtype=np.float64)
     teller = Teller(case.convention, case.source, case.instrument, case.select, case.subject, case.story, at, ago)
     for series in teller.series():
         if case.story.yesterday:
@@ -129,26 +141,34 @@ def series_of(case: Case, at: int = AT) -> Iterator[tuple[int, Series]]:
         yield 0, series
 
 
-def write(cases: Iterable[Case], path: Path, at: int = AT) -> int:
-    """OpenMetrics of all cases' subjects, and of a scrape that works in each of their clusters; returns the samples."""
+def write(cases: Iterable[Case], path: Path, at: int = AT, history: int = HISTORY, *, append: bool = False) -> int:
+    """OpenMetrics of all cases' subjects, and of a scrape that works in each of their clusters; returns the samples.
+
+    Args:
+        cases: whose samples.
+        path: the file.
+        at: when they are judged, unix seconds.
+        history: seconds of samples before that.
+        append: to samples without an end mark.
+    """
     written = 0
     seen: set[tuple[str, int]] = set()
-    ago = np.arange(HISTORY, -INTERVAL, -INTERVAL)
+    ago = np.arange(history, -INTERVAL, -INTERVAL)
     chosen = {(case.subject, case.instrument.metric, case.instrument.buckets): case for case in cases}
-    with path.open("w", encoding="utf-8") as out:
+    with path.open("a" if append else "w", encoding="utf-8") as out:
         for back in (DAY, 0):
-            for series in _scrape({subject.cluster for subject, *_ in chosen}):
+            for series in _scrape({subject.cluster for subject, *_ in chosen}, len(ago)):
                 written += _line(series, at - back - ago, out, seen)
         for case in chosen.values():
-            for back, series in series_of(case, at):
+            for back, series in series_of(case, at, history):
                 written += _line(series, at - back - ago, out, seen)
         out.write("# EOF\n")
     return written
 
 
-def _scrape(clusters: Iterable[str]) -> Iterator[Series]:
+def _scrape(clusters: Iterable[str], samples: int) -> Iterator[Series]:
     """What tells that somebody scrapes each cluster, as kube-state-metrics does; since yesterday at least."""
-    always = np.ones(HISTORY // INTERVAL + 1)
+    always = np.ones(samples)
     for cluster in sorted(clusters):
         yield Series("up", {"job": "lab", "instance": "lab", "cluster": cluster}, always)
         yield Series("kube_pod_info", {"namespace": "lab", "pod": "lab-0", "cluster": cluster}, always)
