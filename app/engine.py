@@ -19,6 +19,7 @@ from app.advisor import Advisor
 from app.annotations import Annotations
 from app.coverage import coverage_record
 from app.evaluation import KUBERNETES, RowResult, judge_metrics, judge_states
+from app.exemptions import is_exempt
 from app.grouping import Casebook
 from app.judging import Surroundings
 from app.ledger import Ledger
@@ -209,6 +210,7 @@ class Engine:
             adopted={key for key, record in self._tracker.current.items() if record.investigation not in alive},
             replicas_of=lambda entity: _desired(state, entity),
             wanted=wanted,
+            exempt=lambda entity, guards: is_exempt(entity, guards, state),
             false_discovery_rate=self.settings.detection.false_discovery_rate,
         )
 

@@ -38,9 +38,6 @@ RATES = frozenset({DetectorKind.RATE_DROP, DetectorKind.RATE_SURGE})
 VOLUME_GUARDS = {"min_requests_eval": "requests", "min_observations_eval": "observations"}
 """Guards on the evaluation's volume, and the number of the judgement that they bound."""
 
-JOBS = frozenset({"Job", "CronJob"})
-"""Workloads that come and go: between two of their runs everything is low, and every run is a surge."""
-
 _SEEN = (Coverage.LIVE, Coverage.LEARNING, Coverage.NO_TRAFFIC, Coverage.NO_DATA)
 """How well something can be seen, best first."""
 
@@ -66,6 +63,8 @@ class Surroundings:
     """How many pods a workload should have; None where that is not known."""
     wanted: Callable[[Entity], bool]
     """In scope, and not switched off by annotation."""
+    exempt: Callable[[Entity, Mapping[str, float | bool]], bool]
+    """Whether a row's guards leave an entity out."""
     false_discovery_rate: float
     """Share of false findings tolerated among all tests of a cycle."""
 
@@ -179,10 +178,9 @@ def _by_windows(
 ) -> dict[tuple[int, int], NDArray[np.intp]]:
     """The part's rows to judge, by (evaluation, baseline) minutes."""
     groups: dict[tuple[int, int], list[int]] = {}
-    exempt = JOBS if row.guards.get("ignore_jobs") else ()
     for place, index in enumerate(part.entities.tolist()):
         entity = measurement.entities[index]
-        if speaks(measurement.keys[index]) and entity.kind not in exempt and around.wanted(entity):
+        if speaks(measurement.keys[index]) and around.wanted(entity) and not around.exempt(entity, row.guards):
             tuning = around.tuning_of(entity)
             groups.setdefault((tuning.evaluation_minutes, tuning.baseline_minutes), []).append(place)
     return {minutes: np.array(places, dtype=np.intp) for minutes, places in groups.items()}
@@ -262,6 +260,7 @@ def _unjudged(
         severity=record.severity,
         views=Views(record.views),
         source=subject.reference(),
+        unit=row.unit,
     )
     return Verdict(subject.key, Coverage.LIVE, np.nan, observation, band)
 
@@ -318,6 +317,7 @@ def _observation(row: Row, subject: Subject, judgement: Judgement, index: int) -
         views=views,
         source=source,
         facts=(Fact("detect", text, source.query, float(judgement.times[-1]), f"score {judgement.score[index]:.1f}"),),
+        unit=row.unit,
     )
 
 

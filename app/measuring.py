@@ -97,7 +97,8 @@ class Measurement:
     """What each one's series have in common, to ask again by."""
     parts: tuple[Part, ...]
     volume: FloatArray
-    """Shape (S,): events per second over the window, NaN where the source counts nothing."""
+    """Shape (S,): events per second over the window, NaN where the source counts nothing; for levels 0, or -inf where a
+    share could not be told for want of what it is a share of."""
     seconds: float
     query: str
     warnings: tuple[str, ...]
@@ -378,6 +379,9 @@ def _aligned(part: Part, other: Part) -> SignalData | None:
 def _volume(parts: Sequence[Part], size: int) -> FloatArray:
     volume = np.full(size, np.nan)
     for part in parts:
+        if part.data.per is not None and part.data.level is not None:
+            volume[part.entities] = np.where(np.isnan(part.data.level).all(axis=1), -np.inf, 0.0)
+            continue
         total = part.data.total if part.data.buckets is None else assemble.observations(part.data).total
         if total is None or not total.size:
             continue

@@ -90,7 +90,7 @@ class Tracker:
             elif (old := self.recent.pop(key, None)) and now - (old.closed or 0) <= self.reopen_seconds:
                 reopened.append(self._keep(_reopened(old, observation, now)))
             else:
-                unit = units.get(observation.signal, "")
+                unit = observation.unit or units.get(observation.signal, "")
                 opened.append(self._keep(_opened(allocate(), self.cluster, observation, unit, now)))
         for key in [key for key in self.current if key not in seen]:
             record = self._unseen(self.current[key], coverage, now)

@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from detectors.model import Views
-from widgets.text import quantity, span
+from widgets.text import age, quantity, span
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,11 +24,10 @@ _COUNTS = {
 }
 
 
-def seen(row: Row, observed: float, low: float, high: float) -> str:
-    """`5XX error rate: 12.3 %, expected 0-1 %`."""
-    subject = row.title.split(": ", 1)[-1]
-    expected = span(low, high, row.unit, like=observed)
-    return f"{subject}: {quantity(observed, row.unit)}, expected {expected}"
+def seen(row: Row, observed: float, low: float, high: float, unit: str = "") -> str:
+    """`5XX error rate: 12.3 %, expected 0-1 %`; the unit is the row's unless another is given."""
+    subject, unit = row.title.split(": ", 1)[-1], unit or row.unit
+    return f"{subject}: {quantity(observed, unit)}, expected {span(low, high, unit, like=observed)}"
 
 
 def compared_with(views: Views) -> str:
@@ -40,7 +39,10 @@ def compared_with(views: Views) -> str:
 def numbers(extra: Mapping[str, float]) -> str:
     """`1,204 requests, 148 errors`."""
     known = ((name, value) for name, value in extra.items() if name in _COUNTS and math.isfinite(value))
-    return ", ".join(f"{round(value):,} {_COUNTS[name]}" for name, value in known)
+    texts = [f"{round(value):,} {_COUNTS[name]}" for name, value in known]
+    if math.isfinite(left := extra.get("seconds_to_full", math.nan)):
+        texts.append(f"full in {age(left)} at this pace")
+    return ", ".join(texts)
 
 
 def reason(catalogue: Catalogue, anomaly: AnomalyRecord) -> str:
@@ -50,6 +52,6 @@ def reason(catalogue: Catalogue, anomaly: AnomalyRecord) -> str:
     except KeyError:
         # A row of the engineer's own that has been taken out of the catalogue since.
         return anomaly.signal
-    if Views.STATE in Views(anomaly.views):
+    if Views.STATE in Views(anomaly.views) and row.detector != "threshold-forecast":
         return f"{row.title.split(': ', 1)[-1]}: {quantity(anomaly.observed)} {row.unit}"
-    return seen(row, anomaly.observed, anomaly.low, anomaly.high)
+    return seen(row, anomaly.observed, anomaly.low, anomaly.high, anomaly.unit)

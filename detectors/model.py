@@ -181,6 +181,8 @@ class Observation(msgspec.Struct, frozen=True):
     views: Views
     source: SourceRef
     facts: tuple[Fact, ...] = ()
+    unit: str = ""
+    """Of the numbers, where it is not the row's."""
 
 
 class Identity(msgspec.Struct, frozen=True, omit_defaults=True):

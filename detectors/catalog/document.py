@@ -51,7 +51,8 @@ What `promql` has to return follows from the detector:
 | `ratio-spike` | events per second by outcome; `errors` says which label values are failures |
 | `rate-drop`, `rate-surge`, `count-spike` | events per second |
 | `quantile-shift` | events per second by `le`, cumulative |
-| `level-shift`, `threshold-forecast` | the value in the row's unit |
+| `level-shift` | the value in the row's unit |
+| `threshold-forecast` | the share of what there is, 0 to 1; with `statistic = "level"` an amount that has no limit |
 | `state-transition` | 1 while something is wrong, else 0 |
 
 `$window` is the range of rates, `$match` takes the scope (last inside the braces), `$by` further labels such as the

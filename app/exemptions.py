@@ -1,0 +1,44 @@
+"""Whom a row's guards leave out, as far as Kubernetes objects tell."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from detectors.model import EntityType
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from detectors.cluster import ClusterState
+    from detectors.model import Entity
+
+READ_ONLY = ("ReadOnlyMany",)
+"""Access modes of volumes that nobody can fill."""
+
+
+def is_exempt(entity: Entity, guards: Mapping[str, float | bool], state: ClusterState | None) -> bool:
+    """Whether a row with these guards says nothing about an entity.
+
+    Args:
+        entity: what would be judged.
+        guards: the row's.
+        state: None where there are no objects: then only names tell.
+    """
+    return any(guards.get(name) and exempts(entity, state) for name, exempts in EXEMPTIONS.items())
+
+
+def _comes_and_goes(entity: Entity, _: ClusterState | None) -> bool:
+    """Between two runs of a job everything is low, and every run is a surge."""
+    return entity.kind in ("Job", "CronJob")
+
+
+def _cannot_fill(entity: Entity, state: ClusterState | None) -> bool:
+    claim = state.claims.get((entity.namespace, entity.name)) if state is not None else None
+    return entity.type is EntityType.CLAIM and claim is not None and claim.spec.access_modes == READ_ONLY
+
+
+EXEMPTIONS: Mapping[str, Callable[[Entity, ClusterState | None], bool]] = {
+    "ignore_jobs": _comes_and_goes,
+    "ignore_read_only_many": _cannot_fill,
+}
+"""By the guard that asks for it."""
