@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from detectors.model import Sizing
 from tests.lab.manifests import metadata, owner, stamp
 
 if TYPE_CHECKING:
@@ -32,7 +33,8 @@ class Sized:
     """How far back its samples reach."""
     pods: int = 3
     throttled: float = 0.0
-    oom: bool = False
+    ended: str = ""
+    """Why it ended once, some hours ago: `OOMKilled`, `Error`."""
     kind: str = "Deployment"
 
     def names(self) -> list[str]:
@@ -53,13 +55,62 @@ def at_night(at: int) -> float:
 SHOP = (
     Sized("roomy", flat(0.1), flat(200 * MIB)),
     Sized("fitting", flat(0.7), flat(700 * MIB)),
-    Sized("tight", flat(1.7), flat(1000 * MIB)),
+    Sized("tight", flat(1.9), flat(1000 * MIB)),
     Sized("nightly", at_night),
     Sized("scaled", flat(0.1)),
     Sized("young", flat(0.1), flat(200 * MIB), hours=8),
-    Sized("killed", flat(0.7), flat(300 * MIB), oom=True),
+    Sized("killed", flat(0.7), flat(300 * MIB), ended="OOMKilled"),
+    Sized("failed", flat(0.7), ended="Error"),
     Sized("squeezed", flat(0.6), throttled=0.4),
+    Sized("brisk", flat(0.6), throttled=0.1),
+    Sized("greedy", flat(0.7), flat(700 * MIB), request=("1", "512Mi")),
+    Sized("brim", flat(1.03), flat(1040 * MIB), limit=("2", "2Gi")),
 )
+"""Nothing is said of those whose name is not in `EXPECTED`."""
+
+EXPECTED = {
+    ("roomy", "cpu-request-high"): Sizing.LOWER,
+    ("roomy", "memory-request-high"): Sizing.LOWER,
+    ("tight", "cpu-request-low"): Sizing.RAISE,
+    ("tight", "cpu-limit-low"): Sizing.RAISE,
+    ("tight", "memory-limit-low"): Sizing.RAISE,
+    ("nightly", "cpu-request-high"): Sizing.WITHHELD,
+    ("scaled", "cpu-request-high"): Sizing.WITHHELD,
+    ("killed", "memory-request-high"): Sizing.WITHHELD,
+    ("killed", "memory-limit-low"): Sizing.RAISE,
+    ("squeezed", "cpu-limit-low"): Sizing.RAISE,
+    ("greedy", "memory-request-low"): Sizing.RAISE,
+}
+"""What a day of history gives, by name and row."""
+THROTTLING = ("squeezed", "cpu-limit-low")
+"""Only cAdvisor tells of it."""
+
+LOOKALIKES = {
+    "cpu-request-high": ("nightly", "scaled", "young"),
+    "cpu-request-low": ("brim",),
+    "cpu-limit-low": ("brisk",),
+    "memory-request-high": ("killed", "young"),
+    "memory-request-low": ("brim",),
+    "memory-limit-low": ("failed",),
+}
+"""By row: what is no reason to change anything."""
+
+
+def proofs() -> Iterator[tuple[str, str, str, str]]:
+    """Row, convention, name and kind (`fault`, `lookalike`, `quiet`) of the cases that are judged here."""
+    witnesses = {"cpu-limit-low": ("cadvisor", "squeezed"), "memory-limit-low": ("kube-state-metrics", "killed")}
+    for row, lookalikes in LOOKALIKES.items():
+        said = [
+            name for (name, signal), outcome in EXPECTED.items() if signal == row and outcome is not Sizing.WITHHELD
+        ]
+        own = [name for name in said if (name, row) != THROTTLING]
+        told = [("kubernetes-api", own)]
+        if row in witnesses:
+            told.append((witnesses[row][0], [witnesses[row][1]]))
+        for convention, faults in told:
+            for kind, names in (("fault", faults), ("lookalike", lookalikes), ("quiet", ("fitting",))):
+                yield from ((f"rightsizing-{row}", convention, name, kind) for name in names)
+
 
 Family = dict[str, list[tuple[int, float]]]
 
@@ -125,19 +176,19 @@ def _state(
     base = f'job="kube-state-metrics",namespace="shop",pod="{pod}"'
     owned = f'kube_pod_owner{{{base},owner_kind="ReplicaSet",owner_name="{each.name}-5d8f7c9b6"}}'
     yield "kube_pod_owner", "gauge", owned, one
-    numbers = {"1": 1.0, "2": 2.0, "1Gi": 1024.0 * MIB}
+    numbers = {"1": 1.0, "2": 2.0, "512Mi": 512.0 * MIB, "1Gi": 1024.0 * MIB, "2Gi": 2048.0 * MIB}
     for bound, texts in (("requests", each.request), ("limits", each.limit)):
         for resource, text in zip(("cpu", "memory"), texts, strict=True):
             name = f"kube_pod_container_resource_{bound}"
             series = f'{name}{{{base},container="app",resource="{resource}"}}'
             yield name, "gauge", series, [(at, numbers[text]) for at, _ in one]
-    if each.oom:
+    if each.ended:
         name = "kube_pod_container_status_restarts"
         counted = [(at, float(at > AT - 5 * HOUR)) for at, _ in one]
         yield name, "counter", f'{name}_total{{{base},container="app"}}', counted
         name = "kube_pod_container_status_last_terminated_reason"
         reasons = [(at, 1.0) for at, _ in one if at > AT - 5 * HOUR]
-        yield name, "gauge", f'{name}{{{base},container="app",reason="OOMKilled"}}', reasons
+        yield name, "gauge", f'{name}{{{base},container="app",reason="{each.ended}"}}', reasons
 
 
 def objects(workloads: tuple[Sized, ...] = SHOP) -> Iterator[dict[str, Any]]:
@@ -182,8 +233,13 @@ def objects(workloads: tuple[Sized, ...] = SHOP) -> Iterator[dict[str, Any]]:
 
 def pod(each: Sized, name: str, born: float) -> dict[str, Any]:
     """A running pod; of a killed workload one that was."""
-    last = {"terminated": {"exitCode": 137, "reason": "OOMKilled", "finishedAt": stamp(AT - 5 * HOUR)}}
-    status = {"name": "app", "ready": True, "restartCount": int(each.oom), "lastState": last if each.oom else {}}
+    last = {"terminated": {"exitCode": 137, "reason": each.ended, "finishedAt": stamp(AT - 5 * HOUR)}}
+    status = {
+        "name": "app",
+        "ready": True,
+        "restartCount": int(bool(each.ended)),
+        "lastState": last if each.ended else {},
+    }
     return {
         "apiVersion": "v1",
         "kind": "Pod",

@@ -13,11 +13,11 @@ from app.clock import ManualClock
 from app.opening import open_catalogue
 from app.sources.kubernetes import KubernetesClient, KubernetesSource
 from app.sources.kubernetes.watch import Pace
-from detectors.model import Confidence, Coverage, Severity, Sizing
+from detectors.model import Confidence, Coverage, Severity
 from storage.database import Store
 from tests.app import sized
 from tests.app.rig import Rig, settings, wait_for
-from tests.app.sized import AT, HOUR, MIB, SHOP, Sized
+from tests.app.sized import AT, EXPECTED, HOUR, MIB, SHOP, THROTTLING, Sized
 from tests.lab.fixtures import needs_servers
 from tests.lab.kubernetes_api import CONTEXT, KubernetesApi
 from tests.lab.servers import Prometheus
@@ -55,19 +55,6 @@ def looked(rig: Rig) -> Said:
     engine = rig.engine
     engine.advisor.run(outcome.state, engine.look, rig.clock.now())
     return by_name(rig.store, engine.cluster)
-
-
-EXPECTED = {
-    ("roomy", "cpu-request-high"): Sizing.LOWER,
-    ("roomy", "memory-request-high"): Sizing.LOWER,
-    ("tight", "cpu-request-low"): Sizing.RAISE,
-    ("tight", "memory-limit-low"): Sizing.RAISE,
-    ("nightly", "cpu-request-high"): Sizing.WITHHELD,
-    ("scaled", "cpu-request-high"): Sizing.WITHHELD,
-    ("killed", "memory-request-high"): Sizing.WITHHELD,
-    ("killed", "memory-limit-low"): Sizing.RAISE,
-    ("squeezed", "cpu-limit-low"): Sizing.RAISE,
-}
 
 
 @pytest.mark.parametrize("objects", [False, True], ids=["metrics alone", "with objects"])
@@ -135,7 +122,7 @@ class TestPrometheus:
         rig.cycle()
         coverage = {each.signal: each for each in rig.store.cycles.coverage(rig.engine.cluster)}
         row = coverage["rightsizing-cpu-request-high"]
-        assert (row.status, row.live, row.learning) == (Coverage.LIVE, 7, 1)
+        assert (row.status, row.live, row.learning) == (Coverage.LIVE, len(SHOP) - 1, 1)
         assert row.conventions == ("cadvisor+kube-state-metrics",)
 
 
@@ -196,7 +183,7 @@ def own(store: Store, tmp_path: Path) -> Iterator[OwnHistory]:
 
 
 class TestOwnHistory:
-    STEADY = tuple(each for each in SHOP if each.name in ("roomy", "fitting", "nightly", "scaled", "killed"))
+    STEADY = tuple(each for each in SHOP if each.name != "young")
 
     def test_advice_comes_after_a_day_of_watching_and_not_before(self, own: OwnHistory) -> None:
         own.watch(20, workloads=self.STEADY)
@@ -208,11 +195,8 @@ class TestOwnHistory:
         assert "a day of history is needed: not before" in row.detail
         own.watch(10, workloads=self.STEADY)
         said = own.say()
-        assert {place: record.outcome for place, record in said.items()} == {
-            place: outcome
-            for place, outcome in EXPECTED.items()
-            if place[0] in {each.name for each in self.STEADY} and place[0] != "squeezed"
-        }
+        expected = {place: outcome for place, outcome in EXPECTED.items() if place != THROTTLING}
+        assert {place: record.outcome for place, record in said.items()} == expected
         roomy = said["roomy", "cpu-request-high"]
         assert roomy.observed == pytest.approx(0.1, rel=0.03)
         assert roomy.points == 120

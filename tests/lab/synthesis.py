@@ -90,10 +90,13 @@ def acceptance_cases(catalogue: Catalogue) -> tuple[Case, ...]:
 
 
 def _cases_of(catalogue: Catalogue, row: Row, subjects: dict[tuple[str, ...], Subject]) -> Iterator[Case]:
-    sources = [source for source in catalogue.sources(row.id) if source.judges(row)]
+    sources = [source for source in catalogue.sources(row.id) if source.judges(row) and not _witness(row, source)]
     tellers = Counter(source.convention for source in sources)
     for source in sources:
         convention, instrument = _declared(catalogue, source)
+        if row.detector is DetectorKind.RIGHT_SIZING_PERCENTILE and instrument.kind is Kind.EXPRESSION:
+            # A number of a whole look-back is a witness beside what was used: `tests.app.sized` tells of both.
+            continue
         select = next((read.select for read in row.reads if read.instrument == instrument.name), "")
         counter = instrument.kind is Kind.COUNTER
         companions = COMPANIONS.get((source.convention, instrument.name), ())
@@ -108,6 +111,11 @@ def _cases_of(catalogue: Catalogue, row: Row, subjects: dict[tuple[str, ...], Su
             yield Case(
                 row, source, instrument, convention, select, story, subjects[key], tellers[source.convention] > 1
             )
+
+
+def _witness(row: Row, source: RowSource) -> bool:
+    """Whether it only tells what speaks for advice: kills and throttling, not what was used."""
+    return row.detector is DetectorKind.RIGHT_SIZING_PERCENTILE and source.instrument != row.instrument
 
 
 def _declared(catalogue: Catalogue, source: RowSource) -> tuple[Convention, Instrument]:
