@@ -117,5 +117,5 @@ def test_with_metrics_alone(server: Prometheus, tmp_path: Path) -> None:
             found |= {(each.signal, each.entity.key) for each in observations(outcome)}
     assert len(found) <= MOST, found
     told = {row.id for row in LIVE_ROWS if any(source.judges(row) for source in CATALOGUE.sources(row.id))}
-    # The shop's kube-state-metrics is scraped into exported_namespace; the joins of the one beside it then find nothing.
+    # The shop has its kube-state-metrics under exported_namespace; joins over the one beside it then find nothing.
     assert_seen(outcome, told - {"rollout-stuck", "hpa-at-maximum"})

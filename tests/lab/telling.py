@@ -142,8 +142,6 @@ class Teller:
     """When the story is judged, unix seconds."""
     ago: Values
     """Shape (T,): seconds before that, in descending order."""
-    interval: int = INTERVAL
-    """Seconds between samples."""
 
     def series(self) -> Iterator[Series]:
         """Every series of the story, in the order of the objects it happens to."""
@@ -238,7 +236,7 @@ class Teller:
     def _traffic(self, replica: int) -> Iterator[Series]:
         instrument, story = self.instrument, self.story
         random = keyed("traffic", self.subject.name, self.instrument.metric)
-        requests = random.poisson(story.value(self.ago) * self.interval).astype(np.float64)
+        requests = random.poisson(story.value(self.ago) * INTERVAL).astype(np.float64)
         failures = random.binomial(requests.astype(np.int64), story.errors(self.ago)).astype(np.float64)
         if instrument.metric:
             yield from self._requests(replica, requests, failures)
@@ -325,7 +323,7 @@ class Teller:
             yield from self._divisor(replica, per, 0 * value if exact else value, among, gauge=gauge)
         value = (1 - value if instrument.complement else value) * whole
         labels = self._labels(replica, instrument.match)
-        values = self._counter(value * self.interval, exact=exact) if counted else self._gauge(value)
+        values = self._counter(value * INTERVAL, exact=exact) if counted else self._gauge(value)
         yield Series(instrument.metric, labels, values)
         for term in instrument.plus:
             more = self._labels(replica, instrument.match, term.match)
@@ -335,11 +333,11 @@ class Teller:
         labels = self._labels(replica, per.match)
         full = np.full_like(value, whole)
         if per.metric != self.instrument.metric:
-            yield Series(per.metric, labels, self._gauge(full) if gauge else self._counter(full * self.interval))
+            yield Series(per.metric, labels, self._gauge(full) if gauge else self._counter(full * INTERVAL))
         rest = (1 - value) * whole
         for term in per.plus:
             labels = self._labels(replica, per.match, term.match)
-            yield Series(term.metric, labels, self._gauge(rest) if gauge else self._counter(rest * self.interval))
+            yield Series(term.metric, labels, self._gauge(rest) if gauge else self._counter(rest * INTERVAL))
 
     def _when_there(self, value: Values) -> Values:
         """Without the zeros of an exporter that has a series only while there is something to tell."""
