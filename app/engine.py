@@ -34,12 +34,12 @@ from storage.cycles import CycleUpdate
 from storage.records import CoverageRecord, CycleRecord, Lifecycle
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from app.clock import Clock
     from app.settings.schema import Settings
     from app.sources.base import ClusterSource, MetricsSource, SourceError
-    from app.tracking import Changes
+    from app.tracking import AnomalyKey, Changes
     from detectors.catalog import Catalogue
     from detectors.cluster import ClusterState
     from detectors.model import Entity
@@ -50,6 +50,10 @@ log = logging.getLogger(__name__)
 
 LEASE_SECONDS = 90.0
 """At least how long a console that died keeps others from taking over its cluster."""
+
+
+CLOCK_SECONDS = 30.0
+"""Clocks further apart than this are worth a word."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +149,7 @@ class Engine:
         self._restored = True
         self.advisor.observe(state, self.look if trouble is None else None, now)
         warnings = (
+            *self._clocks(state),
             *self._annotations.warnings,
             *(text for r in results.values() for text in r.warnings),
         )
@@ -178,6 +183,20 @@ class Engine:
             return None
         return dataclasses.replace(self.objects.state(now), environments=self.settings.scope.environment_of)
 
+    def _clocks(self, state: ClusterState | None) -> Iterator[str]:
+        """A sentence for every clock that is far from this machine's: what is shown as `ago` is then wrong."""
+        if not self.live:
+            return
+        known = self.look.discovery if self.look is not None else None
+        ahead = {
+            "Prometheus": known.skew or 0.0 if known is not None else 0.0,
+            "the API server": state.readyz.skew if state is not None and state.readyz is not None else 0.0,
+        }
+        for name, seconds in ahead.items():
+            if abs(seconds) >= CLOCK_SECONDS:
+                way = "ahead of" if seconds > 0 else "behind"
+                yield f"the clock of {name} is {abs(seconds):.0f} s {way} this machine's"
+
     def _followed(self, now: float, state: ClusterState | None) -> Outcome:
         text = "another Tocsin runs the cycles of this cluster on this database; its findings are shown"
         return Outcome(now, 0.0, {}, None, state, None, 0, (text,))
@@ -199,7 +218,6 @@ class Engine:
         def wanted(entity: Entity) -> bool:
             return in_scope(entity, scope) and not self._annotations.tuning_of(entity).disabled
 
-        alive = {case.id for case in self.store.investigations.open(self.cluster) if case.lifecycle is Lifecycle.OPEN}
         return Surroundings(
             # Objects carry the cluster's time, and this machine's may be another.
             now=now + (state.readyz.skew if state is not None and state.readyz is not None and self.live else 0.0),
@@ -207,7 +225,7 @@ class Engine:
             rollout_of=lambda entity: _newest_revision(state, entity),
             open=self._tracker.current,
             recent=self._tracker.recent,
-            adopted={key for key, record in self._tracker.current.items() if record.investigation not in alive},
+            adopted=self._adopted(),
             replicas_of=lambda entity: _desired(state, entity),
             wanted=wanted,
             exempt=lambda entity, guards: is_exempt(entity, guards, state),
@@ -237,6 +255,13 @@ class Engine:
             results |= judge_metrics(by_id, planned.sources, look.measurer, around, self.progress)
         unfed = {row.id: RowResult(row, Coverage.NO_SOURCE) for row in planned.unfed}
         return unfed | results
+
+    def _adopted(self) -> set[AnomalyKey]:
+        """The anomalies, living or just over, whose case the engineer has closed."""
+        known = {**self._tracker.recent, **self._tracker.current}
+        cases = {number: self.store.investigations.get(number) for number in {a.investigation for a in known.values()}}
+        closed = {n for n, case in cases.items() if case is not None and case.lifecycle is Lifecycle.CLOSED}
+        return {key for key, anomaly in known.items() if anomaly.investigation in closed}
 
     def _new_anomaly(self) -> int:
         return int(self.store.cycles.new_ids(anomalies=1)[1][0])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from tests.app import sized
+from tests.app import missing, sized
 from tests.lab.cases import EVENT_STORIES, NODE_SHAPES, POD_SHAPES
 from tests.lab.plights import API_SERVER, PLIGHTS
 from tests.lab.synthesis import acceptance_cases
@@ -49,4 +49,4 @@ def from_objects() -> Iterator[Proof]:
     for name, plight in API_SERVER.items():
         yield Proof("apiserver-not-ready", OBJECTS, name, plight.kind)
     yield from (Proof(each.row, OBJECTS, each.name, each.kind) for each in PLIGHTS)
-    yield from (Proof(*each) for each in sized.proofs())
+    yield from (Proof(*each) for each in (*sized.proofs(), *missing.proofs()))
