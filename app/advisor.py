@@ -36,7 +36,7 @@ log = logging.getLogger(__name__)
 EVERY_SECONDS = 1.0 * DAY
 UNTIL_FIRST_SECONDS = 3_600.0
 """How long until it looks again while there is no verdict yet, or after a failure."""
-_STOP_SECONDS = 2.0
+_STOP_SECONDS = 0.5
 _SETTLING_SECONDS = 60.0
 
 
@@ -70,7 +70,7 @@ class Advisor:
         """Take what a cycle saw; begins a run when one is due."""
         if state is not None:
             self._recorder.observe(state, now)
-        if not (self.background and self._rows) or (self._thread is not None and self._thread.is_alive()):
+        if self.busy or not (self.background and self._rows):
             return
         self._next = self._due(now) if self._next is None else self._next
         if now >= self._next:
@@ -78,6 +78,11 @@ class Advisor:
             self._recorder.flush()
             self._thread = threading.Thread(target=self._work, args=(state, look, now), name="advisor", daemon=True)
             self._thread.start()
+
+    @property
+    def busy(self) -> bool:
+        """Whether a run goes on."""
+        return self._thread is not None and self._thread.is_alive()
 
     def want(self) -> bool:
         """Run with the next cycle, whenever the last run was; returns whether it can."""

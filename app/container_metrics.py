@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from app.containers import ContainerKey
 from app.past_usage import PodOwners, present_sources
 from app.sources.base import SourceError
-from detectors.catalog import Returns, render
+from detectors.catalog import Returns
 from detectors.rightsizing import Container
 from detectors.series import Grid
 
@@ -102,18 +102,18 @@ class ContainerMetrics:
 
     def _autoscalers(self) -> Mapping[tuple[str, str, str], dict[str, str]] | None:
         """Namespace, kind and name of a target -> resource -> what scales it by utilisation; None where not known."""
-        if "kube-state-metrics" not in self._asking.discovery.conventions:
+        query = self._asking.kube_state(" ".join(_SCALED.split()))
+        if not query:
             return None
-        frame = self._asking.frame
-        query = " ".join(render(_SCALED, frame.window_seconds, frame.match, frame.by).split())
         try:
-            labels = self._asking.metrics.instant(query, float(frame.grid.end)).labels
+            labels = self._asking.metrics.instant(query, float(self._asking.frame.grid.end)).labels
         except SourceError as error:
             self.troubles.append(f"autoscalers: {error.message}")
             return None
         found: dict[tuple[str, str, str], dict[str, str]] = {}
         for each in map(dict, labels):
-            target = (each.get("namespace", ""), each["scaletargetref_kind"], each["scaletargetref_name"])
+            namespace = each.get(self._asking.kube_state_label("namespace"), "")
+            target = (namespace, each["scaletargetref_kind"], each["scaletargetref_name"])
             name = f"HorizontalPodAutoscaler {each.get('horizontalpodautoscaler', '')}"
             found.setdefault(target, {})[each.get("metric_name", "")] = name
         return found

@@ -15,6 +15,7 @@ import msgspec
 import numpy as np
 
 from app.sources.base import SourceError, Trouble
+from app.sources.prometheus.discovery import NAMES_REACH
 from app.sources.prometheus.sharding import matchers, restricted
 from app.usage import UsageKey, key_of, record_of
 from detectors.catalog import DetectorKind, Owners, Returns, Role, render
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from detectors.series import SeriesBlock
     from storage.database import Store
 
+KUBE_STATE = "kube-state-metrics"
 LOOK_BACK_DAYS = 7
 STEP = 300
 """Seconds between two values, and what each is the mean of."""
@@ -57,13 +59,15 @@ def rightsizing_rows(catalogue: Catalogue, disabled: Iterable[str] = ()) -> tupl
     return tuple(row for row in catalogue.rows if row.detector is kind and not row.planned and row.id not in off)
 
 
-def present_sources(catalogue: Catalogue, row: Row, discovery: Discovery | None) -> tuple[RowSource, ...]:
-    """The row's primary sources that this server has, series per pod, in the labels it uses."""
+def present_sources(
+    catalogue: Catalogue, row: Row, discovery: Discovery | None, *, aliased: bool = True
+) -> tuple[RowSource, ...]:
+    """The row's primary sources that this server has, series per pod, in its labels or the catalogue's."""
     found = []
     for source in catalogue.sources(row.id, Owners.NONE) if discovery is not None else ():
         present = discovery.conventions.get(source.convention) if discovery is not None else None
         if source.role is Role.PRIMARY and present is not None and present.series.get(source.detect_selector, 0) != 0:
-            found.append(source.aliased(present.aliases) if present.aliases else source)
+            found.append(source.aliased(present.aliases) if aliased and present.aliases else source)
     return tuple(found)
 
 
@@ -111,13 +115,34 @@ class Asking:
         window = self.discovery.window(step, convention)
         return render(template, window, self.frame.match, self.frame.by, owners=Owners.RAW, step_seconds=step)
 
+    def kube_state(self, template: str) -> str:
+        """An expression over kube-state-metrics, in its labels; empty where it is not there."""
+        if KUBE_STATE not in self.discovery.conventions:
+            return ""
+        return relabelled(self.rendered(template, KUBE_STATE), self.kube_state_label)
+
+    def kube_state_label(self, name: str) -> str:
+        """What kube-state-metrics' label is called here."""
+        return self.discovery.conventions[KUBE_STATE].aliases.get(name, name)
+
+    def as_labelled(self, source: RowSource) -> RowSource:
+        """A source in the labels that its own metric has.
+
+        Of a pair of exporters one may be scraped without honouring its labels, so that only its are called otherwise.
+        """
+        aliases = self.discovery.conventions[source.convention].aliases
+        if not aliases:
+            return source
+        end = float(self.frame.grid.end)
+        names = self.metrics.label_names([first_selector(_level(source))], end - NAMES_REACH, end)
+        return source.aliased(aliases) if set(aliases.values()) & set(names) else source
+
     def owners(self, grid: Grid) -> dict[tuple[str, str], Identity]:
         """Namespace and pod -> the workload that kube-state-metrics names; nothing where it is not there."""
-        told = self.discovery.conventions.get("kube-state-metrics")
-        if told is None:
+        query = self.kube_state("$owners")
+        if not query:
             return {}
-        query = relabelled(self.rendered("$owners", told.convention), lambda name: told.aliases.get(name, name))
-        identifier = Identifier(POD_RULE, lambda name: told.aliases.get(name, name))
+        identifier = Identifier(POD_RULE, self.kube_state_label)
         identities = [identifier.identify(dict(labels)) for labels in self.metrics.range(query, grid).labels]
         return {(each.namespace, each.pod): msgspec.structs.replace(each, pod="") for each in identities}
 
@@ -155,6 +180,7 @@ class PastUsage:
         Raises:
             SourceError: the days read until then are stored.
         """
+        source = self._asking.as_labelled(source)
         newest = self._asking.frame.grid.end
         today = newest // DAY * DAY
         known = self._store.usage.days(self._cluster, source.convention, resource)
@@ -173,7 +199,7 @@ class PastUsage:
 
     def _day(self, source: RowSource, resource: str, day: int, newest: int) -> Iterator[tuple[UsageKey, UsageDay]]:
         metrics = self._asking.metrics
-        query = next(each.promql for each in source.queries if each.returns is Returns.LEVEL)
+        query = _level(source)
         selector = first_selector(query)
         step, parts = _plan(self._count(restricted(selector, self._asking.frame.match)))
         end = min(newest, day + DAY - step) // step * step
@@ -208,6 +234,11 @@ def _plan(series: float) -> tuple[int, int]:
     wanted = series * (DAY // STEP) / _DAY_COST
     step = STEP * next(factor for factor in _THINNING if factor >= wanted or factor == _THINNING[-1])
     return step, math.ceil(max(1.0, series * (DAY // step) / _QUERY_COST))
+
+
+def _level(source: RowSource) -> str:
+    """What was used, as a template."""
+    return next(each.promql for each in source.queries if each.returns is Returns.LEVEL)
 
 
 def _hourly(grid: Grid) -> Grid:

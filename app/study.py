@@ -118,7 +118,7 @@ class Study:
         seen = set()
         for row in self._rows:
             if row.instrument.startswith(f"{resource}-"):
-                for source in present_sources(self._catalogue, row, self._asking.discovery):
+                for source in present_sources(self._catalogue, row, self._asking.discovery, aliased=False):
                     if source.instrument.startswith(f"{resource}-of-") and source.convention not in seen:
                         seen.add(source.convention)
                         yield source

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
+from app import past_usage
 from app.advisor import Advisor
 from app.clock import ManualClock
 from app.opening import open_catalogue
@@ -212,3 +214,101 @@ class TestOwnHistory:
         assert run is not None
         assert {each.status for each in run.coverage} == {Coverage.FORBIDDEN}
         assert "metrics.k8s.io" in run.coverage[0].detail
+
+
+def apart(text: str) -> str:
+    """The same samples from a kube-state-metrics whose scrape does not honour its labels."""
+    own = 'namespace="monitoring",pod="kube-state-metrics-0",container="kube-state-metrics",'
+    lines = []
+    for line in text.splitlines():
+        if 'job="kube-state-metrics"' in line:
+            line = re.sub(r"([{,])(namespace|pod|container)=", r"\1exported_\2=", line)
+            line = line.replace('job="kube-state-metrics",', f'job="kube-state-metrics",{own}', 1)
+        lines.append(line)
+    return "\n".join([*lines, ""])
+
+
+@pytest.mark.parametrize("objects", [False, True], ids=["metrics alone", "with objects"])
+@needs_servers[0]
+@needs_servers[1]
+def test_labels_that_one_exporter_of_a_pair_has_under_other_names(objects: bool, store: Store, tmp_path: Path) -> None:
+    with Prometheus(openmetrics=apart(sized.openmetrics())) as server, KubernetesApi() as api:
+        for item in sized.objects():
+            api.put(item)
+        config = api.kubeconfig(tmp_path / "kubeconfig") if objects else None
+        loaded = settings(tmp_path, prometheus=server.url, kubeconfig=config)
+        with Rig(loaded, store, float(AT), api if objects else None) as rig:
+            assert {place: record.outcome for place, record in looked(rig).items()} == EXPECTED
+
+
+class TestLimits:
+    pytestmark = needs_servers
+
+    @pytest.fixture
+    def rig(self, server: Prometheus, store: Store, tmp_path: Path) -> Iterator[Rig]:
+        with Rig(settings(tmp_path, prometheus=server.url), store, float(AT)) as rig:
+            yield rig
+
+    def test_a_day_that_costs_too_much_is_asked_namespace_by_namespace(
+        self, rig: Rig, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(past_usage, "_QUERY_COST", 2_000)
+        assert {place: record.outcome for place, record in looked(rig).items()} == EXPECTED
+
+    def test_a_cluster_that_is_too_large_is_refused_in_words(self, rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(past_usage, "_MOST_SERIES", 10)
+        assert looked(rig) == {}
+        run = rig.store.advice.last(rig.engine.cluster)
+        assert run is not None
+        assert {each.status for each in run.coverage} == {Coverage.QUERY_ERROR}
+        assert "too many to read" in run.coverage[0].detail
+        assert "recording rules" in run.coverage[0].detail
+
+    def test_it_runs_by_itself_once_a_day(self, rig: Rig) -> None:
+        advisor, cluster = rig.engine.advisor, rig.engine.cluster
+        advisor.background = True
+
+        def last() -> float:
+            run = rig.store.advice.last(cluster)
+            return run.at if run is not None else 0.0
+
+        rig.cycle()
+        assert last() == 0.0
+        rig.cycle(AT + 90.0)
+        wait_for(lambda: last() == AT + 90.0 and not advisor.doing, "the advisor did not look")
+        wait_for(lambda: not advisor.busy, "the advisor did not end")
+        rig.cycle(AT + 12 * HOUR)
+        assert not advisor.busy
+        assert last() == AT + 90.0
+        assert advisor.want()
+        rig.cycle(AT + 12 * HOUR + 15)
+        wait_for(lambda: last() == AT + 12 * HOUR + 15, "the advisor did not look when it was asked to")
+
+    def test_what_is_wrong_with_advice_does_not_end_the_cycles(self, rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+        advisor = rig.engine.advisor
+        advisor.background = True
+        with monkeypatch.context() as patch:
+            patch.setattr(advisor._store.advice, "replace", lambda *_: 1 / 0)
+            advisor.want()
+            rig.cycle()
+            wait_for(lambda: not advisor.busy, "the advisor did not end")
+        assert advisor.doing == ""
+        rig.cycle(AT + 1_800.0)
+        assert not advisor.busy
+        rig.cycle(AT + HOUR + 60.0)
+        wait_for(lambda: rig.store.advice.last(rig.engine.cluster) is not None, "it was not tried again")
+
+    def test_a_run_ends_with_the_engine_and_leaves_the_advice_before(self, rig: Rig) -> None:
+        looked(rig)
+        before = rig.store.advice.last(rig.engine.cluster)
+        rig.engine.advisor.close()
+        rig.engine.advisor.run(None, rig.engine.look, AT + 60.0)
+        assert rig.store.advice.last(rig.engine.cluster) == before
+
+
+@pytest.mark.parametrize(
+    ("series", "step", "queries"), [(100, 300, 1), (9_500, 300, 2), (80_000, 600, 6), (250_000, 1200, 9)]
+)
+def test_what_containers_cost_decides_how_a_day_is_asked(series: int, step: int, queries: int) -> None:
+    assert past_usage._plan(series) == (step, queries)
+    assert sized.HOUR * 24 % step == 0
