@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 TOLERANCE = 1.1
 """The controller's own: up to a tenth above its target it leaves the replicas as they are."""
-OVERWHELMED = 2.0
+OVERWHELMED = 1.5
 """A load that asks for this many times the maximum does not have to last."""
 _SYNC_SECONDS = 15.0
 """The controller's period: what it said once in a row may be one sample."""

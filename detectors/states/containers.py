@@ -83,7 +83,7 @@ def crash_loop(state: ClusterState, row: Row, now: float) -> StateResult:
     affected = []
     for crash in _crashes(state, pods, window):
         onset = _crashing_since(state, crash, window)
-        lasted = max(now - onset, _back_off(crash.status.restart_count))
+        lasted = max(now - onset, back_off_seconds(crash.status.restart_count))
         if crash.ended.reason != OOM_KILLED and lasted >= guard(row, "min_duration_seconds", 60):
             affected.append(_crashed(crash, onset))
     return _result(row, state, pods, affected, guard(row, "min_affected_containers", 1))
@@ -143,7 +143,7 @@ def init_error(state: ClusterState, row: Row, now: float) -> StateResult:
         status, ended, field = failure
         first = ended.finished or pod.metadata.created
         onset = min([first, *(each.at for each in _seen_restarts(state, pod, status, now - 3600))])
-        lasted = max(now - onset, _back_off(status.restart_count))
+        lasted = max(now - onset, back_off_seconds(status.restart_count))
         gave_up = pod.finished and now - first <= _window(row)
         if gave_up or (not pod.finished and lasted >= guard(row, "min_duration_seconds", 60)):
             reason = ended.reason or (f"Signal:{ended.signal}" if ended.signal else f"ExitCode:{ended.exit_code}")
@@ -269,7 +269,7 @@ def _waits(status: ContainerStatus, reason: str) -> bool:
     return _waiting_reason(status) == reason
 
 
-def _back_off(restarts: int) -> float:
+def back_off_seconds(restarts: int) -> float:
     """How long the kubelet has paused at least before that many restarts, seconds."""
     return sum(min(_BACK_OFF_SECONDS * float(2**i), _LONGEST_BACK_OFF) for i in range(min(restarts, 20)))
 

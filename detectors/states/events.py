@@ -34,8 +34,10 @@ NODE_REASONS = frozenset(("NodeNotReady", "Evicted", "TaintManagerEviction"))
 """What is said of every pod of a node that is lost or short of something."""
 _TOP = 5
 """How many reasons the facts name."""
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 122.0
+"""Seconds between two attempts to mount or attach: each is twice the one before."""
 _MOUNT_RETRY_SECONDS = 150.0
-"""The kubelet's longest pause between two attempts to mount, and some: a silence longer than that is an end."""
+"""The longest pause, and some: a silence longer than that is an end."""
 
 
 def warning_events(state: ClusterState, row: Row, now: float) -> StateResult:
@@ -101,8 +103,9 @@ def back_off(state: ClusterState, row: Row, now: float) -> StateResult:
 def failed_mount(state: ClusterState, row: Row, now: float) -> StateResult:
     """Volumes that cannot be mounted or attached, by the events about the pods that wait for them.
 
-    Conditions: at least min_events_eval failures of one pod over at least hold_seconds, the last of them not longer ago
-    than the kubelet's longest pause, and the pod not ready: what was mounted in the end was only slow.
+    Conditions: at least min_events_eval failures of one pod over at least hold_seconds, which the pauses between them
+    prove as well; the last of them not longer ago than the longest pause, and the pod not ready: what was mounted in
+    the end was only slow.
     """
     if (refused := unreadable(state, "events", "pods")) is not None:
         return refused
@@ -114,10 +117,16 @@ def failed_mount(state: ClusterState, row: Row, now: float) -> StateResult:
     affected = []
     for pod, events in told.values():
         first, last = min(each.first_seen for each in events), max(each.last_seen for each in events)
-        lasts = now - first >= guard(row, "hold_seconds", 180) and now - last <= _MOUNT_RETRY_SECONDS
-        if lasts and sum(each.count for each in events) >= guard(row, "min_events_eval", 3):
+        lasted = max(now - first, *(_pauses(each.count) for each in events))
+        fails_still = now - last <= _MOUNT_RETRY_SECONDS and lasted >= guard(row, "hold_seconds", 180)
+        if fails_still and sum(each.count for each in events) >= guard(row, "min_events_eval", 3):
             affected.append(_told(pod, events, float("-inf"), now, first))
     return _by_workload(row, state, pods, affected)
+
+
+def _pauses(attempts: int) -> float:
+    """How long that many attempts have taken at least, seconds."""
+    return sum(min(_FIRST_PAUSE * 2.0**i, _LONGEST_PAUSE) for i in range(min(attempts, 50) - 1))
 
 
 def _about(state: ClusterState, pods: list[Pod], reasons: frozenset[str]) -> Iterator[tuple[Pod, Event]]:

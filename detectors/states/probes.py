@@ -68,7 +68,7 @@ def failure_spike(state: ClusterState, row: Row, now: float) -> StateResult:
         counts = [_failures(each, now) for each in members]
         due = sum(_due(each, pod) for each in members[:1] for pod in state.workload_pods(*key[0]))
         enough = sum(counts) >= max(guard(row, "min_failures_eval", 5), guard(row, "min_failure_share", 0.2) * due)
-        lasting = any(_unready_since(each.pod, now) is not None for each in members)
+        lasting = any(_probed_since(each.pod, now) is not None for each in members)
         if enough and (key in spiking or lasting):
             hit = [(each, count) for each, count in zip(members, counts, strict=True) if count]
             affected += [_told(each, count, now) for each, count in hit]
@@ -104,6 +104,12 @@ def readiness_failing(state: ClusterState, row: Row, now: float) -> StateResult:
     return StateResult(observations, Coverage.LIVE, workloads_of(state, pods), partial(state, "pods"))
 
 
+def probed_seconds(state: ClusterState, pod: Pod) -> float:
+    """How long a pod has failed its readiness probe at least: n failures take n periods."""
+    told = (event for event in state.events if event.reason == "Unhealthy" and event.regarding.uid == pod.metadata.uid)
+    return _period(pod, "Readiness") * sum(event.count for event in told if event.message.startswith("Readiness"))
+
+
 def _failing(row: Row, events: Iterable[Event], pods: list[Pod]) -> list[_Failing]:
     """The pods with Unhealthy events, by kind of probe."""
     known = {pod.metadata.uid: pod for pod in pods}
@@ -121,7 +127,7 @@ def _failures(each: _Failing, now: float) -> float:
     """Failed probes of one pod in the evaluation: those that are told, or all since it became unready."""
     start = now - EVALUATION_SECONDS
     told = sum(event.between(start, now) for event in each.events)
-    since = _unready_since(each.pod, now) if each.kind == "Readiness" else None
+    since = _probed_since(each.pod, now) if each.kind == "Readiness" else None
     silent = (now - max(since, start)) / _period(each.pod, each.kind) if since is not None else 0.0
     return max(told, silent)
 
@@ -147,6 +153,11 @@ def _unready_since(pod: Pod, now: float) -> float | None:
     if ready is None or ready.status != "False" or pod.status.phase != "Running":
         return None
     return min(now, ready.since if ready.since is not None else pod.metadata.created)
+
+
+def _probed_since(pod: Pod, now: float) -> float | None:
+    """Since when a pod that runs has failed its readiness probe; None when it is ready."""
+    return _unready_since(pod, now) if _idle(pod) is not None else None
 
 
 def _idle(pod: Pod) -> ContainerStatus | None:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from detectors.model import Coverage
 from detectors.objects import unix
+from detectors.states.containers import back_off_seconds
+from detectors.states.probes import probed_seconds
 from detectors.states.report import (
     StateResult,
     event_fact,
@@ -63,7 +65,8 @@ def rollout_stuck(state: ClusterState, row: Row, now: float) -> StateResult:
 def stateful_set_degraded(state: ClusterState, row: Row, now: float) -> StateResult:
     """StatefulSets that have had fewer ready pods than they should have for hold_seconds.
 
-    Their pods are not interchangeable: a missing one is a missing shard or member. Left out are replicas lost to a node
+    Their pods are not interchangeable: a missing one is a missing shard or member. The time may also be proven by what
+    failed meanwhile, probes and restarts. Left out are replicas lost to a node
     that fell silent and those that wait for a claim, which have findings of their own, and updates that get on.
     """
     if (refused := unreadable(state, "statefulsets", "pods")) is not None:
@@ -76,7 +79,7 @@ def stateful_set_degraded(state: ClusterState, row: Row, now: float) -> StateRes
         if enough or not workload.settled or _explained(state, workload):
             continue
         onset = _short_since(state, workload)
-        if now - onset >= hold:
+        if max(now - onset, _proven(state, workload)) >= hold:
             text = f"{workload.name} has {workload.ready} ready pods of {workload.desired}"
             fact = object_fact(state, workload.kind, workload, text, "{.status}", at=onset, value=str(workload.ready))
             facts = [fact, *_unready_facts(state, workload)]
@@ -210,6 +213,13 @@ def _short_since(state: ClusterState, workload: Workload) -> float:
         return min(turns)
     gone = [each.at for each in state.gone.values() if state.owner(each.pod).key == _key(workload)]
     return max([workload.metadata.created, *gone])
+
+
+def _proven(state: ClusterState, workload: Workload) -> float:
+    """How long an unready pod has failed at least, by its failed probes and by the pauses before its restarts."""
+    unready = [pod for pod in _pods_of(state, workload) if not pod.ready]
+    pauses = (back_off_seconds(status.restart_count) for pod in unready for status in pod.statuses)
+    return max([probed_seconds(state, pod) for pod in unready] + list(pauses), default=0.0)
 
 
 def _unready_facts(state: ClusterState, workload: Workload) -> Iterator[Fact]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
+from math import inf
 from typing import TYPE_CHECKING, NamedTuple
 
+from detectors.entities import workload_entity
 from detectors.model import Coverage, EntityType, Fact
 from detectors.objects import quantity
 from detectors.states.report import (
@@ -17,6 +20,7 @@ from detectors.states.report import (
     object_entity,
     object_observation,
     partial,
+    silent_nodes,
     unreadable,
     workload_observations,
     workloads_of,
@@ -34,6 +38,11 @@ PATIENCE = 5
 """While the cluster autoscaler adds a node, and for the pods of Jobs, which wait for their turn, a pod may wait this
 many times as long."""
 _RESOURCES = ("cpu", "memory")
+_NODES = re.compile(r"0/(\d+) nodes are available")
+_UNWANTED = re.compile(
+    r"(\d+) node\(s\) (?:didn't match Pod's node affinity/selector|had untolerated taint(?! ?\{node\.kubernetes\.io))"
+)
+"""What the scheduler says of nodes that no waiting changes; the node controller's own taints come and go."""
 _MOST_CAUSES = 3
 
 
@@ -69,17 +78,21 @@ def unschedulable(state: ClusterState, row: Row, now: float) -> StateResult:
 def failed_scheduling(state: ClusterState, row: Row, now: float) -> StateResult:
     """Workloads of which min_distinct_pods pods are told by FailedScheduling events to fit nowhere, for hold_seconds.
 
-    A pod that asks for more than any node has is not waited for. Pods that wait for a claim are the claim's finding.
+    A pod that asks for more than any node has, or for a node that is not there, is not waited for, and one is enough.
+    Pods that wait for a claim are the claim's finding.
     """
     if (refused := unreadable(state, "events", "pods")) is not None:
         return refused
     pods = judged_pods(state)
     told = {event.regarding.uid for event in state.events if event.reason == "FailedScheduling"}
     waiting = [each for each in _waiting(state, pods) if each.pod.metadata.uid in told]
-    lasting = [each for each in waiting if _fits_nowhere(state, each) or _too_long(state, row, each, now)]
-    affected = [_affected(each) for each in lasting]
+    hopeless = [each for each in waiting if not each.scaling and (_fits_nowhere(state, each) or _unwanted(state, each))]
+    lasting = [each for each in waiting if each in hopeless or _too_long(state, row, each, now)]
     least = guard(row, "min_distinct_pods", 2)
-    observations = workload_observations(row, state, affected, least=least, per_pod=True)
+    observations = workload_observations(row, state, [_affected(each) for each in lasting], least=least, per_pod=True)
+    found = {observation.entity.key for observation in observations}
+    alone = [each for each in hopeless if workload_entity(state, each.pod).key not in found]
+    observations += workload_observations(row, state, [_affected(each) for each in alone], per_pod=True)
     return StateResult(observations, Coverage.LIVE, workloads_of(state, pods), partial(state, "events"))
 
 
@@ -113,14 +126,20 @@ def _too_long(state: ClusterState, row: Row, each: _Waiting, now: float) -> bool
 
 
 def _fits_nowhere(state: ClusterState, each: _Waiting) -> bool:
-    """It asks for more than the largest node has, and no other node is coming: no waiting helps."""
-    if not state.nodes or not state.readable("nodes") or each.scaling:
-        return False
+    """It asks for more than the largest node has: no waiting helps."""
+    capacities = [node.status.allocatable for node in state.nodes.values()] if state.readable("nodes") else []
     for resource in _RESOURCES:
         wanted = sum(quantity(part.resources.requests.get(resource, 0)) for part in each.pod.spec.containers)
-        if wanted > max(quantity(node.status.allocatable.get(resource, 0)) for node in state.nodes.values()):
+        if wanted > max((quantity(known[resource]) for known in capacities if resource in known), default=inf):
             return True
     return False
+
+
+def _unwanted(state: ClusterState, each: _Waiting) -> bool:
+    """Every node refuses it by label or taint, and none of them because it is not well itself."""
+    total = _NODES.match(each.message)
+    refusals = sum(int(number) for number in _UNWANTED.findall(each.message.partition("preemption:")[0]))
+    return total is not None and refusals >= int(total[1]) > 0 and not silent_nodes(state)
 
 
 def _affected(each: _Waiting) -> Affected:

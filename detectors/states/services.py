@@ -41,7 +41,7 @@ def no_endpoints(state: ClusterState, row: Row, now: float) -> StateResult:
             continue
         judged += 1
         ready = any(endpoint.ready for each in slices.get(key, ()) for endpoint in each.endpoints or ())
-        old = now - service.metadata.created >= guard(row, "hold_seconds", 120)
+        old = now - service.metadata.created >= guard(row, "hold_seconds", 60)
         why = labelled.own_fault(service, now) if old and not ready else ""
         if why:
             text = f"{service.name} has no ready endpoint: {why}"

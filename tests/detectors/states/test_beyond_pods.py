@@ -84,7 +84,7 @@ def test_an_autoscaler_that_may_not_add_what_is_asked_for_is_found():
     assert "143 % of the target for cpu" in capped.facts[0].text
 
 
-def test_twice_the_maximum_does_not_have_to_last():
+def test_half_as_much_again_does_not_have_to_last():
     assert found("hpa-at-maximum", cluster([autoscaler(percent=160, ago=30)])) == ["prod/web"]
     assert found("hpa-at-maximum", cluster([autoscaler(percent=160, ago=5)])) == []
 

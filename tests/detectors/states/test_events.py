@@ -75,6 +75,10 @@ def test_a_mount_that_is_tried_every_two_minutes_goes_on_failing():
     assert found("events-failedmount", state) == ["prod/web"]
 
 
+def test_the_pauses_between_attempts_prove_the_time_that_they_took():
+    assert found("events-failedmount", cluster([*BASE, CREATING, said("FailedMount", 10, first=60)])) == ["prod/web"]
+
+
 @pytest.mark.parametrize(
     "objects",
     [

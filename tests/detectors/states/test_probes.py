@@ -72,8 +72,9 @@ def test_a_recorder_that_fell_silent_does_not_end_what_the_pod_still_says():
         [ready(0), ready(1), unhealthy(0, 100, first=2200)],
         [ready(0), ready(1), unhealthy(0, 20, first=3500, last=3000)],
         [ready(1), unhealthy(0, 20)],
+        [unready(0, status=waiting("CrashLoopBackOff", 4, ended(20))), ready(1), unhealthy(0, 3)],
     ],
-    ids=["few", "a small share", "start-up", "young", "leaving", "usual", "old", "a pod of the past"],
+    ids=["few", "a small share", "start-up", "young", "leaving", "usual", "old", "a pod of the past", "crashing"],
 )
 def test_probes_that_fail_now_and_then_or_by_design_are_silent(objects):
     assert found("probe-failure-spike", cluster([*BASE, *objects])) == []

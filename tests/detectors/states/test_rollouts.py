@@ -93,6 +93,19 @@ def test_a_member_that_does_not_leave_is_found():
     assert found("statefulset-degraded", cluster([stateful(), member(0), member(1), stuck])) == ["prod/db"]
 
 
+def test_failed_probes_and_restarts_prove_the_time_that_they_took():
+    def state(status, count):
+        late = member(2, False, 30, containers=[{"name": "app", "readinessProbe": {"periodSeconds": 5}}], init=[status])
+        name, raw = event("Unhealthy", {"name": "db-aaaa-2", "uid": "uid-prod-db-aaaa-2"}, 30, 5, count)
+        told = name, {**raw, "message": "Readiness probe failed: timeout"}
+        return cluster([stateful(), member(0), member(1), late, told])
+
+    calm, restarted = {"name": "app", "restartCount": 0}, {"name": "app", "restartCount": 4}
+    assert found("statefulset-degraded", state(calm, 3)) == []
+    assert found("statefulset-degraded", state(calm, 30)) == ["prod/db"]
+    assert found("statefulset-degraded", state(restarted, 3)) == ["prod/db"]
+
+
 def test_a_member_that_never_came_is_found_too():
     assert found("statefulset-degraded", cluster([stateful(), member(0), member(1)])) == ["prod/db"]
 

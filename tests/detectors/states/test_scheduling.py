@@ -9,8 +9,8 @@ BASE = [deployment(replicas=5), replica_set()]
 MESSAGE = "0/5 nodes are available: 5 Insufficient cpu"
 
 
-def unplaced(number=0, ago=300.0, reason="Unschedulable", cpu="1", **more):
-    condition = {"type": "PodScheduled", "status": "False", "reason": reason, "message": MESSAGE}
+def unplaced(number=0, ago=300.0, reason="Unschedulable", cpu="1", message=MESSAGE, **more):
+    condition = {"type": "PodScheduled", "status": "False", "reason": reason, "message": message}
     condition["lastTransitionTime"] = at(ago)
     containers = [{"name": "app", "resources": {"requests": {"cpu": cpu}}}]
     more = {"phase": "Pending", "node": "", "age": ago, "conditions": [condition], "containers": containers, **more}
@@ -95,6 +95,31 @@ def test_pods_that_fit_on_no_node_are_not_waited_for():
     assert found("events-failedscheduling", cluster([*BASE, *fresh, sized("8")])) == []
     coming = [told(i, 10, reason="TriggeredScaleUp") for i in range(2)]
     assert found("events-failedscheduling", cluster([*BASE, *fresh, *coming, sized("4")])) == []
+
+
+def test_one_pod_that_no_node_may_take_is_enough():
+    unwanted = (
+        "0/3 nodes are available: 1 node(s) had untolerated taint(s), "
+        "2 node(s) didn't match Pod's node affinity/selector. "
+        "preemption: 0/3 nodes are available: 3 Preemption is not helpful for scheduling."
+    )
+    state = cluster([*BASE, unplaced(0, ago=20, message=unwanted), told(0, 20), node("n1")])
+    assert found("events-failedscheduling", state) == ["prod/web"]
+
+
+@pytest.mark.parametrize(
+    ("message", "others"),
+    [
+        ("0/3 nodes are available: 1 Insufficient cpu, 2 node(s) didn't match Pod's node affinity/selector.", []),
+        ("0/1 nodes are available: 1 node(s) had untolerated taint {node.kubernetes.io/not-ready: }.", []),
+        ("0/1 nodes are available: 1 node(s) had untolerated taint(s).", [node("n2", "Unknown")]),
+        ("0/1 nodes are available: 1 node(s) had untolerated taint(s).", [told(0, 5, reason="TriggeredScaleUp")]),
+    ],
+    ids=["a full node among them", "a node's own taint", "a lost node", "a node is coming"],
+)
+def test_one_pod_that_may_still_find_a_node_is_waited_for(message, others):
+    state = cluster([*BASE, unplaced(0, ago=20, message=message), told(0, 20), node("n1"), *others])
+    assert found("events-failedscheduling", state) == []
 
 
 def test_pods_that_wait_for_a_claim_are_the_claim_s_finding():
