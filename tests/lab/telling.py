@@ -101,6 +101,8 @@ class Expression(NamedTuple):
     factor: float = 1.0
     increase: bool = False
     """A counter that increases by that much within a window of rates."""
+    ends: bool = False
+    """It is not there while the story's value is positive."""
 
 
 EXPRESSIONS = {
@@ -121,6 +123,8 @@ EXPRESSIONS = {
         Expression("node_filesystem_device_error", 'mountpoint="/var/lib/kubelet/data"'),
         Expression("node_filesystem_readonly", 'mountpoint="/var/lib/kubelet/data"', factor=0.0),
     ),
+    ("own", "target-missing"): (Expression("up", offset=1.0, factor=-1.0),),
+    ("own", "metrics-missing"): (Expression("up", offset=1.0, factor=0.0, ends=True),),
     ("kube-apiserver", "apiserver-absent"): (
         Expression("up", 'job="kube-apiserver",instance="10.0.0.1:6443"', offset=1.0, factor=-1.0),
     ),
@@ -173,6 +177,8 @@ class Teller:
 
     def _expressed(self, replica: int, behind: Expression, value: Values) -> Series:
         values = behind.offset + behind.factor * value
+        if behind.ends:
+            values = np.where(value > 0, np.nan, values)
         told = self._counter(values / SAMPLES_PER_WINDOW) if behind.increase else self._gauge(values)
         return Series(behind.metric, self._labels(replica, behind.match), told)
 
