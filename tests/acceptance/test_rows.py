@@ -12,14 +12,20 @@ from typing import TYPE_CHECKING
 import pytest
 
 from detectors.catalog import DetectorKind, load
+from detectors.catalog.model import OWN
 from detectors.model import Coverage, EntityType
+from detectors.states import STATE_DETECTORS
 from tests.acceptance.judging import Judged, judged, tellers
 from tests.lab.cases import NO_STALENESS
 from tests.lab.fixtures import needs_servers
+from tests.lab.kubernetes_api import KubernetesApi
+from tests.lab.plights import behind
 from tests.lab.servers import Prometheus, VictoriaMetrics
 from tests.lab.synthesis import CLUSTER, acceptance_cases, write
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tests.lab.synthesis import Case
 
 pytestmark = needs_servers
@@ -29,14 +35,37 @@ CASES = [case for case in acceptance_cases(CATALOGUE) if not case.pending and no
 PREFERRED = {row.id: next(iter(CATALOGUE.sources(row.id)), None) for row in CATALOGUE.rows}
 SAMPLE = [case for case in CASES if case.source == PREFERRED[case.row.id]]
 """Of each row the convention that is believed first."""
+RESOLVED = [
+    case
+    for case in CASES
+    if case.kind == "fault"
+    and case.row.entity not in (EntityType.CLUSTER, EntityType.CLAIM)
+    and case.row.fallback.state_detector not in STATE_DETECTORS
+    and case.source.convention != OWN.id
+]
+"""What is judged by metrics although objects can be read, and is about one of them."""
 
 
 @pytest.fixture(scope="module")
-def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Judged:
-    folder = tmp_path_factory.mktemp("prometheus")
-    write(CASES, folder / "samples.om")
-    with Prometheus(folder / "samples.om", flags=NO_STALENESS) as server:
-        return judged(folder, server.url)
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
+    path = tmp_path_factory.mktemp("server") / "samples.om"
+    write(CASES, path)
+    with Prometheus(path, flags=NO_STALENESS) as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def prometheus(server: Prometheus, tmp_path_factory: pytest.TempPathFactory) -> Judged:
+    return judged(tmp_path_factory.mktemp("prometheus"), server.url)
+
+
+@pytest.fixture(scope="module")
+def resolved(server: Prometheus, tmp_path_factory: pytest.TempPathFactory) -> Judged:
+    with KubernetesApi() as api:
+        for subject in dict.fromkeys(case.subject for case in RESOLVED):
+            for manifest in behind(subject):
+                api.put(manifest)
+        return judged(tmp_path_factory.mktemp("resolved"), server.url, api)
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +84,15 @@ def test_prometheus(case: Case, prometheus: Judged) -> None:
 @pytest.mark.parametrize("case", SAMPLE, ids=lambda case: case.id)
 def test_victoria_metrics(case: Case, victoria: Judged) -> None:
     verify(case, victoria)
+
+
+@pytest.mark.parametrize("case", RESOLVED, ids=lambda case: case.id)
+def test_prometheus_with_objects(case: Case, resolved: Judged) -> None:
+    """Whatever telemetry calls it (a pod, a service, an address), the finding is about the object behind it."""
+    (found,) = resolved.found[case.row.id, case.subject.name]
+    place = ("", "Node") if case.row.entity is EntityType.NODE else (case.subject.namespace, "Deployment")
+    assert (found.entity.namespace, found.entity.kind) == place
+    assert found.entity.cluster == CLUSTER
 
 
 def verify(case: Case, told: Judged) -> None:

@@ -7,13 +7,16 @@ Rows whose trouble shows only to whoever has watched for a while are told by the
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tests.lab.cases import AT
 from tests.lab.kubernetes_store import BY_KIND
 from tests.lab.manifests import Manifest, metadata, owner, stamp
 
-NAMESPACE = "plights"
+if TYPE_CHECKING:
+    from tests.lab.labelling import Subject
+
+NAMESPACE = "cases"
 _VERSIONS = {kind: version for version, kind in reversed(BY_KIND) if kind != "Event" or version == "v1"}
 _CLUSTER_WIDE = ("Node", "PersistentVolume", "StorageClass")
 _DAY = 86400.0
@@ -254,9 +257,12 @@ def _autoscaler(name: str, *, current: int, load: int, least: int = 2) -> list[M
     return [*workload(name), item("HorizontalPodAutoscaler", name, spec=spec, status=status)]
 
 
-def _service(name: str, selected: str, *, address: str = "10.96.7.7", age: float = 3600.0) -> list[Manifest]:
+def _service(
+    name: str, selected: str, *, address: str = "10.96.7.7", age: float = 3600.0, pods: int = 2, **more: Any
+) -> list[Manifest]:
     spec = {"clusterIP": address, "selector": {"app": selected}, "ports": [{"port": 80}], "type": "ClusterIP"}
-    return [item("Service", name, age, spec=spec), *workload(name)]
+    made = (pod(name, number, **more) for number in range(pods))
+    return [item("Service", name, age, spec=spec), *deployment(name, pods), *made]
 
 
 def _served(name: str) -> list[Manifest]:
@@ -372,6 +378,14 @@ PLIGHTS = tuple(
     for name, kind, build in group
 )
 """Every case that objects alone tell, at one moment."""
+
+
+def behind(subject: Subject) -> list[Manifest]:
+    """The healthy workload, Service and node that telemetry may mean by a subject's names and address."""
+    name = subject.name
+    node = item("Node", name, spec={}, status={"conditions": [condition("Ready", "True")]})
+    node["status"]["addresses"] = [{"type": "InternalIP", "address": subject.ip}]
+    return [*_service(name, name, pods=1, status={"podIP": subject.ip}), node]
 
 
 class Health(NamedTuple):
