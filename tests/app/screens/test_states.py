@@ -154,7 +154,13 @@ def test_a_kubectl_command_is_not_for_the_browser():
     assert find_address(FakeSession(), "up").url.startswith("http://prom.monitoring:9090/graph?")
 
 
-SCREENS = {"inbox": (), "investigation": ("G", "k", "k", "enter"), "coverage": ("3",), "settings": ("4",)}
+SCREENS = {
+    "inbox": (),
+    "investigation": ("G", "k", "k", "enter"),
+    "coverage": ("3",),
+    "settings": ("4",),
+    "advisor": ("5", "G"),
+}
 
 
 @pytest.mark.parametrize("keys", SCREENS.values(), ids=SCREENS)
