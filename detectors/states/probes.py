@@ -139,7 +139,8 @@ def _due(each: _Failing, pod: Pod) -> float:
 
 def _period(pod: Pod, kind: str) -> float:
     probes = [_probe(container, kind) for container in pod.spec.containers]
-    return float(min([probe.period_seconds for probe in probes if probe is not None], default=_NO_PROBE_PERIOD))
+    periods = [probe.period_seconds for probe in probes if probe is not None and probe.period_seconds > 0]
+    return float(min(periods, default=_NO_PROBE_PERIOD))
 
 
 def _probe(container: Container, kind: str) -> Probe | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from dataclasses import dataclass
+from math import isfinite
 from typing import TYPE_CHECKING
 
 from detectors.cluster import AccessStatus
@@ -199,7 +200,7 @@ def object_observation(
         state: the cluster.
         entity: who is unwell.
         facts: at least one; the first one's command is how to ask again.
-        onset: unix seconds.
+        onset: unix seconds; the state's own time where the object does not tell.
         severity: the row's, one step less in lesser environments, unless it is given.
         observed: how many, where the row counts.
         score: see `Observation.score`.
@@ -212,7 +213,7 @@ def object_observation(
         observed=observed,
         low=0.0,
         high=0.0,
-        onset=onset,
+        onset=onset if isfinite(onset) else state.at,
         confidence=confidence,
         severity=lowered(row.severity, state, entity.namespace) if severity is None else severity,
         views=Views.STATE,
