@@ -5,14 +5,21 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from detectors.model import Coverage
 from storage.records import CoverageRecord
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from app.evaluation import RowResult
+    from app.settings.loading import LoadedSettings
     from app.settings.schema import Settings
     from detectors.catalog import Catalogue, Row
 
+SWITCH = "detection.disabled_signals"
+"""The setting that names the rows which are switched off."""
 _SILENT = (Coverage.NO_DATA, Coverage.NO_TRAFFIC)
 
 
@@ -28,7 +35,7 @@ def coverage_record(
     if row.planned:
         return _without(cluster, row, Coverage.PLANNED, "declared; its detector comes in a later release", last_fired)
     if row.id in settings.detection.disabled_signals:
-        return _without(cluster, row, Coverage.DISABLED, "switched off by detection.disabled_signals", last_fired)
+        return _without(cluster, row, Coverage.DISABLED, f"switched off by {SWITCH}", last_fired)
     if result is None:
         return _without(cluster, row, Coverage.NO_DATA, "not evaluated yet", last_fired)
     counts = Counter(result.coverage.values())
@@ -47,6 +54,17 @@ def coverage_record(
         detail=detail,
         query_seconds=result.seconds,
         query=result.query,
+    )
+
+
+def with_origin(records: Iterable[CoverageRecord], loaded: LoadedSettings) -> tuple[CoverageRecord, ...]:
+    """The matrix with the place that switched off what is disabled: the settings file's line, a variable, an option."""
+    off, text = loaded.settings.detection.disabled_signals, f"switched off by {SWITCH} ({loaded.origin(SWITCH)})"
+    return tuple(
+        msgspec.structs.replace(record, detail=text)
+        if record.status is Coverage.DISABLED and record.signal in off
+        else record
+        for record in records
     )
 
 

@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from app.cases import read_case
+from app.coverage import with_origin
 from app.snapshot import ActResult, Health, Snapshot, SourceStatus
 from app.snapshots import inbox
 from app.sources.base import SourceError
@@ -226,7 +227,7 @@ class EngineSession:
             "cluster": self._run.cluster,
             "interval": self._run.interval,
             "rows": rows,
-            "coverage": self._store.cycles.coverage(self._run.cluster),
+            "coverage": with_origin(self._store.cycles.coverage(self._run.cluster), self._loaded),
             "advice": self._store.advice.of(self._run.cluster),
             "advised": self._store.advice.last(self._run.cluster),
             "advising": self._run.advisor.doing if self._run.advisor is not None else "",

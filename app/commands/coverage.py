@@ -18,13 +18,16 @@ if TYPE_CHECKING:
 
 def declare(parser: argparse.ArgumentParser) -> None:
     """Its own options."""
-    parser.add_argument("--json", action="store_true", help="print JSON lines")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="print JSON lines")
+    form.add_argument("--markdown", action="store_true", help="print Markdown tables, for a ticket or a wiki")
     parser.add_argument("--fresh", action="store_true", help="run a cycle first, even when one was stored")
 
 
 def run(options: argparse.Namespace) -> int:
     """Print the matrix; runs a cycle when none was stored yet."""
     from app.clock import SystemClock
+    from app.coverage import with_origin
     from app.opening import open_catalogue
     from app.runs import LiveRun
     from app.session import owner_name
@@ -45,10 +48,23 @@ def run(options: argparse.Namespace) -> int:
         finally:
             live.close()
         last = store.cycles.last(live.cluster)
-    _print(catalogue, {record.signal: record for record in records}, as_json=options.json)
+    known = {record.signal: record for record in with_origin(records, loaded)}
+    if options.markdown:
+        _print_markdown(catalogue, known, live.cluster, last.at if last is not None else None)
+    else:
+        _print(catalogue, known, as_json=options.json)
     if last is not None:
         sys.stderr.write(f"as of the cycle {age(clock.now() - last.at)} ago\n")
     return Exit.OK if answered else Exit.SOURCE
+
+
+def _print_markdown(
+    catalogue: Catalogue, records: Mapping[str, CoverageRecord], cluster: str, at: float | None
+) -> None:
+    from app.coverage_markdown import matrix
+
+    rows = {row.id: row for row in catalogue.rows}
+    print(matrix(cluster, at, [records[signal] for signal in rows if signal in records], rows), end="")
 
 
 def _print(catalogue: Catalogue, records: Mapping[str, CoverageRecord], *, as_json: bool) -> None:

@@ -233,7 +233,26 @@ class TestCoverage:
         assert all(line.keys() == COVERAGE for line in lines)
         status = {line["signal"]: line["status"] for line in lines}
         assert status["http-server-5xx-spike"] == "live"
-        assert "planned" in status.values()
+        assert "no data source" in status.values()
+
+    def test_the_matrix_as_markdown(self, world: World, tocsin: Callable[..., Said], database: Path) -> None:
+        lines = tocsin("coverage", "--markdown", "--db", database, *_cluster(world)).out.splitlines()
+        assert lines[0].startswith("# Coverage of ")
+        assert [line[3:] for line in lines if line.startswith("## ")] == list(
+            dict.fromkeys(row.group for row in load().rows)
+        )
+        [spike] = [line for line in lines if line.startswith("| http-server-5xx-spike |")]
+        assert spike.split(" | ")[1] == "live"
+
+    def test_who_switched_a_row_off(self, world: World, tocsin: Callable[..., Said], tmp_path: Path) -> None:
+        file = tmp_path / "mine.toml"
+        file.write_text('[detection]\nevaluation_minutes = 5\ndisabled_signals = ["pod-crashloopbackoff"]\n')
+        said = tocsin(
+            "coverage", "--markdown", "--config", file, "--db", tmp_path / "own.db", "--kubeconfig", world.kubeconfig
+        )
+        [row] = [line for line in said.out.splitlines() if line.startswith("| pod-crashloopbackoff |")]
+        assert "| disabled |" in row
+        assert "mine.toml:3" in row
 
     def test_a_cycle_is_run_where_none_was(self, world: World, tocsin: Callable[..., Said], tmp_path: Path) -> None:
         said = tocsin("coverage", "--db", tmp_path / "own.db", "--kubeconfig", world.kubeconfig)
