@@ -20,6 +20,7 @@ from tests.lab.cases import NO_STALENESS
 from tests.lab.fixtures import needs_servers
 from tests.lab.kubernetes_api import KubernetesApi
 from tests.lab.plights import behind
+from tests.lab.proofs import from_metrics, from_objects
 from tests.lab.servers import Prometheus, VictoriaMetrics
 from tests.lab.synthesis import CLUSTER, acceptance_cases, write
 
@@ -123,6 +124,13 @@ def test_every_convention_of_every_row_that_detects_has_all_three_kinds_of_cases
     }
     assert wanted
     assert kinds == {key: {"fault", "lookalike", "quiet"} for key in wanted}
+
+
+def test_every_row_that_detects_is_proven() -> None:
+    kinds = defaultdict(set)
+    for case in (*from_metrics(CATALOGUE), *from_objects()):
+        kinds[case.row].add(case.kind)
+    assert not [row.id for row in CATALOGUE.rows if not row.planned and len(kinds[row.id]) < 3]
 
 
 def test_cases_do_not_meet() -> None:

@@ -31,12 +31,13 @@ class Proof(NamedTuple):
 def proofs(catalogue: Catalogue) -> dict[str, dict[str, list[str]]]:
     """By row and convention: the names of its cases."""
     found: dict[str, dict[str, list[str]]] = {}
-    for each in (*_from_metrics(catalogue), *from_objects()):
+    for each in (*from_metrics(catalogue), *from_objects()):
         found.setdefault(each.row, {}).setdefault(each.told_by, []).append(each.name)
     return found
 
 
-def _from_metrics(catalogue: Catalogue) -> Iterator[Proof]:
+def from_metrics(catalogue: Catalogue) -> Iterator[Proof]:
+    """What every convention tells."""
     return (Proof(case.row.id, case.told_by, case.story.name, case.kind) for case in acceptance_cases(catalogue))
 
 

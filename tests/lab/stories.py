@@ -95,6 +95,8 @@ TRAFFIC = {
         Story("rollout", "lookalike", flat(TRAFFIC_RATE), restarted=200.0),
         Story("scrape-gap", "lookalike", flat(TRAFFIC_RATE), missing=(310.0, 170.0)),
         Story("daily-peak", "lookalike", step(TRAFFIC_RATE, 4 * TRAFFIC_RATE), yesterday=True),
+        Story("new-workload", "lookalike", flat(5 * TRAFFIC_RATE), missing=(2 * HISTORY, 400.0)),
+        Story("batch", "lookalike", lambda ago: TRAFFIC_RATE * np.where(ago % 600 < 120, 4.0, 1.0)),
         Story("daily-low", "lookalike", step(TRAFFIC_RATE, 0.25 * TRAFFIC_RATE), yesterday=True),
         Story("bucket-edge", "lookalike", flat(TRAFFIC_RATE), latency=step(0.245, 0.255), spread=0.01),
         _quiet(TRAFFIC_RATE),
@@ -104,8 +106,8 @@ TRAFFIC = {
 
 _TOLD_OF_TRAFFIC = {
     DetectorKind.RATIO_SPIKE: ("errors", "rare", "rollout", "scrape-gap", "quiet"),
-    DetectorKind.RATE_DROP: ("drop", "daily-low", "rollout", "scrape-gap", "quiet"),
-    DetectorKind.RATE_SURGE: ("surge", "daily-peak", "rollout", "rare", "quiet"),
+    DetectorKind.RATE_DROP: ("drop", "daily-low", "batch", "rollout", "scrape-gap", "quiet"),
+    DetectorKind.RATE_SURGE: ("surge", "daily-peak", "batch", "new-workload", "rollout", "rare", "quiet"),
     DetectorKind.QUANTILE_SHIFT: ("slow", "bucket-edge", "rare", "rollout", "quiet"),
 }
 
