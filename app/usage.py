@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -23,6 +24,8 @@ OWN = "metrics.k8s.io"
 """The source of what we have sampled ourselves."""
 FLUSH_SECONDS = 600.0
 """What a crash may cost of it."""
+_BATCH = 500
+"""Days in one transaction: an act of the engineer waits for no more."""
 RESOURCES = ("cpu", "memory")
 
 
@@ -52,6 +55,8 @@ class UsageRecorder:
         self._last: dict[UsageKey, float] = {}
         self._pending: dict[UsageKey, list[Point]] = {}
         self._flushed: float | None = None
+        self._lock = threading.RLock()
+        """A session that ends flushes while a cycle may still observe."""
 
     def observe(self, state: ClusterState, now: float) -> None:
         """Take what is new in a view of the cluster.
@@ -59,6 +64,14 @@ class UsageRecorder:
         Raises:
             StoreError: what was not stored stays for the next time.
         """
+        with self._lock:
+            self._take(state)
+            self._flushed = now if self._flushed is None else self._flushed
+            if now - self._flushed >= FLUSH_SECONDS:
+                self.flush()
+                self._flushed = now
+
+    def _take(self, state: ClusterState) -> None:
         newest = max((each.timestamp or "" for each in state.pod_metrics.values()), default="")
         if newest != self._newest:
             self._newest = newest
@@ -66,27 +79,31 @@ class UsageRecorder:
                 if point.at > self._last.get(key, -math.inf):
                     self._last[key] = point.at
                     self._pending.setdefault(key, []).append(point)
-        self._flushed = now if self._flushed is None else self._flushed
-        if now - self._flushed >= FLUSH_SECONDS:
-            self.flush()
-            self._flushed = now
 
     def flush(self) -> None:
-        """Store what has not been stored yet."""
-        days: dict[int, dict[UsageKey, UsageDay]] = {}
-        for key, points in self._pending.items():
-            for part in _days(points):
-                days.setdefault(part.day, {})[key] = part
-        changed = [record for day, parts in days.items() for record in self._merged(day, parts)]
-        if changed:
-            self._store.usage.put(self._cluster, changed)
-        self._pending.clear()
+        """Store what has not been stored yet.
 
-    def _merged(self, day: int, parts: dict[UsageKey, UsageDay]) -> Iterator[UsageRecord]:
-        known = {key_of(record): record for record in self._store.usage.day(self._cluster, OWN, day)}
-        for key, part in parts.items():
-            before = known.get(key)
-            yield record_of(key, OWN, day_of(before).merged(part) if before is not None else part)
+        Raises:
+            StoreError: what was not stored stays for the next time.
+        """
+        with self._lock:
+            self._store_pending()
+
+    def _store_pending(self) -> None:
+        known: dict[int, dict[UsageKey, UsageRecord]] = {}
+        waiting = list(self._pending)
+        for begin in range(0, len(waiting), _BATCH):
+            keys = waiting[begin : begin + _BATCH]
+            parts = [(key, part) for key in keys for part in _days(self._pending[key])]
+            for day in {part.day for _, part in parts} - known.keys():
+                known[day] = {key_of(record): record for record in self._store.usage.day(self._cluster, OWN, day)}
+            self._store.usage.put(self._cluster, [_merged(key, part, known[part.day].get(key)) for key, part in parts])
+            for key in keys:
+                del self._pending[key]
+
+
+def _merged(key: UsageKey, part: UsageDay, before: UsageRecord | None) -> UsageRecord:
+    return record_of(key, OWN, day_of(before).merged(part) if before is not None else part)
 
 
 def _busiest(state: ClusterState) -> dict[UsageKey, Point]:
