@@ -156,8 +156,8 @@ def discover(
     with ThreadPoolExecutor(concurrency, thread_name_prefix="discover") as pool:
         found = tuple(pool.map(look.presence, presence.keys(), presence.values()))
         conventions = {known.convention: known for known in found if known.live}
-        sample = _cheapest(found) or "up"
-        day, week = pool.map(look.had, (sample, sample), (DAY, 7 * DAY))
+        samples = _cheapest(found) or ("up",)
+        day, week = pool.map(look.had, (samples, samples), (DAY, 7 * DAY))
     cluster_label, clusters = look.clusters(conventions.values())
     return Discovery(
         server=server,
@@ -217,9 +217,10 @@ class _Look:
             troubles=troubles,
         )
 
-    def had(self, selector: str, ago: float) -> bool:
-        """Whether there were samples that many seconds before."""
-        return probes.has_samples(self.source, restricted(selector, self.match), self.at - ago)
+    def had(self, selectors: Sequence[str], ago: float) -> bool:
+        """Whether any of some selectors had samples that many seconds before."""
+        scoped = " or ".join(restricted(selector, self.match) for selector in selectors)
+        return probes.has_samples(self.source, scoped, self.at - ago)
 
     def clusters(self, conventions: Iterable[Presence]) -> tuple[str, tuple[str, ...]]:
         """The label that tells clusters apart, and its values."""
@@ -269,7 +270,7 @@ def _aliases(names: frozenset[str]) -> dict[str, str]:
     return {label: name for label, name in chosen.items() if name != label}
 
 
-def _cheapest(found: Iterable[Presence]) -> str:
-    """The present selector with the fewest series; empty when there is none."""
-    counted = [(count, selector) for known in found for selector, count in known.series.items() if count]
-    return min(counted, default=(0, ""))[1]
+def _cheapest(found: Iterable[Presence]) -> tuple[str, ...]:
+    """Of each convention the present selector with the fewest series: an exporter that came today has no past."""
+    counted = [[(count, selector) for selector, count in known.series.items() if count] for known in found]
+    return tuple(min(each)[1] for each in counted if each)

@@ -84,6 +84,8 @@ class TestRealServers:
         # The probe uses the presence selector with the fewest series; yesterday there is only `up`.
         assert discover(client, {"scrapes": ['up{job="shop"}']}, shop.AT, live=False).day
         assert not discover(client, {"scrapes": ['up{job="ksm-a"}']}, shop.AT, live=False).day
+        # An exporter that came today does not take the others' past away.
+        assert discover(client, {"old": ['up{job="shop"}'], "new": ['up{job="ksm-a"}']}, shop.AT, live=False).day
 
     def test_an_empty_scope(self, client: PrometheusClient) -> None:
         found = discover(client, PRESENCE, shop.AT, live=False, match='cluster="other"')
