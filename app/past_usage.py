@@ -16,9 +16,11 @@ import numpy as np
 
 from app.sources.base import SourceError, Trouble
 from app.sources.prometheus.discovery import NAMES_REACH
+from app.sources.prometheus.probes import by_job, has_samples
 from app.sources.prometheus.sharding import matchers, restricted
 from app.usage import UsageKey, key_of, record_of
 from detectors.catalog import DetectorKind, Owners, Returns, Role, render
+from detectors.catalog import matchers as quoted_matchers
 from detectors.catalog.identity import POD_RULE, Identifier
 from detectors.catalog.promql import first_selector, relabelled
 from detectors.model import EntityType
@@ -200,11 +202,12 @@ class PastUsage:
     def _day(self, source: RowSource, resource: str, day: int, newest: int) -> Iterator[tuple[UsageKey, UsageDay]]:
         metrics = self._asking.metrics
         query = _level(source)
-        selector = first_selector(query)
-        step, parts = _plan(self._count(restricted(selector, self._asking.frame.match)))
+        selector = restricted(first_selector(query), self._asking.frame.match)
+        series, job = self._scraped(selector, source)
+        step, parts = _plan(series)
         end = min(newest, day + DAY - step) // step * step
         grid = Grid(end, step, (end - day) // step + 1)
-        promql = self._asking.rendered(query, source.convention, step)
+        promql = restricted(self._asking.rendered(query, source.convention, step), job)
         queries: Sequence[str] = (promql,)
         if parts > 1:
             values = metrics.label_values(source.labels[0], [selector], grid.start, grid.end)
@@ -218,9 +221,17 @@ class PastUsage:
                 owners = PodOwners(self._resolver, self._state, self._asking.owners(_hourly(grid)))
             yield from _busiest(block, owners.containers(block, source), resource)
 
-    def _count(self, selector: str) -> float:
-        values = self._asking.metrics.instant(f"count({selector})", float(self._asking.frame.grid.end)).values
-        return float(np.nansum(values))
+    def _scraped(self, selector: str, source: RowSource) -> tuple[float, str]:
+        """How many series there are, and a matcher for one job where two scrape the same containers."""
+        metrics, at = self._asking.metrics, float(self._asking.frame.grid.end)
+        jobs = by_job(metrics, f"count by (job) ({selector})", at)
+        if len(jobs) > 1:
+            labels = ", ".join(source.labels)
+            twice = f"count by ({labels}) (count by ({labels}, job) ({selector})) > 1"
+            if has_samples(metrics, twice, at):
+                busiest = max(jobs, key=lambda job: (jobs[job], job))
+                return jobs[busiest], quoted_matchers({"job": busiest}, ["job"])
+        return sum(jobs.values()), ""
 
 
 def _plan(series: float) -> tuple[int, int]:

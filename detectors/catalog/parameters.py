@@ -182,6 +182,7 @@ GUARDS: dict[DetectorKind, dict[str, Range]] = {
         "ignore_read_only_many": _FLAG,
     },
     DetectorKind.RIGHT_SIZING_PERCENTILE: {
+        # Advice with less history than these two ask for has low confidence; with less than a day there is none.
         "min_history_hours": Range(1, 24 * 60, 72),
         "min_samples": Range(1, 1e6, 500),
         "min_waste_millicores_total": _AMOUNT,

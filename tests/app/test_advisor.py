@@ -216,6 +216,28 @@ class TestOwnHistory:
         assert "metrics.k8s.io" in run.coverage[0].detail
 
 
+def twice(text: str) -> str:
+    """The same samples from kubelets that two jobs scrape."""
+    lines = []
+    for line in text.splitlines():
+        lines.append(line)
+        if 'job="kubelet"' in line:
+            lines.append(line.replace('job="kubelet"', 'job="kubelet-again"', 1))
+    return "\n".join([*lines, ""])
+
+
+@needs_servers[0]
+@needs_servers[1]
+def test_containers_that_two_jobs_scrape_count_once(store: Store, tmp_path: Path) -> None:
+    with (
+        Prometheus(openmetrics=twice(sized.openmetrics())) as server,
+        Rig(settings(tmp_path, prometheus=server.url), store, float(AT)) as rig,
+    ):
+        said = looked(rig)
+    assert {place: record.outcome for place, record in said.items()} == EXPECTED
+    assert said["roomy", "cpu-request-high"].observed == pytest.approx(0.1, rel=0.03)
+
+
 def apart(text: str) -> str:
     """The same samples from a kube-state-metrics whose scrape does not honour its labels."""
     own = 'namespace="monitoring",pod="kube-state-metrics-0",container="kube-state-metrics",'
