@@ -237,7 +237,7 @@ class _Weighing:
             yield f"seen in {history.seen:.0%} of the hours only"
         busy = history.hours_above(rule.ratio * self.current)
         if rule.resource == "cpu" and busy > len(history.hours) // _WEEK_HOURS:
-            yield f"peaks of up to {amount(history.peak, 'cpu')} in {busy} hours: the percentile passes over them"
+            yield f"peaks of up to {amount(history.peak, 'cpu')} in {busy} of {len(history.hours)} hours: the percentile passes over them"
         if container.changed is not None and history.hours_since(container.changed) < _SETTLING_HOURS:
             yield f"rolled out {_ago(now - container.changed)} ago: what it needs now is not known yet"
 
@@ -245,7 +245,7 @@ class _Weighing:
         """What to know before following advice."""
         rule, container = self.rule, self.container
         if rule.lower and container.limits.get(rule.resource) == self.current:
-            yield "request and limit are equal: lower both, or its quality of service changes"
+            yield "request and limit are equal: a lower request alone makes it Burstable"
         if container.changed is not None and container.changed > self.history.first:
             yield f"rolled out {_ago(now - container.changed)} ago, older values are of its predecessors"
 

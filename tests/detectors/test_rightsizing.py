@@ -322,4 +322,4 @@ def test_a_new_revision_that_uses_more_counts_more_than_the_week_before() -> Non
 
 def test_equal_request_and_limit_are_warned_of() -> None:
     advice = said("cpu-request-high", history(0.1), limits={"cpu": 1.0})
-    assert "lower both" in advice.reason
+    assert "Burstable" in advice.reason
