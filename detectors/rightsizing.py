@@ -237,7 +237,8 @@ class _Weighing:
             yield f"seen in {history.seen:.0%} of the hours only"
         busy = history.hours_above(rule.ratio * self.current)
         if rule.resource == "cpu" and busy > len(history.hours) // _WEEK_HOURS:
-            yield f"peaks of up to {amount(history.peak, 'cpu')} in {busy} of {len(history.hours)} hours: the percentile passes over them"
+            peak, hours = amount(history.peak, "cpu"), len(history.hours)
+            yield f"peaks of up to {peak} in {busy} of {hours} hours: the percentile passes over them"
         if container.changed is not None and history.hours_since(container.changed) < _SETTLING_HOURS:
             yield f"rolled out {_ago(now - container.changed)} ago: what it needs now is not known yet"
 
