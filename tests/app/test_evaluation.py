@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from app.evaluation import PARTIAL_SHARE, RowResult, _bounded, choose
-from app.judging import Verdict
+from app.judging import Verdict, combined
 from detectors.catalog import load
 from detectors.model import Coverage
 from storage.database import Store
@@ -101,6 +101,20 @@ def test_the_preferred_convention_speaks_unless_it_sees_clearly_less() -> None:
     chosen = choose([preferred, other])
     speakers = {name: chosen[workload(name).key] for name in ("whole", "nearly", "partial", "uncounted", "only")}
     assert speakers == {"whole": 0, "nearly": 0, "partial": 1, "uncounted": 0, "only": 1}
+
+
+def test_of_several_parts_the_worst_finding_speaks_else_what_is_seen_best() -> None:
+    key = workload("cart").key
+    cart = workload("cart")
+    mild, grave = (
+        Verdict(key, Coverage.LIVE, math.nan, observation(entity=cart, score=score), None) for score in (2, 5)
+    )
+    quiet, learning = (Verdict(key, seen, math.nan, None, None) for seen in (Coverage.LIVE, Coverage.LEARNING))
+    assert combined([learning, mild, grave, quiet]) == [grave]
+    assert combined([learning, quiet]) == [quiet]
+    assert combined([learning]) == [learning]
+    other = Verdict(workload("pay").key, Coverage.NO_DATA, math.nan, None, None)
+    assert combined([grave, other]) == [grave, other]
 
 
 def test_what_the_bound_on_false_discoveries_refuses_is_no_observation() -> None:
