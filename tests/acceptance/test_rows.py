@@ -19,6 +19,7 @@ from tests.acceptance.judging import Judged, judged, tellers
 from tests.lab.cases import NO_STALENESS
 from tests.lab.fixtures import needs_servers
 from tests.lab.kubernetes_api import KubernetesApi
+from tests.lab.labelling import names_service
 from tests.lab.plights import behind
 from tests.lab.proofs import from_metrics, from_objects
 from tests.lab.servers import Prometheus, VictoriaMetrics
@@ -47,6 +48,11 @@ RESOLVED = [
 """What is judged by metrics although objects can be read, and is about one of them."""
 
 
+def by_its_service(case: Case) -> bool:
+    """Whether telemetry knows the workload only by its Service's name, which is another."""
+    return not case.instrument.owners and names_service(case.convention.identity[case.instrument.identity])
+
+
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
     path = tmp_path_factory.mktemp("server") / "samples.om"
@@ -63,8 +69,8 @@ def prometheus(server: Prometheus, tmp_path_factory: pytest.TempPathFactory) -> 
 @pytest.fixture(scope="module")
 def resolved(server: Prometheus, tmp_path_factory: pytest.TempPathFactory) -> Judged:
     with KubernetesApi() as api:
-        for subject in dict.fromkeys(case.subject for case in RESOLVED):
-            for manifest in behind(subject):
+        for subject, by_service in {case.subject: by_its_service(case) for case in RESOLVED}.items():
+            for manifest in behind(subject, by_service=by_service):
                 api.put(manifest)
         return judged(tmp_path_factory.mktemp("resolved"), server.url, api)
 
@@ -90,7 +96,8 @@ def test_victoria_metrics(case: Case, victoria: Judged) -> None:
 @pytest.mark.parametrize("case", RESOLVED, ids=lambda case: case.id)
 def test_prometheus_with_objects(case: Case, resolved: Judged) -> None:
     """Whatever telemetry calls it (a pod, a service, an address), the finding is about the object behind it."""
-    (found,) = resolved.found[case.row.id, case.subject.name]
+    name = f"{case.subject.name}-app" if by_its_service(case) else case.subject.name
+    (found,) = resolved.found[case.row.id, name]
     place = ("", "Node") if case.row.entity is EntityType.NODE else (case.subject.namespace, "Deployment")
     assert (found.entity.namespace, found.entity.kind) == place
     assert found.entity.cluster == CLUSTER

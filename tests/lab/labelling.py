@@ -95,6 +95,13 @@ def identifying(rule: IdentityRule, subject: Subject, replica: int = 0) -> dict[
     return labels
 
 
+def names_service(rule: IdentityRule) -> bool:
+    """Whether all that a rule can tell of a workload is the name of what it serves."""
+    told = {field for split in rule.split for field in re.compile(split.pattern).groupindex}
+    closer = (rule.workload, rule.workload_of_kind, rule.pod, rule.address, rule.node)
+    return not any(closer) and not told & {"workload", "pod"}
+
+
 _JOINED = {
     "container_id": "/k8s/{namespace}/{pod}/app",
     "job": "{namespace}/{service}",

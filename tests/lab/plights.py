@@ -299,9 +299,18 @@ PLIGHTS = tuple(
 """Every case that objects alone tell, at one moment."""
 
 
-def behind(subject: Subject) -> list[Manifest]:
-    """The healthy workload, Service and node that telemetry may mean by a subject's names and address."""
+def behind(subject: Subject, *, by_service: bool = False) -> list[Manifest]:
+    """The healthy workload, Service and node that telemetry may mean by a subject's names and address.
+
+    Args:
+        subject: of a case.
+        by_service: telemetry names its Service, which is called otherwise than the workload.
+    """
     name = subject.name
+    if by_service:
+        application = f"{name}-app"
+        spec = {"clusterIP": "10.96.7.7", "selector": {"app": application}, "ports": [{"port": 80}]}
+        return [item("Service", name, spec=spec), *deployment(application, 1), pod(application)]
     node = item("Node", name, spec={}, status={"conditions": [condition("Ready", "True")]})
     node["status"]["addresses"] = [{"type": "InternalIP", "address": subject.ip}]
     return [*_service(name, name, pods=1, status={"podIP": subject.ip}), node]

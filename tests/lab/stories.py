@@ -156,7 +156,8 @@ def _occurrences(row: Row) -> tuple[Story, ...]:
     often = max(2.0, least / objects)
     return (
         Story("burst", "fault", step(0.0, often), objects=objects),
-        Story("usual", "lookalike", flat(often), objects=objects),
+        # A standard deviation more than usual, which is nothing.
+        Story("usual", "lookalike", step(often, often + (often / 5) ** 0.5, since=300.0), objects=objects),
         Story("born-above-zero", "lookalike", flat(0.0), missing=(2 * HISTORY, 150.0), objects=objects),
         Story("restarted", "lookalike", flat(0.0), restarted=200.0, objects=objects),
         _quiet(0.0),
