@@ -226,7 +226,6 @@ class Engine:
             open=self._tracker.current,
             recent=self._tracker.recent,
             adopted=self._adopted(),
-            replicas_of=lambda entity: _desired(state, entity),
             wanted=wanted,
             exempt=lambda entity, guards: is_exempt(entity, guards, state),
             false_discovery_rate=self.settings.detection.false_discovery_rate,
@@ -343,12 +342,6 @@ def _visible(
     if state is not None and result.conventions == (KUBERNETES,) and obscured(state, entity):
         return Coverage.NO_DATA
     return result.coverage_of(entity)
-
-
-def _desired(state: ClusterState | None, entity: Entity) -> int | None:
-    if state is None or (known := state.workloads.get((entity.kind, entity.namespace, entity.name))) is None:
-        return None
-    return known.desired
 
 
 def _newest_revision(state: ClusterState | None, entity: Entity) -> float | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from detectors.cluster import gone, obscured
 from detectors.model import EntityType
 
 if TYPE_CHECKING:
@@ -37,8 +38,27 @@ def _cannot_fill(entity: Entity, state: ClusterState | None) -> bool:
     return entity.type is EntityType.CLAIM and claim is not None and claim.spec.access_modes == READ_ONLY
 
 
+def _switched_off(entity: Entity, state: ClusterState | None) -> bool:
+    """Nobody should run it: silence is what was asked for."""
+    known = state.workloads.get((entity.kind, entity.namespace, entity.name)) if state is not None else None
+    return known is not None and known.desired == 0
+
+
+def _deleted(entity: Entity, state: ClusterState | None) -> bool:
+    """A mesh or an ingress may go on to tell of what is no more."""
+    return state is not None and gone(state, entity)
+
+
+def _on_silent_nodes(entity: Entity, state: ClusterState | None) -> bool:
+    """The node is the finding; what runs there cannot be seen."""
+    return state is not None and obscured(state, entity)
+
+
 EXEMPTIONS: Mapping[str, Callable[[Entity, ClusterState | None], bool]] = {
     "ignore_jobs": _comes_and_goes,
     "ignore_read_only_many": _cannot_fill,
+    "ignore_when_desired_replicas_zero": _switched_off,
+    "ignore_when_workload_deleted": _deleted,
+    "ignore_silent_nodes": _on_silent_nodes,
 }
 """By the guard that asks for it."""

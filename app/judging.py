@@ -59,8 +59,6 @@ class Surroundings:
     """What was so until a short while ago."""
     adopted: Container[tuple[str, str]]
     """What the engineer has closed while it lasted: from then on it is what is normal."""
-    replicas_of: Callable[[Entity], int | None]
-    """How many pods a workload should have; None where that is not known."""
     wanted: Callable[[Entity], bool]
     """In scope, and not switched off by annotation."""
     exempt: Callable[[Entity, Mapping[str, float | bool]], bool]
@@ -225,7 +223,7 @@ def _consumed(data: SignalData, windows: Windows) -> BoolArray:
 def _verdict(
     row: Row, subject: Subject, judgement: Judgement, index: int, record: AnomalyRecord | None, around: Surroundings
 ) -> Verdict:
-    out = float(judgement.score[index]) >= 1 and (record is not None or not _excused(row, subject.entity, around))
+    out = float(judgement.score[index]) >= 1 and (record is not None or not _settling(row, subject.entity, around))
     observation = _observation(row, subject, judgement, index) if out else None
     band = _band(judgement, index) if out or record is not None else None
     return Verdict(subject.key, judgement.coverage[index], float(judgement.p_value[index]), observation, band)
@@ -278,13 +276,6 @@ def _outside(record: AnomalyRecord, observed: float) -> bool:
     """Whether a value lies outside the band that an anomaly was found by; an end that does not exist bounds nothing."""
     below = np.isfinite(record.low) and observed < record.low
     return bool(below or (np.isfinite(record.high) and observed > record.high))
-
-
-def _excused(row: Row, entity: Entity, around: Surroundings) -> bool:
-    """A new finding would not be one: the workload is switched off, or a rollout is granted time to settle."""
-    if row.guards.get("ignore_when_desired_replicas_zero") and around.replicas_of(entity) == 0:
-        return True
-    return _settling(row, entity, around)
 
 
 def _settling(row: Row, entity: Entity, around: Surroundings) -> bool:

@@ -126,7 +126,6 @@ GUARDS: dict[DetectorKind, dict[str, Range]] = {
     DetectorKind.RATE_DROP: {
         "min_requests_baseline_per_eval": Range(0, 1e9, 200),
         "min_requests_per_second": Range(0, 1e9, 0.5),
-        "require_up": _SKIPPED,
         "ignore_when_desired_replicas_zero": _SKIPPED,
         "ignore_when_workload_deleted": _SKIPPED,
         "ignore_jobs": _SKIPPED,
@@ -167,6 +166,7 @@ GUARDS: dict[DetectorKind, dict[str, Range]] = {
     DetectorKind.LEVEL_SHIFT: _LEVEL,
     DetectorKind.STATE_TRANSITION: {
         "min_pods": _COUNT,
+        "ignore_silent_nodes": _FLAG,
         "ignore_scheduling_gates": _FLAG,
         "ignore_owner_job_suspended": _FLAG,
         "ignore_nodes_being_deleted": _FLAG,

@@ -40,6 +40,8 @@ STORY = (
     Target("watched", "watched-7d9f5-zzzzz", case=(JOBS, "quiet")),
     Target("stopped", "stopped-7d9f5-bbbbb", down=(AT - 900, AT), case=(TARGETS, "fault")),
     Target("blinked", "blinked-7d9f5-ccccc", down=(AT - 60, AT - 30), case=(TARGETS, "lookalike")),
+    Target("one-of-two", "one-of-two-7d9f5-jjjjj", down=(AT - 900, AT), case=(TARGETS, "lookalike")),
+    Target("one-of-two", "one-of-two-7d9f5-mmmmm"),
     # A rollout: the old pod's target ends with it, the new one answers.
     Target("replaced", "replaced-7d9f5-ddddd", until=AT - 900),
     Target("replaced", "replaced-8c6b4-kkkkk", case=(TARGETS, "lookalike")),
