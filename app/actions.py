@@ -84,6 +84,11 @@ def with_name(situation: Situation) -> str:
     return "" if situation.name else "nothing is selected that could be copied"
 
 
+def with_row(situation: Situation) -> str:
+    """Needs a line of the matrix."""
+    return with_session(situation) or ("" if situation.name else "no line is selected")
+
+
 def with_query(situation: Situation) -> str:
     """Needs a line with a query."""
     return with_session(situation) or ("" if situation.query else "the selected line has no query")
@@ -210,6 +215,14 @@ def _here() -> tuple[Action, ...]:
                footer=3, command="edit", refusal=with_session),
         Action("advisor.look", "A", "Look", "Compare requests and limits with what was used now", here, "look",
                places=ADVISOR, footer=2, command="advise", refusal=with_session),
+        Action("coverage.switch", "d", "Off/on", "Switch it off, or on again, in the settings file", here,
+               "switch", places=COVERAGE, footer=2, command="switch", refusal=with_row),
+        Action("coverage.switch-group", "D", "Group off/on", "Switch all rows of the group off, or on again", here,
+               "switch_group", places=COVERAGE, refusal=with_row),
+        Action("coverage.face", "w", "Workloads", "The matrix by workload; once more by issue type", here, "face",
+               places=COVERAGE, footer=3, command="workloads"),
+        Action("coverage.markdown", "C", "Copy all", "Copy the matrix as Markdown", here, "copy_markdown",
+               places=COVERAGE, footer=7, command="markdown"),
         Action("copy.query", "c", "Copy query", "Copy the query of the selected line", here, "copy_query",
                places=INVESTIGATION | COVERAGE | ADVISOR, footer=6, refusal=with_query),
         Action("copy.name", "c", "Copy", "Copy the name", here, "copy_name", places=INBOX | SETTINGS,

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from textual.message import Message
 
 if TYPE_CHECKING:
-    from app.snapshot import ActResult, Case, CheckResult, Session, SettingValue, Snapshot
+    from app.snapshot import ActResult, Case, CheckResult, Session, SettingValue, Snapshot, WorkloadCoverage
+    from app.workload_coverage import Face
     from detectors.catalog import Catalogue
 
 
@@ -82,6 +83,19 @@ class CatalogueLoaded(Message):
     def __init__(self, catalogue: Catalogue) -> None:
         self.catalogue = catalogue
         super().__init__()
+
+
+class WorkloadsSeen(Message):
+    """The matrix by workload, from what a cycle left."""
+
+    def __init__(self, source: WorkloadCoverage, face: Face) -> None:
+        self.source = source
+        self.face = face
+        super().__init__()
+
+    def can_replace(self, message: Message) -> bool:
+        """Only the newest is worth showing."""
+        return isinstance(message, WorkloadsSeen)
 
 
 class SettingsLoaded(Message):

@@ -17,6 +17,7 @@ from app.snapshot import ActResult, Health, Snapshot, SourceStatus
 from app.snapshots import inbox
 from app.sources.base import SourceError
 from app.triage import Triage
+from app.workload_coverage import seen
 from storage.errors import StoreError
 
 if TYPE_CHECKING:
@@ -186,13 +187,14 @@ class EngineSession:
         return before
 
     def _done(self, outcome: Outcome) -> None:
-        state = outcome.state
+        state, by_workload = outcome.state, seen(outcome, self._catalogue, self._loaded)
         composed = self._composed(outcome.at)
         composed |= {
             "sources": (*self._run.statuses(outcome), self._store_status()),
             "warnings": outcome.warnings,
             "namespaces": tuple(sorted(state.namespaces)) if state is not None else (),
-            "workloads": _workloads(outcome),
+            "by_workload": by_workload,
+            "workloads": len(by_workload.workloads) if state is not None else _workloads(outcome),
             "series": outcome.series,
             "cycle_seconds": outcome.seconds,
             "next_cycle": outcome.at + self._run.interval,
@@ -386,10 +388,7 @@ class EngineSession:
 
 
 def _workloads(outcome: Outcome) -> int:
-    if outcome.state is None:
-        return len({key for result in outcome.results.values() for key in result.coverage})
-    owned = ("ReplicaSet", "Job")
-    return sum(workload.kind not in owned for workload in outcome.state.workloads.values())
+    return len({key for result in outcome.results.values() for key in result.coverage})
 
 
 def owner_name() -> str:

@@ -10,8 +10,10 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
+    from app.settings.schema import ScopeSettings
+    from detectors.model import Coverage
     from storage.records import (
         AdviceRecord,
         AdviceRun,
@@ -64,6 +66,32 @@ class InboxRow:
 
 
 @dataclass(frozen=True, slots=True)
+class SignalView:
+    """What a cycle saw of one signal: the engine's own answer, which nobody changes any more, so nothing is copied."""
+
+    signal: str
+    status: Coverage
+    entities: Mapping[str, Coverage]
+    """By entity key; empty where the row has one answer for all."""
+    silence: Coverage
+    """What it means for an entity that `entities` does not mention it."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkloadCoverage:
+    """The matrix by workload, as a cycle left it; `app.workload_coverage` reads it."""
+
+    workloads: tuple[tuple[str, str, str], ...] = ()
+    """Kind, namespace and name of those that the Kubernetes API lists."""
+    signals: tuple[SignalView, ...] = ()
+    """In the catalogue's order, of the rows that are about workloads."""
+    scope: ScopeSettings | None = None
+    """What was watched in this cycle."""
+    origin: str = ""
+    """Where `scope.exclude_services` was set."""
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """Everything the screens show, as of one cycle."""
 
@@ -77,6 +105,8 @@ class Snapshot:
     rows: tuple[InboxRow, ...] = ()
     """Ranked: pinned first, then by severity, score and onset."""
     coverage: tuple[CoverageRecord, ...] = ()
+    by_workload: WorkloadCoverage = WorkloadCoverage()
+    """The other face of the matrix; empty until a cycle of this process is done."""
     advice: tuple[AdviceRecord, ...] = ()
     """On requests and limits, worst first; apart from the cases."""
     advised: AdviceRun | None = None

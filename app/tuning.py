@@ -93,5 +93,13 @@ def in_scope(entity: Entity, scope: ScopeSettings) -> bool:
             return False
         if scope.environments and entity.environment not in scope.environments:
             return False
+        if excluding(entity.namespace, entity.name, scope.exclude_services):
+            return False
         return not scope.services or any(fnmatchcase(entity.name, pattern) for pattern in scope.services)
     return True
+
+
+def excluding(namespace: str, name: str, patterns: Iterable[str]) -> str:
+    """The pattern that leaves a workload out, empty when none does; one with a slash is about `namespace/name`."""
+    title = f"{namespace}/{name}"
+    return next((each for each in patterns if fnmatchcase(title if "/" in each else name, each)), "")

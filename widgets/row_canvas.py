@@ -16,13 +16,13 @@ from widgets.rows import Row, Rows, place
 from widgets.text import clean, harmless, plain
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from typing import ClassVar
 
     from textual.content import Content
     from textual.style import Style
 
-    from widgets.rows import Placed
+    from widgets.rows import Column, Placed
 
 GUTTER = 2
 """Cells before the columns: the cursor and the mark."""
@@ -90,6 +90,15 @@ class RowCanvas(ScrollView, Generic[Row]):
             self.rows.columns, self._width = columns, 0
             if self.rows.sorted_by is not None:
                 self.rows.sorted_by = self.rows.column(self.rows.sorted_by.key)
+
+    def take_columns(self, columns: Sequence[Column[Row]]) -> None:
+        """Other columns; an order by one that is gone becomes the order given."""
+        if [each.key for each in columns] == [each.key for each in self.rows.columns]:
+            return
+        self.rows.columns, self._width, self._chosen = tuple(columns), 0, 0
+        if self.rows.sorted_by is not None:
+            self.rows.sorted_by = self.rows.column(self.rows.sorted_by.key)
+        self.redraw()
 
     def redraw_row(self, index: int) -> None:
         """Draw one row anew."""

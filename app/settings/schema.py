@@ -40,6 +40,10 @@ class ScopeSettings(Section, frozen=True):
     namespaces: Annotated[tuple[str, ...], Meta(description="Namespaces.")] = ()
     environments: Annotated[tuple[str, ...], Meta(description="Environments (prod, staging, ...).")] = ()
     exclude_namespaces: Annotated[tuple[str, ...], Meta(description="Namespaces that are never watched.")] = ()
+    exclude_services: Annotated[
+        tuple[str, ...],
+        Meta(description="Workloads that are never watched: names, or `namespace/name` for those of one namespace."),
+    ] = ()
     environment_of: Annotated[
         dict[str, str],
         Meta(description="Namespace pattern -> environment, where labels and names do not tell."),

@@ -19,6 +19,8 @@ from app.opening import BUNDLED, live_session, open_catalogue, replay_session
 from app.session import STOP_SECONDS, EngineSession
 from app.snapshot import Health, SourceStatus
 from app.sources.base import SourceError, Trouble
+from app.workload_coverage import by_workload
+from detectors.model import Coverage
 from storage.cycles import CycleUpdate
 from storage.database import Store
 from storage.errors import StoreError
@@ -366,6 +368,12 @@ def test_a_replay_session_ends_with_its_recording(tmp_path: Path) -> None:
         shown = listener.wait(lambda s: s.cycle >= 2, "two cycles")
         assert shown.mode == "demo"
         assert shown.workloads > 10
+        assert len(shown.by_workload.workloads) == shown.workloads
+        face = by_workload(
+            shown.by_workload, shown.cluster, {row.id: row.group for row in open_catalogue(settings(tmp_path)).rows}
+        )
+        assert {line.name for line in face.lines} >= {name for _, _, name in shown.by_workload.workloads}
+        assert Coverage.LIVE in {status for line in face.lines for status in line.worst.values()}
     finally:
         session.stop()
 

@@ -78,6 +78,10 @@ def test_an_evaluation_longer_than_half_of_the_baseline_ignores_both():
         ({"services": ("check*",)}, True),
         ({"services": ("cart",)}, False),
         ({"exclude_namespaces": ("shop",)}, False),
+        ({"exclude_services": ("cart", "check*")}, False),
+        ({"exclude_services": ("shop/checkout",)}, False),
+        ({"exclude_services": ("staging/checkout", "cart")}, True),
+        ({"services": ("checkout",), "exclude_services": ("checkout",)}, False),
     ],
 )
 def test_scope(scope, expected):

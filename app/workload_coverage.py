@@ -1,0 +1,184 @@
+"""The coverage matrix by workload: for each one the worst of every group of signals, and each signal's own answer.
+
+A cycle only hands over references (`seen`); the matrix is made of them when somebody looks (`by_workload`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from app.snapshot import SignalView, WorkloadCoverage
+from app.tuning import excluding, in_scope
+from detectors.model import Coverage, Entity, EntityType
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from app.engine import Outcome
+    from app.settings.loading import LoadedSettings
+    from detectors.catalog import Catalogue
+
+EXCLUDED = "scope.exclude_services"
+"""The setting that names the workloads which are switched off."""
+OF_WORKLOADS = frozenset({EntityType.WORKLOAD, EntityType.DEPENDENCY, EntityType.DATABASE, EntityType.POD})
+_OWNED = frozenset({"ReplicaSet", "Job"})
+WORST = (
+    Coverage.QUERY_ERROR, Coverage.FORBIDDEN, Coverage.NO_DATA, Coverage.LEARNING, Coverage.NO_TRAFFIC, Coverage.LIVE,
+    Coverage.NO_SOURCE, Coverage.DISABLED, Coverage.PLANNED,
+)  # fmt: skip
+"""The worst first. What nobody measures of a workload, or nobody wants, speaks only where nothing else does."""
+RANK = {status: rank for rank, status in enumerate(WORST)}
+_BEST = len(WORST) - 1
+
+Name = tuple[str, str, str]
+"""Kind, namespace and name."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkloadLine:
+    """One workload's line of the matrix."""
+
+    number: int
+    """Follows from its name, so that it is the same in every cycle."""
+    kind: str
+    namespace: str
+    name: str
+    keys: tuple[str, ...]
+    """The entities that it is to the engine: itself, and its dependencies and databases."""
+    worst: Mapping[str, Coverage]
+    """By group."""
+    excluded: str = ""
+    """Why it is not watched, by whom; empty when it is."""
+
+    @property
+    def title(self) -> str:
+        """What a list shows."""
+        return f"{self.namespace}/{self.name}" if self.namespace else self.name
+
+
+@dataclass(frozen=True, slots=True)
+class Face:
+    """The matrix by workload."""
+
+    groups: tuple[str, ...] = ()
+    lines: tuple[WorkloadLine, ...] = ()
+
+
+def seen(outcome: Outcome, catalogue: Catalogue, loaded: LoadedSettings) -> WorkloadCoverage:
+    """What the matrix will be made of, without copying any answer."""
+    off = loaded.settings.detection.disabled_signals
+    signals = []
+    for row in catalogue.rows:
+        result = outcome.results.get(row.id)
+        if row.entity not in OF_WORKLOADS:
+            continue
+        if row.id in off:
+            signals.append(SignalView(row.id, Coverage.DISABLED, {}, Coverage.DISABLED))
+        elif result is not None:
+            signals.append(SignalView(row.id, result.status, result.coverage, result.silence))
+    listed = outcome.state.workloads.values() if outcome.state is not None else ()
+    workloads = tuple((each.kind, each.namespace, each.name) for each in listed if each.kind not in _OWNED)
+    return WorkloadCoverage(workloads, tuple(signals), loaded.settings.scope, loaded.origin(EXCLUDED))
+
+
+def by_workload(coverage: WorkloadCoverage, cluster: str, group_of: Mapping[str, str]) -> Face:
+    """The matrix, in the order of the names.
+
+    Takes some tenths of a second for 10,000 workloads.
+
+    Args:
+        coverage: What a cycle saw.
+        cluster: The cluster's name, with which the keys of entities begin.
+        group_of: The groups of signals by id, in the catalogue's order.
+    """
+    keys = _keys(coverage, cluster)
+    places = {key: place for place, mine in enumerate(keys.values()) for key in mine}
+    columns: dict[str, list[int]] = {}
+    for view in coverage.signals:
+        group = group_of.get(view.signal, view.signal)
+        ranks = _ranks(view, places, len(keys))
+        columns[group] = list(map(min, columns[group], ranks)) if group in columns else ranks
+    lines, exclusion = [], _exclusion(coverage, cluster)
+    for place, (name, mine) in enumerate(keys.items()):
+        reason = exclusion(name)
+        worst = {group: Coverage.DISABLED if reason else WORST[ranks[place]] for group, ranks in columns.items()}
+        lines.append(WorkloadLine(_number(name), *name, tuple(mine), worst, reason))
+    return Face(tuple(columns), tuple(sorted(lines, key=lambda line: (line.namespace, line.name, line.kind))))
+
+
+def status_of(view: SignalView, line: WorkloadLine) -> Coverage:
+    """What a cycle saw of one signal of one workload."""
+    if line.excluded:
+        return Coverage.DISABLED
+    mine = [view.entities[key] for key in line.keys if key in view.entities]
+    return min(mine, key=RANK.__getitem__) if mine else _unmentioned(view)
+
+
+def _exclusion(coverage: WorkloadCoverage, cluster: str) -> Callable[[Name], str]:
+    """Tells why the settings leave a workload out, empty when they do not; environments are not looked at."""
+    scope = coverage.scope
+    if scope is None:
+        return lambda _: ""
+    wide = msgspec.structs.replace(scope, environments=())
+
+    def reason(name: Name) -> str:
+        kind, namespace, own = name
+        if in_scope(Entity(EntityType.WORKLOAD, cluster, namespace, kind, own), wide):
+            return ""
+        if pattern := excluding(namespace, own, wide.exclude_services):
+            return f"switched off by {EXCLUDED} = {pattern} ({coverage.origin})"
+        return "outside of the scope that the settings set"
+
+    return reason
+
+
+def _keys(coverage: WorkloadCoverage, cluster: str) -> dict[Name, list[str]]:
+    """The entity keys of every workload that the API lists or that a signal mentions."""
+    keys: dict[Name, list[str]] = {name: [] for name in coverage.workloads}
+    for key in dict.fromkeys(key for view in coverage.signals for key in view.entities):
+        if (name := _name(key, f"{cluster}/")) is not None:
+            keys.setdefault(name, []).append(key)
+    return keys
+
+
+def _name(key: str, prefix: str) -> Name | None:
+    """Which workload an entity key is about; a cluster's name may hold slashes itself (ARNs do)."""
+    parts = key.removeprefix(prefix).split("/", 3)
+    if len(parts) < 4 or parts[1] not in OF_WORKLOADS:
+        return None
+    namespace, entity_type, kind, name = parts
+    return kind, namespace, name if entity_type == EntityType.WORKLOAD else name.partition(">")[0]
+
+
+def _ranks(view: SignalView, places: Mapping[str, int], count: int) -> list[int]:
+    """The rank of a signal's answer for every workload."""
+    mentioned: dict[int, int] = {}
+    for key, status in view.entities.items():
+        if (place := places.get(key)) is not None:
+            mentioned[place] = min(mentioned.get(place, _BEST), RANK[status])
+    ranks = [RANK[_unmentioned(view)]] * count
+    for place, rank in mentioned.items():
+        ranks[place] = rank
+    return ranks
+
+
+def _unmentioned(view: SignalView) -> Coverage:
+    """What it means for a workload that no entity of its is in the answer: mostly that nothing there measures it."""
+    if not view.entities:
+        return view.status
+    return Coverage.NO_SOURCE if view.silence is Coverage.NO_DATA else view.silence
+
+
+def _number(name: Name) -> int:
+    text = "/".join(name).encode("utf-8", "surrogatepass")
+    return int.from_bytes(blake2b(text, digest_size=6).digest())
+
+
+def signals_of(coverage: WorkloadCoverage, line: WorkloadLine) -> Iterator[tuple[str, Coverage]]:
+    """Every signal of a workload with its answer, the worst first."""
+    found = [(view.signal, status_of(view, line)) for view in coverage.signals]
+    yield from sorted(found, key=lambda pair: RANK[pair[1]])
