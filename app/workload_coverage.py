@@ -51,6 +51,8 @@ class WorkloadLine:
     """The entities that it is to the engine: itself, and its dependencies and databases."""
     worst: Mapping[str, Coverage]
     """By group."""
+    listed: bool
+    """The Kubernetes API lists it; what only metrics name (a scrape job, say) may be no workload at all."""
     excluded: str = ""
     """Why it is not watched, by whom; empty when it is."""
 
@@ -97,16 +99,18 @@ def by_workload(coverage: WorkloadCoverage, cluster: str, group_of: Mapping[str,
     """
     keys = _keys(coverage, cluster)
     places = {key: place for place, mine in enumerate(keys.values()) for key in mine}
+    # Those come first. Without the API there is nothing to tell the others by.
+    listed = len(set(coverage.workloads)) or len(keys)
     columns: dict[str, list[int]] = {}
     for view in coverage.signals:
         group = group_of.get(view.signal, view.signal)
-        ranks = _ranks(view, places, len(keys))
+        ranks = _ranks(view, places, listed, len(keys))
         columns[group] = list(map(min, columns[group], ranks)) if group in columns else ranks
     lines, exclusion = [], _exclusion(coverage, cluster)
     for place, (name, mine) in enumerate(keys.items()):
         reason = exclusion(name)
         worst = {group: Coverage.DISABLED if reason else WORST[ranks[place]] for group, ranks in columns.items()}
-        lines.append(WorkloadLine(_number(name), *name, tuple(mine), worst, reason))
+        lines.append(WorkloadLine(_number(name), *name, tuple(mine), worst, place < listed, reason))
     return Face(tuple(columns), tuple(sorted(lines, key=lambda line: (line.namespace, line.name, line.kind))))
 
 
@@ -115,7 +119,7 @@ def status_of(view: SignalView, line: WorkloadLine) -> Coverage:
     if line.excluded:
         return Coverage.DISABLED
     mine = [view.entities[key] for key in line.keys if key in view.entities]
-    return min(mine, key=RANK.__getitem__) if mine else _unmentioned(view)
+    return min(mine, key=RANK.__getitem__) if mine else _unmentioned(view, listed=line.listed)
 
 
 def _exclusion(coverage: WorkloadCoverage, cluster: str) -> Callable[[Name], str]:
@@ -154,23 +158,25 @@ def _name(key: str, prefix: str) -> Name | None:
     return kind, namespace, name if entity_type == EntityType.WORKLOAD else name.partition(">")[0]
 
 
-def _ranks(view: SignalView, places: Mapping[str, int], count: int) -> list[int]:
-    """The rank of a signal's answer for every workload."""
+def _ranks(view: SignalView, places: Mapping[str, int], listed: int, count: int) -> list[int]:
+    """The rank of a signal's answer for every workload, of which the first ones are listed by the API."""
     mentioned: dict[int, int] = {}
     for key, status in view.entities.items():
         if (place := places.get(key)) is not None:
             mentioned[place] = min(mentioned.get(place, _BEST), RANK[status])
-    ranks = [RANK[_unmentioned(view)]] * count
+    ranks = [RANK[_unmentioned(view, listed=True)]] * listed
+    ranks += [RANK[_unmentioned(view, listed=False)]] * (count - listed)
     for place, rank in mentioned.items():
         ranks[place] = rank
     return ranks
 
 
-def _unmentioned(view: SignalView) -> Coverage:
+def _unmentioned(view: SignalView, *, listed: bool) -> Coverage:
     """What it means for a workload that no entity of its is in the answer: mostly that nothing there measures it."""
-    if not view.entities:
-        return view.status
-    return Coverage.NO_SOURCE if view.silence is Coverage.NO_DATA else view.silence
+    status = view.silence if view.entities else view.status
+    if view.entities and status is Coverage.NO_DATA:
+        return Coverage.NO_SOURCE
+    return Coverage.NO_SOURCE if status is Coverage.LIVE and not listed else status
 
 
 def _number(name: Name) -> int:

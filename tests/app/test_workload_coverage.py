@@ -62,11 +62,26 @@ def test_a_row_with_one_answer_for_all_gives_it_to_each(status):
 
 def test_where_silence_is_no_event_it_is_live():
     restarts = SignalView("restarts", Coverage.LIVE, {entity("cart"): Coverage.LEARNING}, Coverage.LIVE)
-    _, matrix = face(restarts, workloads=[("Deployment", "shop", "search")])
+    workloads = [("Deployment", "shop", "cart"), ("Deployment", "shop", "search")]
+    _, matrix = face(restarts, workloads=workloads)
     assert {line.name: line.worst["restarts"] for line in matrix.lines} == {
         "cart": Coverage.LEARNING,
         "search": Coverage.LIVE,
     }
+
+
+def test_what_the_api_does_not_list_is_not_called_healthy_by_rows_about_objects():
+    pods = SignalView("pods", Coverage.LIVE, {}, NOBODY)
+    jobs = SignalView("targets", Coverage.LIVE, {entity("scrape-job"): Coverage.LIVE}, NOBODY)
+    coverage, matrix = face(pods, jobs, workloads=[("Deployment", "shop", "cart")])
+    assert {line.name: tuple(line.worst.values()) for line in matrix.lines} == {
+        "cart": (Coverage.LIVE, Coverage.NO_SOURCE),
+        "scrape-job": (Coverage.NO_SOURCE, Coverage.LIVE),
+    }
+    for line in matrix.lines:
+        assert dict(signals_of(coverage, line)) == line.worst
+    _, metrics_alone = face(pods, jobs)
+    assert metrics_alone.lines[0].worst == {"pods": Coverage.LIVE, "targets": Coverage.LIVE}
 
 
 @pytest.mark.parametrize(
