@@ -13,6 +13,7 @@ import msgspec
 
 from app.snapshot import SignalView, WorkloadCoverage
 from app.tuning import excluding, in_scope
+from detectors.catalog import DetectorKind
 from detectors.model import Coverage, Entity, EntityType
 
 if TYPE_CHECKING:
@@ -76,7 +77,8 @@ def seen(outcome: Outcome, catalogue: Catalogue, loaded: LoadedSettings) -> Work
     signals = []
     for row in catalogue.rows:
         result = outcome.results.get(row.id)
-        if row.entity not in OF_WORKLOADS:
+        if row.entity not in OF_WORKLOADS or row.detector is DetectorKind.RIGHT_SIZING_PERCENTILE:
+            # The advisor answers the latter, apart from the cycles and on its own screen.
             continue
         if row.id in off:
             signals.append(SignalView(row.id, Coverage.DISABLED, {}, Coverage.DISABLED))

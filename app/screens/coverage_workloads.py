@@ -33,7 +33,6 @@ HEADS = {
     "Probes": "PROB",
     "Scheduling": "SCHD",
     "Service resource usage": "USE",
-    "Service resource allocation": "REQ",
     "Kubernetes events": "EVNT",
     "Beyond the matrix": "MORE",
 }

@@ -373,6 +373,7 @@ def test_a_replay_session_ends_with_its_recording(tmp_path: Path) -> None:
             shown.by_workload, shown.cluster, {row.id: row.group for row in open_catalogue(settings(tmp_path)).rows}
         )
         assert {line.name for line in face.lines} >= {name for _, _, name in shown.by_workload.workloads}
+        assert not any(view.signal.startswith("rightsizing-") for view in shown.by_workload.signals)
         assert Coverage.LIVE in {status for line in face.lines for status in line.worst.values()}
     finally:
         session.stop()
