@@ -115,6 +115,8 @@ class Action:
     """Its word on the `:` line."""
     parameter: str = ""
     """What the command takes after its word, as help shows it."""
+    typing: bool = False
+    """It opens a line to type into: done before the next key is looked at, so that a burst of keys goes there whole."""
     refusal: Callable[[Situation], str] = field(default=allowed)
     """Why it is not possible now; empty when it is."""
 
@@ -249,16 +251,17 @@ def _everywhere() -> tuple[Action, ...]:
                "pause"),
         Action("refresh", "ctrl+r", "Refresh", "Run a cycle now", everywhere, "refresh", command="refresh",
                refusal=with_session),
-        Action("filter", "/", "Filter", "Filter the list: text, !not, key:value", everywhere, "filter", places=lists),
+        Action("filter", "/", "Filter", "Filter the list: text, !not, key:value", everywhere, "filter", places=lists,
+               typing=True),
         Action("filter.namespace", "", "Namespace", "Show one namespace; `*` shows all", everywhere, "namespace",
                places=INBOX, command="ns", parameter="NAME"),
         Action("case", "", "Case", "Open an investigation by its number", everywhere, "case", command="case",
                parameter="NUMBER", refusal=with_session),
         Action("connect", "", "Connect", "Choose Prometheus and the cluster", everywhere, "connect", command="connect"),
         Action("theme", "", "Theme", "Change the colours", everywhere, "theme", command="theme", parameter="NAME"),
-        Action("command", ":", "Command", "Type a command", everywhere, "command"),
+        Action("command", ":", "Command", "Type a command", everywhere, "command", typing=True),
         Action("palette", "ctrl+p", "Palette", "Find an action or an investigation", everywhere, "palette"),
-        Action("help", "?", "Help", "The keys of this screen", everywhere, "help", command="help"),
+        Action("help", "?", "Help", "The keys of this screen", everywhere, "help", command="help", typing=True),
         Action("last", "-", "Last view", "The screen before this one", everywhere, "last"),
         Action("escape", "escape", "Back", "Clear the filter, or go back", everywhere, "escape"),
         Action("back", "q", "Back", "Go back; on a top-level screen quit, keeping everything", everywhere, "back"),

@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from textual.app import App, SystemCommand
+from textual.widgets import Input
 
 from app.actions import BY_ID, COMMANDS, PLACES, actions_of
 from app.screens.too_small import TooSmall
@@ -84,6 +85,12 @@ class Dispatch(App[int]):
             self.push_screen(TooSmall(*SMALLEST))
         elif guarded and not small:
             self.pop_screen()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Leave a key that opens a line to type into to whatever is typed into already, and to dialogs."""
+        if action == "perform" and BY_ID[str(parameters[0])].typing:
+            return isinstance(self.screen, View) and not isinstance(self.focused, Input)
+        return super().check_action(action, parameters)
 
     def action_perform(self, name: str) -> None:
         """What every key of the registry is bound to."""

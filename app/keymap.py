@@ -44,6 +44,7 @@ def bindings(actions: Iterable[Action]) -> list[BindingType]:
             f"app.perform('{action.id}')",
             action.title,
             show=False,
+            priority=action.typing,
             tooltip=action.tooltip,
             id=action.id,
             group=Binding.Group(action.group),

@@ -102,7 +102,8 @@ class CommandLine(Horizontal):
         self.add_class("-open")
         self._recalled = None
         self._write(text)
-        self._line.focus()
+        # At once: `focus` waits in the queue, behind keys that were typed already.
+        self.screen.set_focus(self._line)
 
     def watch_names(self) -> None:
         """Complete from other names."""

@@ -173,7 +173,8 @@ class FilterBar(Horizontal):
     def open(self) -> None:
         """Show the bar and type into it."""
         self.add_class("-open")
-        self._line.focus()
+        # At once: `focus` waits in the queue, behind keys that were typed already.
+        self.screen.set_focus(self._line)
 
     def set_text(self, text: str) -> None:
         """Put a filter in place, as when a session is restored; `Changed` follows."""
