@@ -99,6 +99,7 @@ def judge_metrics(
     The bound on false discoveries is drawn over all tests of all rows: one cycle is one family of tests.
     """
     judged = {}
+    measurer.meet((source, rows[row_id].entity) for row_id, found in sources.items() for source in found)
     for row_id, candidates in sources.items():
         progress(f"judging {row_id}")
         try:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+from msgspec import structs
 
 from app.indexing import Hosts, Index
 from app.references import References
@@ -123,6 +124,8 @@ class Measurer:
         self._hosts = Hosts()
         self._indexes: dict[tuple[object, ...], Index] = {}
         self._failures: dict[tuple[Labels, tuple[str, ...]], bool] = {}
+        self._kinds: dict[tuple[str, str, str], str] = {}
+        """By cluster, namespace and name, of workloads whose kind some convention tells."""
         self._resolver: Resolver | None = None
         self.frame = Frame(Grid(0, 60, 1), 60)
         self._asked: dict[_Question, Future[SeriesBlock | SourceError]] = {}
@@ -178,6 +181,20 @@ class Measurer:
         finally:
             if not back:
                 self._seconds[promql] = time.perf_counter() - started
+
+    def meet(self, sources: Iterable[tuple[RowSource, EntityType]]) -> None:
+        """Learn workloads' kinds from those conventions that tell them, so that others' names mean the same ones."""
+        distinct = {(source.identity, source.queries, source.history, kind): source for source, kind in sources}
+        for (*_, kind), source in distinct.items():
+            frame = self.frame.back_over(source.history)
+            try:
+                blocks = [self._block(query, frame) for query in source.queries]
+            except SourceError:
+                continue
+            for entity in self._index(source, blocks, kind).entities:
+                if entity.type is EntityType.WORKLOAD and entity.kind not in _UNSETTLED:
+                    self._kinds[entity.cluster, entity.namespace, entity.name] = entity.kind
+        self._entities = {key: entity for key, entity in self._entities.items() if entity.kind not in _UNSETTLED}
 
     def measure(self, source: RowSource, kind: EntityType) -> Measurement:
         """The numbers of one source. Raises SourceError when its query failed."""
@@ -249,6 +266,9 @@ class Measurer:
         if found is None:
             assert self._resolver is not None
             entity = self._resolver.entity(identity.identify(dict(relevant)), kind)
+            if entity.kind in _UNSETTLED:
+                known = self._kinds.get((entity.cluster, entity.namespace, entity.name), entity.kind)
+                entity = structs.replace(entity, kind=known)
             found = self._entities[key] = self._hosts.bounded(entity)
         return found
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from app.doctor import check_run
 from app.engine import Engine
-from app.snapshot import CheckResult
+from app.snapshot import CheckResult, Health, SourceStatus
 from app.snapshots import metrics_status, missing_status, objects_status
 from app.sources.kubernetes.replay import ReplayCluster
 from app.sources.recorder import RecordingMetrics
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from app.clock import Clock, ManualClock
     from app.engine import Outcome
     from app.settings.loading import LoadedSettings
-    from app.snapshot import SourceStatus
     from app.sources.recording import RecordingWriter
     from detectors.catalog import Catalogue
     from storage.database import Store
@@ -113,6 +112,9 @@ class LiveRun:
     def statuses(self, outcome: Outcome | None) -> tuple[SourceStatus, ...]:
         """How Prometheus and Kubernetes are doing."""
         found = [missing_status(name, why) for name, why in self.sources.notes.items()]
+        if outcome is not None and outcome.changes is None:
+            text = "asked by the Tocsin that runs the cycles of this cluster"
+            return (*found, *(SourceStatus(name, Health.OFF, text) for name in ("prometheus", "kubernetes")))
         if self.sources.metrics is not None:
             look = self._engine.look if self._engine is not None else None
             info = look.discovery.server if look is not None and look.discovery is not None else None

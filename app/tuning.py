@@ -20,6 +20,15 @@ PREFIXES = ("tocsin.io/", "metoro.io/")
 DISABLED = "anomaly-detection-disabled"
 BASELINE = "anomaly-detection-baseline-minutes"
 EVALUATION = "anomaly-detection-evaluation-minutes"
+ENVIRONMENT_NAMES = {
+    "production": "prod",
+    "live": "prod",
+    "stage": "staging",
+    "preprod": "staging",
+    "development": "dev",
+    "testing": "test",
+}
+"""Names of environments, and the one that stands for them."""
 MAX_DIGITS = 4
 """A longer number is out of range, and Python refuses to read one of thousands of digits."""
 SHOWN = 60
@@ -84,6 +93,11 @@ def _disabled(layers: Sequence[AnnotatedObject], warnings: list[str]) -> bool:
     return False
 
 
+def canonical(environment: str) -> str:
+    """One name for what is called `prod` here and `production` there."""
+    return ENVIRONMENT_NAMES.get(environment.lower(), environment.lower())
+
+
 def in_scope(entity: Entity, scope: ScopeSettings) -> bool:
     """Whether the engineer wants to hear of it; nodes and the cluster, which have no namespace, always are."""
     if entity.namespace:
@@ -91,7 +105,7 @@ def in_scope(entity: Entity, scope: ScopeSettings) -> bool:
             return False
         if scope.namespaces and not any(fnmatchcase(entity.namespace, pattern) for pattern in scope.namespaces):
             return False
-        if scope.environments and entity.environment not in scope.environments:
+        if scope.environments and canonical(entity.environment) not in map(canonical, scope.environments):
             return False
         if excluding(entity.namespace, entity.name, scope.exclude_services):
             return False

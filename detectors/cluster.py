@@ -42,6 +42,8 @@ TEMPLATE_HASHES = {
 }
 """Labels that a controller puts on its ReplicaSets and pods, and the kind of that controller."""
 
+RETURN_SECONDS = 300.0
+"""How long after a node's return what was said of its pods may still be old."""
 _REVISION_LABELS = (*TEMPLATE_HASHES, "controller-revision-hash")
 _MAX_CLIMB = 5
 
@@ -96,6 +98,7 @@ class Readiness(msgspec.Struct, frozen=True, omit_defaults=True):
         if earlier is None or earlier.ok is not self.ok:
             return msgspec.structs.replace(self, since=self.at, times=1)
         return msgspec.structs.replace(self, since=earlier.since or earlier.at, times=earlier.times + 1)
+
     skew: float = 0.0
     """Seconds by which the API server's clock is ahead of ours."""
 
@@ -342,11 +345,11 @@ def gone(state: ClusterState, entity: Entity) -> bool:
 
 
 def obscured(state: ClusterState, entity: Entity) -> bool:
-    """Whether some of a workload's pods are on nodes whose kubelet does not report: their status is old."""
+    """Whether some of a workload's pods are on nodes whose kubelet does not report, or has just begun to again."""
     for pod in state.workload_pods(entity.kind, entity.namespace, entity.name):
         node = state.nodes.get(pod.spec.node_name)
         ready = node.status.condition("Ready") if node is not None else None
-        if ready is not None and ready.status != "True":
+        if ready is not None and (ready.status != "True" or 0 <= state.at - (ready.since or 0.0) < RETURN_SECONDS):
             return True
     return False
 

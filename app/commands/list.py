@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 from app.commands.common import loaded_settings
@@ -30,6 +31,9 @@ def run(options: argparse.Namespace) -> int:
     cluster = loaded.settings.kubernetes.context or None
     now = SystemClock().now()
     lifecycles = tuple(Lifecycle) if options.all else (Lifecycle.OPEN,)
+    if not loaded.database.exists():
+        sys.stderr.write(f"tocsin: {loaded.database}: nothing was stored there yet; scan or the console writes it\n")
+        return Exit.STORE
     with Store.open(loaded.database) as store:
         cases = store.investigations.page(cluster, lifecycles=lifecycles, limit=options.limit)
     if options.json:

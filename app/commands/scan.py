@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING
 
 from app.commands.common import loaded_settings, parse_instant, print_anomalies, tell_sources
 from app.exits import Exit
+from app.tuning import in_scope
+from detectors.entities import environment_of
+from detectors.model import Entity, EntityType
 from detectors.objects import unix
 from storage.records import AnomalyState
 
@@ -17,7 +20,11 @@ if TYPE_CHECKING:
     from app.engine import Outcome
     from app.runs import LiveRun
     from app.settings.loading import LoadedSettings
+    from app.settings.schema import ScopeSettings
+    from detectors.cluster import ClusterState
     from storage.records import AnomalyRecord
+
+FUTURE_SECONDS = 60.0
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
@@ -51,7 +58,14 @@ def run(options: argparse.Namespace) -> int:
             clock = engine.clock = ManualClock(newest_instant(live, clock.now()))
         outcome = engine.cycle()
         _progress("")
-        anomalies = [a for a in store.anomalies.unresolved(live.cluster) if a.state is AnomalyState.OPEN]
+        if at is not None and at > SystemClock().now() + FUTURE_SECONDS:
+            sys.stderr.write("warning: --at lies in the future: what is known is judged as if it were so late\n")
+        # Objects are those of now: what began after the time in question was not so yet.
+        anomalies = [
+            a
+            for a in store.anomalies.unresolved(live.cluster)
+            if a.state is AnomalyState.OPEN and a.onset <= outcome.at
+        ]
         return _report(options, loaded, live, outcome, anomalies)
 
 
@@ -71,10 +85,30 @@ def _report(
     print_anomalies(anomalies, outcome.at, loaded, as_json=options.json)
     if not answered:
         return Exit.SOURCE
+    if not anomalies and (missed := out_of_scope(loaded.settings.scope, outcome.state)):
+        sys.stderr.write(f"tocsin: {clean(missed)}\n")
+        return Exit.SETTINGS
     if not anomalies and not options.json:
         judged = sum(result.live for result in outcome.results.values())
         print(f"nothing is wrong among {judged} things judged in {outcome.seconds:.1f} s")
     return Exit.FINDINGS if anomalies else Exit.OK
+
+
+def out_of_scope(scope: ScopeSettings, state: ClusterState | None) -> str:
+    """Why nothing can be found: a scope that no namespace of the cluster is in; empty where one is."""
+    if state is None or not state.namespaces:
+        return ""
+    own, cluster = scope.environment_of, state.cluster
+    environments = {name: environment_of(name, state, own, cluster=cluster) for name in state.namespaces}
+    for name, environment in environments.items():
+        if in_scope(Entity(EntityType.WORKLOAD, state.cluster, name, "", "", environment=environment), scope):
+            return ""
+    if scope.services:
+        return ""
+    there = (
+        f"namespaces {', '.join(sorted(environments))}; environments {', '.join(sorted(set(environments.values())))}"
+    )
+    return f"nothing is in scope, so nothing was judged; the cluster has the {there}"
 
 
 def newest_instant(live: LiveRun, now: float) -> float:

@@ -187,8 +187,13 @@ class TestMemory:
         }
         assert len(tocsin("list", "--json", "--limit", "1", "--db", database).objects) == 1
 
-    def test_list_of_an_empty_store(self, tocsin: Callable[..., Said], tmp_path: Path) -> None:
-        assert "no open investigations" in tocsin("list", "--db", tmp_path / "new.db").out
+    def test_list_does_not_make_a_database_of_a_mistyped_name(
+        self, tocsin: Callable[..., Said], tmp_path: Path
+    ) -> None:
+        said = tocsin("list", "--db", tmp_path / "typo.db")
+        assert said.code == Exit.STORE
+        assert "nothing was stored there yet" in said.err
+        assert not (tmp_path / "typo.db").exists()
 
     def test_show(self, tocsin: Callable[..., Said], database: Path) -> None:
         number = self._checkout(tocsin, database)

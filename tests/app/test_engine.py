@@ -349,3 +349,13 @@ def test_a_cycle_that_cannot_be_stored_leaves_nothing_half_written_and_the_next_
         [record] = [a for a in stage.store.anomalies.unresolved(CONTEXT) if a.signal == SPIKE[0]]
         assert stage.store.investigations.get(record.investigation) is not None
         assert stage.store.evidence.of(record.investigation)
+
+
+def test_a_workload_is_one_thing_also_where_only_metrics_name_it(stage: Stage) -> None:
+    with stage.rig(LIT, kubernetes=False) as rig:
+        rig.cycle()
+        named = [
+            (a.signal, a.entity.namespace, a.entity.name) for a in stage.store.anomalies.unresolved(rig.run.cluster)
+        ]
+        assert (SPIKE[0], "prod", SPIKE[1]) in named
+        assert len(named) == len(set(named)), "told by several conventions, one of which does not know its kind"

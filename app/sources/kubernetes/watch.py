@@ -40,7 +40,7 @@ class Pace:
 
     first_retry: float = 1.0
     longest_retry: float = 60.0
-    refused: float = 600.0
+    refused: float = 60.0
     """Until a refused resource is asked for again: rights may be granted."""
     poll: float = 60.0
     """Between two lists of what cannot be watched."""
