@@ -53,7 +53,7 @@ class AnomalyList(RowList[AnomalyRecord]):
                 "entity", "WHERE", lambda row, _: row.entity.title, 14, flex=1, priority=3, sort=lambda row: row.entity
             ),
             Column("recent", "RECENT", recent, 12, flex=1, limit=24, priority=2),
-            Column("observed", "NOW", lambda row, _: quantity(row.observed, row.unit), 9, right=True),
+            Column("observed", "NOW", self._observed, 9, right=True),
             Column("expected", "EXPECTED", self._expected, 14, right=True, priority=4),
             Column("age", "AGE", self._age, 4, right=True, priority=1, sort=lambda row: row.onset),
             Column("state", "STATE", lambda row, _: row.state.value, 6, priority=5, sort=lambda row: row.state),
@@ -69,8 +69,16 @@ class AnomalyList(RowList[AnomalyRecord]):
         return self._titles.get(row.signal, row.signal)
 
     @staticmethod
+    def _observed(row: AnomalyRecord, width: int) -> str:
+        """Of what is over, what it was."""
+        seen = quantity(row.observed, row.unit)
+        was = f"was {seen}"
+        return seen if row.closed is None or len(was) > width else was
+
+    @staticmethod
     def _expected(row: AnomalyRecord, _width: int) -> str:
         return span(row.low, row.high, row.unit, row.observed)
 
     def _age(self, row: AnomalyRecord, _width: int) -> str:
-        return age(self._now - row.onset)
+        """How long it has been so, or was."""
+        return age((self._now if row.closed is None else row.closed) - row.onset)

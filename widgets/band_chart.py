@@ -121,7 +121,8 @@ class BandChart(Widget, can_focus=True):
         if self.title is not None and height >= 6:
             lines.append(self.title.truncate(width, ellipsis=True))
         if self.band is None or not self._count:
-            return Content("\n").join([*lines, plain(self.empty, width, palette.MUTED)])
+            told = [plain(line, style=palette.MUTED).wrap(max(1, width)) for line in self.empty.splitlines()]
+            return Content("\n").join([*lines, *(part for line in told for part in line)][: max(1, height)])
         below = [self._readout(width)] if self.cursor is not None and height >= 3 else []
         lines += draw(self._picture(self.band), width, height - len(lines) - len(below))
         return Content("\n").join(lines + below)

@@ -15,7 +15,7 @@ from widgets.rows import Column
 from widgets.text import plain, stamp
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from textual.content import Content
 
@@ -32,6 +32,7 @@ class Timeline(RowList[TimelineEntry]):
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002
         self._zone: tzinfo = UTC
         self._now = 0.0
+        self._titles: Mapping[str, str] = {}
         columns: tuple[Column[TimelineEntry], ...] = (
             Column(
                 "at",
@@ -41,19 +42,31 @@ class Timeline(RowList[TimelineEntry]):
                 sort=lambda entry: entry.at,
             ),
             Column("kind", "WHAT", self._kind, 8, priority=2, limit=8, sort=lambda entry: entry.kind),
-            Column("text", "", lambda entry, _: entry.text.removeprefix(f"{entry.kind} "), 12, flex=1, middle=False),
+            Column("text", "", lambda entry, _: self.told(entry), 12, flex=1, middle=False),
         )
         super().__init__(columns, key=hash, empty="Nothing happened around it.", id=id, classes=classes)
 
     def show(
-        self, entries: Iterable[TimelineEntry], *, now: float, zone: tzinfo = UTC, onset: float | None = None
+        self,
+        entries: Iterable[TimelineEntry],
+        *,
+        now: float,
+        zone: tzinfo = UTC,
+        onset: float | None = None,
+        titles: Mapping[str, str] | None = None,
     ) -> None:
-        """Show these entries; dates are told where they are not today's."""
-        self._zone, self._now = zone, now
+        """Show these entries; dates are told where they are not today's, and signals by their titles."""
+        self._zone, self._now, self._titles = zone, now, titles or {}
         begun = [] if onset is None else [TimelineEntry(onset, ONSET.kind, ONSET.text)]
         shown = sorted((*entries, *begun), key=lambda entry: entry.at)
         self.fit_column("at", max((len(stamp(entry.at, now, zone)) for entry in shown), default=SHORTEST))
         self.replace(shown)
+
+    def told(self, entry: TimelineEntry) -> str:
+        """An entry in words, without its kind."""
+        text = entry.text.removeprefix(f"{entry.kind} ")
+        signal, space, rest = text.partition(" ")
+        return f"{self._titles.get(signal, signal)}{space}{rest}"
 
     @staticmethod
     def _kind(entry: TimelineEntry, width: int) -> Content:

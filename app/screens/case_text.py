@@ -6,16 +6,17 @@ from typing import TYPE_CHECKING
 
 from textual.content import Content
 
+from app.screens.inbox_rows import lasting
 from storage.records import TimelineEntry
 from widgets import palette
 from widgets.band_chart import ChartMark
-from widgets.text import age, clock, plain
+from widgets.text import age, clean, clock, plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import tzinfo
 
-    from storage.records import HistoryRecord, InvestigationRecord
+    from storage.records import EvidenceRecord, HistoryRecord, InvestigationRecord
 
 CHANGES = frozenset({"rollout", "deploy", "hpa", "scale", "config", "node", "change"})
 """Kinds of the timeline that can be causes: they are marked on the chart."""
@@ -28,7 +29,7 @@ def headline(record: InvestigationRecord, now: float, zone: tzinfo) -> Content:
         palette.SEVERITY[record.severity].full,
         plain(record.entity.title, 44, palette.EMPHASIS),
         plain(record.title, 48),
-        Content(f"since {clock(record.onset, zone)} ({age(now - record.onset)})"),
+        Content(duration(record, now, zone)),
         palette.STATE[record.state(now)].label,
     ]
     if record.acknowledged_at is not None:
@@ -38,6 +39,21 @@ def headline(record: InvestigationRecord, now: float, zone: tzinfo) -> Content:
     if record.pinned:
         parts.append(Content.styled("pinned", palette.MUTED))
     return Content("  ").join(parts)
+
+
+def duration(record: InvestigationRecord, now: float, zone: tzinfo) -> str:
+    """Since when, or from when to when, and how long."""
+    begun, length = clock(record.onset, zone), age(lasting(record, now))
+    if record.ended is None:
+        return f"since {begun} ({length})"
+    return f"{begun} to {clock(record.ended, zone)}, lasted {length}"
+
+
+def newest(evidence: Iterable[EvidenceRecord], zone: tzinfo) -> str:
+    """Evidence as lines of text, newest first: what stands where there are no values to draw."""
+    lines = sorted(evidence, key=lambda record: record.at or record.recorded, reverse=True)
+    told = ((clock(line.at, zone), clean(line.text), clean(line.value)) for line in lines)
+    return "\n".join("  ".join(filter(None, parts)) for parts in told)
 
 
 def changes(timeline: Iterable[TimelineEntry]) -> tuple[ChartMark, ...]:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from app.snapshot import InboxRow
-    from storage.records import AnomalyRecord
+    from storage.records import AnomalyRecord, InvestigationRecord
 
 HIDDEN_STATES = frozenset({"snoozed", "closed"})
 """Not in the inbox unless asked for: they were dealt with."""
@@ -58,6 +58,11 @@ def is_over(row: InboxRow) -> bool:
     return row.investigation.lifecycle is not Lifecycle.OPEN
 
 
+def lasting(record: InvestigationRecord, now: float) -> float:
+    """Seconds from its onset to its end, or to now."""
+    return (now if record.ended is None else record.ended) - record.onset
+
+
 def severity_cell(row: InboxRow) -> Content:
     """How much it matters, or did."""
     sign = palette.SEVERITY[row.investigation.severity].sign
@@ -78,6 +83,14 @@ def observed_cell(anomaly: AnomalyRecord) -> str:
         return NOTHING
     word = SHORT_UNITS.get(word, word)
     return f"{quantity(anomaly.observed)} {word.removesuffix('s') if anomaly.observed == 1 else word}"
+
+
+def now_cell(row: InboxRow, width: int) -> str:
+    """What is seen now; of what is over what it was, where there is room for saying so."""
+    seen = observed_cell(row.worst)
+    if not is_over(row) or seen == NOTHING:
+        return seen
+    return next((text for text in (f"was {seen}", f"({seen})") if len(text) <= width), NOTHING)
 
 
 def expected_cell(anomaly: AnomalyRecord) -> str:
@@ -104,12 +117,12 @@ def columns(now: Callable[[], float]) -> Sequence[Column[InboxRow]]:
                sort=lambda row: row.investigation.entity.title),
         Column("signal", "SIGNAL", quiet(signal_cell), 17, flex=4, limit=30, sort=lambda row: row.investigation.title),
         Column("past", "RECENT", spark_cell, 11, flex=3, limit=24, priority=3),
-        Column("now", "NOW", quiet(lambda row, _: observed_cell(row.worst)), 8, right=True, priority=2),
+        Column("now", "NOW", quiet(now_cell), 8, flex=1, limit=11, right=True, priority=2),
         Column("expected", "EXPECTED", quiet(lambda row, _: expected_cell(row.worst)), 14, priority=5),
         Column("score", "SCORE", quiet(lambda row, _: f"{row.investigation.score:.1f}"), 5, right=True, priority=7,
                sort=lambda row: row.investigation.score, descending=True),
-        Column("age", "AGE", quiet(lambda row, _: age(now() - row.investigation.onset)), 4, right=True,
-               sort=lambda row: now() - row.investigation.onset),
+        Column("age", "AGE", quiet(lambda row, _: age(lasting(row.investigation, now()))), 4, right=True,
+               sort=lambda row: lasting(row.investigation, now())),
         Column("label", "L", lambda row, _: label_cell(row), 1, sort=lambda row: row.investigation.label or "~"),
         Column("state", "STATE", lambda row, _: palette.STATE[row.investigation.state(now())].label, 9,
                sort=lambda row: row.investigation.state(now())),

@@ -12,7 +12,7 @@ from textual.widgets import Static
 from app.actions import Situation, actions_of
 from app.keymap import bindings
 from app.messages import CaseLoaded, CatalogueLoaded
-from app.screens.case_text import changes, done, headline
+from app.screens.case_text import changes, done, headline, newest
 from app.screens.cases import CaseView
 from app.screens.inbox_rows import short_title
 from app.screens.preview import expectation, fill_chart
@@ -22,7 +22,7 @@ from widgets.band_chart import BandChart
 from widgets.ledger import Ledger, tally
 from widgets.notice import Condition, ConditionPanel
 from widgets.row_list import RowList
-from widgets.text import plain
+from widgets.text import plain, stamp
 from widgets.timeline import Timeline
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from textual.app import ComposeResult
 
     from app.snapshot import Case, Snapshot
-    from storage.records import AnomalyRecord, InvestigationRecord
+    from storage.records import AnomalyRecord, InvestigationRecord, TimelineEntry
 
 PANES = ("ledger", "anomalies", "timeline", "history", "chart")
 """In the order of `tab`. Where there is little room, the chart and the active pane are shown."""
@@ -141,7 +141,7 @@ class InvestigationScreen(CaseView):
         ledger.border_title = tally(case.evidence)
         self.query_one(AnomalyList).show(case.anomalies, now=now, titles=self._titles)
         onset = case.investigation.onset
-        self.query_one("#timeline", Timeline).show(case.timeline, now=now, zone=zone, onset=onset)
+        self.query_one("#timeline", Timeline).show(case.timeline, now=now, zone=zone, onset=onset, titles=self._titles)
         self.query_one("#history", Timeline).show(done(case.history), now=now, zone=zone)
         self._draw_chart()
 
@@ -152,13 +152,30 @@ class InvestigationScreen(CaseView):
         title = self._titles.get(anomaly.signal, anomaly.signal)
         chart.border_title = plain(f"{title}   {expectation(anomaly)}", 90)
         chart.marks = changes(self.case.timeline)
+        chart.empty = newest(self.case.evidence, self.console.zone)
         fill_chart(chart, anomaly, self.console.zone)
 
     def _draw_line(self) -> None:
-        """The selected evidence whole, above what gives it: lists have room for its beginning and end only."""
-        record = self.query_one("#ledger", Ledger).highlighted
-        parts = [plain(record.text), plain(record.source, style=palette.ACCENT)] if record else []
-        self.query_one("#line", Static).update(Content("\n").join(parts))
+        """The selected line of the pane that has the focus, whole: lists have room for its beginning and end only."""
+        text, source = self._line()
+        parts = [plain(text), plain(source, style=palette.ACCENT)]
+        self.query_one("#line", Static).update(Content("\n").join(part for part in parts if part))
+
+    def _line(self) -> tuple[str, str]:
+        """What the selected line says, and what gives it."""
+        if self._pane in {"timeline", "history"}:
+            timeline = self.query_one(f"#{self._pane}", Timeline)
+            return (timeline.told(timeline.highlighted), "") if timeline.highlighted else ("", "")
+        if self._pane == "ledger":
+            record = self.query_one("#ledger", Ledger).highlighted
+            return (record.text, record.source) if record else ("", "")
+        anomaly = self.anomaly
+        return (self._words(anomaly), anomaly.source.query) if anomaly else ("", "")
+
+    def _words(self, anomaly: AnomalyRecord) -> str:
+        """An anomaly in a line."""
+        title = self._titles.get(anomaly.signal, anomaly.signal)
+        return f"{title}, {anomaly.entity.title}: {expectation(anomaly)}"
 
     # What is selected
 
@@ -189,6 +206,14 @@ class InvestigationScreen(CaseView):
             self._draw_chart()
         self._draw_line()
         self.refresh_keys()
+
+    @on(RowList.Opened, "Timeline")
+    def _entry_opened(self, event: RowList.Opened) -> None:
+        timeline = event.row_list
+        assert isinstance(timeline, Timeline)
+        entry: TimelineEntry = event.row
+        now, zone = self.console.snapshot.now, self.console.zone
+        self.explain(f"{stamp(entry.at, now, zone)}  {entry.kind}", timeline.told(entry), "")
 
     @on(Ledger.SourceAsked)
     def _source_asked(self, event: Ledger.SourceAsked) -> None:
@@ -223,6 +248,7 @@ class InvestigationScreen(CaseView):
         for name in PANES:
             self.query_one(f"#{name}").set_class(name == pane, "-active")
         self.query_one(f"#{pane}").focus()
+        self._draw_line()
         self.refresh_keys()
 
     def on_descendant_focus(self) -> None:

@@ -8,7 +8,7 @@ from textual.containers import Container, Vertical
 from textual.content import Content
 from textual.widgets import Static
 
-from app.screens.inbox_rows import is_state, short_title
+from app.screens.inbox_rows import is_over, is_state, lasting, short_title
 from detectors.model import Views
 from storage.records import AnomalyState
 from widgets import palette
@@ -35,18 +35,39 @@ def compared(views: int) -> str:
 
 
 def expectation(anomaly: AnomalyRecord) -> str:
-    """What was seen against what was expected."""
+    """What was seen against what was expected; of what is over, that it was, and the farthest that it went."""
     if is_state(anomaly):
         return "the object's own state"
     expected = span(anomaly.low, anomaly.high, anomaly.unit, like=anomaly.observed)
-    return f"{quantity(anomaly.observed, anomaly.unit)}, expected {expected}"
+    seen = quantity(anomaly.observed, anomaly.unit)
+    if anomaly.closed is None:
+        return f"{seen}, expected {expected}"
+    far = farthest(anomaly)
+    peak = "" if far is None else f", peak {quantity(far, anomaly.unit)}"
+    return f"was {seen}{peak}, expected {expected}"
+
+
+def farthest(anomaly: AnomalyRecord) -> float | None:
+    """The value since its onset that was farthest from the middle of what was expected; None without values."""
+    if not anomaly.band:
+        return None
+    import numpy as np
+
+    from detectors.series import Band
+
+    band = Band.from_bytes(anomaly.band)
+    during = (band.times >= anomaly.onset) & (band.times <= anomaly.last_seen) & np.isfinite(band.values)
+    if not during.any():
+        return None
+    ends = [end for end in (anomaly.low, anomaly.high) if np.isfinite(end)]
+    values = band.values[during]
+    return float(values[np.argmax(np.abs(values - (sum(ends) / len(ends) if ends else 0.0)))])
 
 
 def fill_chart(chart: BandChart, anomaly: AnomalyRecord, zone: tzinfo) -> None:
     """Draw an anomaly's values."""
     chart.unit, chart.zone = anomaly.unit, zone
     chart.onset = anomaly.onset
-    chart.empty = "An object's state: there are no values to draw."
     if not anomaly.band:
         chart.band = None
         return
@@ -67,6 +88,7 @@ class Preview(Container):
         self.set_class(row is None, "-empty")
         if row is None:
             return
+        self.set_class(not row.worst.band, "-state")
         if self._parts is None:
             self._parts = _Parts.made()
             self.mount(*self._parts.arranged())
@@ -106,10 +128,13 @@ class _Parts(NamedTuple):
 def reasons(row: InboxRow, now: float, zone: tzinfo) -> Iterator[tuple[str, str]]:
     """Why it is here, as names and texts."""
     record, worst = row.investigation, row.worst
-    yield "seen", expectation(worst)
+    yield "was" if is_over(row) else "seen", expectation(worst).removeprefix("was ")
     if record.entity.environment:
         yield "env", record.entity.environment
-    yield "since", f"{clock(record.onset, zone)}, {age(now - record.onset)} ago"
+    if record.ended is None:
+        yield "since", f"{clock(record.onset, zone)}, {age(now - record.onset)} ago"
+    else:
+        yield "lasted", f"{age(lasting(record, now))}, {clock(record.onset, zone)} to {clock(record.ended, zone)}"
     yield "sure", f"{100 * worst.confidence:.0f} %, compared with {compared(worst.views)}"
     if record.anomalies > 1:
         yield "also", ", ".join(record.signals[1:])
@@ -119,4 +144,6 @@ def reasons(row: InboxRow, now: float, zone: tzinfo) -> Iterator[tuple[str, str]
         yield "label", f"{record.label} {record.label_reason}".rstrip()
     if record.snoozed_until is not None and record.snoozed_until > now:
         yield "snoozed", f"until {clock(record.snoozed_until, zone)}"
-    yield "check", worst.source.query
+    if query := worst.source.query:
+        yield "next", "c copies its command" if query.startswith("kubectl") else "c copies its query, o opens it"
+        yield "check", query

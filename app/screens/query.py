@@ -39,7 +39,8 @@ class QueryDialog(Dialog[str]):
             box.border_subtitle = Content(f"c copies it   {browse}esc leaves" if self._query else "esc leaves")
             with VerticalScroll():
                 yield Static(multi(self._text), classes="text", markup=False)
-                yield Static(multi(self._query or "no query: nothing was asked"), classes="query", markup=False)
+                if self._query:
+                    yield Static(multi(self._query), classes="query", markup=False)
 
     def action_answer(self, answer: str) -> None:
         """Something is wanted of the query."""

@@ -1,0 +1,103 @@
+"""An investigation to read: what is over, what is cut off in lists, what has no values."""
+
+from __future__ import annotations
+
+from app.screens.inbox_rows import fields, lasting, now_cell
+from app.screens.preview import expectation, farthest, reasons
+from app.screens.query import QueryDialog
+from tests.app.screens.fake_session import FakeSession, session_of
+from tests.app.screens.night import NOW
+from tests.app.screens.running import eventually, painted, running
+from widgets.text import quantity
+
+OVER, RESTARTS, CRASHING = 390, 408, 409
+
+
+def row_of(session, number):
+    return next(row for row in session.snapshot.rows if row.investigation.id == number)
+
+
+async def opened(console, pilot, number):
+    console.open_case(number)
+    await eventually(pilot, lambda: console.view.place == "investigation" and console.view.case is not None)
+
+
+def test_what_is_over_says_what_it_was_and_how_long_it_lasted():
+    row = row_of(FakeSession(), OVER)
+    assert now_cell(row, 11) == "was 26 ms"
+    assert now_cell(row, 8) == "(26 ms)"
+    assert lasting(row.investigation, NOW) == lasting(row.investigation, NOW + 9999) == 95 * 60 - 1080
+    told = dict(reasons(row, NOW, None))
+    assert "seen" not in told and "since" not in told
+    assert told["lasted"].startswith("1h, ")
+    peak = quantity(farthest(row.worst), row.worst.unit)
+    assert told["was"] == f"26 ms, peak {peak}, expected 20-31 ms"
+    assert fields(row, NOW)["state"] == "recovered"
+
+
+def test_what_goes_on_is_told_as_of_now():
+    row = row_of(FakeSession(), RESTARTS)
+    assert now_cell(row, 11) == "9"
+    assert lasting(row.investigation, NOW + 60) == 23 * 60
+    assert expectation(row.worst) == "9, expected 0-1"
+
+
+async def test_the_headline_of_what_is_over_says_from_when_to_when():
+    async with running(FakeSession()) as (console, pilot):
+        await opened(console, pilot, OVER)
+        await eventually(pilot, lambda: "07:18 to 08:35, lasted 1h" in painted(console))
+        assert "since 07:18" not in painted(console)
+
+
+async def test_every_line_can_be_read_whole():
+    async with running(FakeSession(), size=(80, 24)) as (console, pilot):
+        await opened(console, pilot, CRASHING)
+        for pane in ("anomalies", "timeline"):
+            await pilot.press("tab")
+            await eventually(pilot, lambda pane=pane: console.focused and console.focused.id == pane)
+            await pilot.press("enter")
+            await eventually(pilot, lambda: isinstance(console.screen, QueryDialog))
+            await pilot.press("escape")
+            await eventually(pilot, lambda: not isinstance(console.screen, QueryDialog))
+
+
+async def test_the_line_below_follows_the_pane_with_the_focus():
+    async with running(FakeSession()) as (console, pilot):
+        await opened(console, pilot, 412)
+        line = console.view.query_one("#line")
+        await pilot.press("tab")
+        await eventually(pilot, lambda: "2.41 s, expected 0.30-0.42 s" in str(line.content))
+        await pilot.press("tab", "g")
+        await eventually(pilot, lambda: "checkout 6 -> 8 replicas" in str(line.content))
+
+
+async def test_signals_go_by_their_titles_in_the_timeline():
+    async with running(FakeSession()) as (console, pilot):
+        await opened(console, pilot, RESTARTS)
+        timeline = console.view.query_one("#timeline")
+        await eventually(pilot, lambda: console.view._titles)
+        entry = next(iter(timeline.rows.items.values()))
+        began = type(entry)(NOW, "anomaly", "pod-restart-spike began on shop/cart")
+        title = console.view._titles["pod-restart-spike"]
+        assert timeline.told(began) == f"{title} began on shop/cart"
+
+
+async def test_an_objects_state_shows_its_newest_evidence_instead_of_an_empty_chart():
+    async with running(session_of("inbox")) as (console, pilot):
+        await opened(console, pilot, CRASHING)
+        chart = console.view.query_one("#chart")
+        await eventually(pilot, lambda: "the logs could not be read" in str(chart.render()))
+        lines = str(chart.render()).splitlines()
+        assert "the logs could not be read" in lines[0] and any("rolled out v2.13.4" in line for line in lines)
+
+
+async def test_the_preview_of_an_objects_state_gives_its_room_to_the_reasons():
+    async with running(FakeSession()) as (console, pilot):
+        console.view.rows.move_to(CRASHING)
+        chart = "#preview-chart"
+        await eventually(pilot, lambda: not console.view.query_one(chart).display)
+        text = painted(console)
+        assert "c copies its command" in text and "kubectl get pods -n platform" in text
+        console.view.rows.move_to(412)
+        await eventually(pilot, lambda: console.view.query_one(chart).display)
+        assert "o opens it" in painted(console)
