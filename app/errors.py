@@ -6,11 +6,6 @@ import sys
 from typing import TYPE_CHECKING
 
 from app.exits import Exit
-from app.settings.loading import SettingsError
-from app.sources.base import SourceError
-from app.sources.recording import RecordingError
-from detectors.catalog import CatalogError
-from storage.errors import StoreError
 
 if TYPE_CHECKING:
     import argparse
@@ -21,18 +16,33 @@ def guarded(run: Callable[[argparse.Namespace], int], options: argparse.Namespac
     """Run a command; known trouble becomes its exit code, unknown trouble stays a traceback."""
     try:
         return run(options)
-    except (SettingsError, CatalogError, RecordingError) as error:
-        return say(str(error), Exit.SETTINGS)
-    except SourceError as error:
-        return say(f"{error.message}\n{error.hint}".strip(), Exit.SOURCE)
-    except StoreError as error:
-        return say(str(error), Exit.STORE)
     except KeyboardInterrupt:
         return Exit.INTERRUPTED
     except BrokenPipeError:
         # The reader (head, less) has had enough; Python would complain again when it flushes at exit.
         sys.stdout = None
         return Exit.OK
+    except Exception as error:
+        return _told(error)
+
+
+def _told(error: Exception) -> int:
+    # Imported now: the catalogue's and the store's modules would hold up the console's first paint.
+    from app.settings.loading import SettingsError
+    from app.sources.base import SourceError
+    from app.sources.recording import RecordingError
+    from detectors.catalog import CatalogError
+    from storage.errors import StoreError
+
+    match error:
+        case SettingsError() | CatalogError() | RecordingError():
+            return say(str(error), Exit.SETTINGS)
+        case SourceError():
+            return say(f"{error.message}\n{error.hint}".strip(), Exit.SOURCE)
+        case StoreError():
+            return say(str(error), Exit.STORE)
+        case _:
+            raise error
 
 
 def say(message: str, code: Exit) -> int:
