@@ -205,7 +205,7 @@ def _triage() -> tuple[Action, ...]:
 def _here() -> tuple[Action, ...]:
     here = Group.HERE
     return (
-        Action("pane.next", "tab", "Next pane", "To the next pane", here, "pane", ("1",), INVESTIGATION, footer=12),
+        Action("pane.next", "tab", "Next pane", "To the next pane", here, "pane", ("1",), INVESTIGATION, footer=1),
         Action("pane.previous", "shift+tab", "Previous pane", "To the one before", here, "pane", ("-1",),
                INVESTIGATION),
         Action("snooze.for", "", "Snooze for", "Hide it for a time such as 15m, 1h or 4h", Group.TRIAGE, "snooze",
@@ -232,8 +232,8 @@ def _here() -> tuple[Action, ...]:
         Action("browse", "o", "Browse", "Open the query in Prometheus, in the browser", here, "browse",
                places=INBOX | INVESTIGATION | COVERAGE | ADVISOR, refusal=with_query),
         Action("connection.test", "ctrl+t", "Test", "Try these values", here, "test", places=CONNECTION, footer=1),
-        Action("connection.use", "ctrl+s", "Use", "Keep these values and go on", here, "use", places=CONNECTION,
-               footer=2),
+        Action("connection.use", "ctrl+s", "Use", "Use these values now, until you quit", here, "use",
+               places=CONNECTION, footer=2),
         Action("connection.demo", "ctrl+o", "Demo", "Replay a recorded incident instead", here, "demo",
                places=CONNECTION, footer=3),
     )  # fmt: skip
@@ -261,7 +261,8 @@ def _everywhere() -> tuple[Action, ...]:
         Action("theme", "", "Theme", "Change the colours", everywhere, "theme", command="theme", parameter="NAME"),
         Action("command", ":", "Command", "Type a command", everywhere, "command", typing=True),
         Action("palette", "ctrl+p", "Palette", "Find an action or an investigation", everywhere, "palette"),
-        Action("help", "?", "Help", "The keys of this screen", everywhere, "help", command="help", typing=True),
+        Action("help", "?", "Help", "The keys of this screen", everywhere, "help", footer=1, command="help",
+               typing=True),
         Action("last", "-", "Last view", "The screen before this one", everywhere, "last"),
         Action("escape", "escape", "Back", "Clear the filter, or go back", everywhere, "escape"),
         Action("back", "q", "Back", "Go back; on a top-level screen quit, keeping everything", everywhere, "back"),

@@ -10,7 +10,8 @@ import logging
 from typing import TYPE_CHECKING
 
 from app.lanes import Lanes
-from app.messages import CallFailed, CatalogueLoaded, SessionOpened, SessionRefused, SnapshotArrived
+from app.messages import DATABASE, CallFailed, CatalogueLoaded, SessionOpened, SessionRefused, SnapshotArrived
+from storage.errors import StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,6 +41,8 @@ def refusal_of(error: Exception, number: int) -> SessionRefused:
     """Why there is no session."""
     trouble = str(getattr(error, "trouble", "") or type(error).__name__)
     message = getattr(error, "message", "") or str(error) or type(error).__name__
+    if isinstance(error, StoreError):
+        trouble, message = DATABASE, f"{error.path}: {error.what}"
     return SessionRefused(number, trouble, message, getattr(error, "hint", ""))
 
 

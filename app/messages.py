@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from detectors.catalog import Catalogue
 
 
+DATABASE = "database"
+"""The trouble of a session whose store cannot be used: no other connection would help."""
+
+
 class SnapshotArrived(Message):
     """A cycle is done, or an act has changed something."""
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from app.cases import read_case
 from app.coverage import with_origin
-from app.snapshot import ActResult, Health, Snapshot, SourceStatus
+from app.snapshot import ENDED, ActResult, Health, Snapshot, SourceStatus
 from app.snapshots import inbox
 from app.sources.base import SourceError
 from app.triage import Triage
@@ -173,6 +173,7 @@ class EngineSession:
                     self._clock.wait(self._run.interval, self._wake)
             self._wake.clear()
             if over:
+                self._publish(lambda known: replace(known, mode=ENDED, next_cycle=None))
                 return
             # In this order: a change or an end that comes in between is noticed in the next round.
             self._leave.clear()

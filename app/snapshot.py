@@ -26,6 +26,9 @@ if TYPE_CHECKING:
         TimelineEntry,
     )
 
+ENDED = "ended"
+"""The mode of a recording that has been replayed to its end."""
+
 
 class Health(StrEnum):
     """How a source is doing."""
@@ -101,7 +104,7 @@ class Snapshot:
     """Unix seconds by the session's clock."""
     cluster: str
     mode: str
-    """`live`, `replay`, `demo`."""
+    """`live`, `replay`, `demo`, `ended`."""
     rows: tuple[InboxRow, ...] = ()
     """Ranked: pinned first, then by severity, score and onset."""
     coverage: tuple[CoverageRecord, ...] = ()

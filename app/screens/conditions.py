@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from app.snapshot import Health
+from app.snapshot import ENDED, Health
 from detectors.model import Coverage
 from widgets.text import age
 
@@ -32,6 +32,8 @@ def notice(snapshot: Snapshot) -> str:
         held = ": its rows are held, not resolved" if source.health is Health.DOWN else ""
         hint = f" - {source.hint}" if source.hint else ""
         return f"{source.name} {source.health}{since}{held}. {source.detail}{hint}"
+    if snapshot.mode == ENDED:
+        return "The recording has ended. What you do here is forgotten when you leave."
     if snapshot.warnings:
         more = f" (and {len(snapshot.warnings) - 1} more)" if len(snapshot.warnings) > 1 else ""
         return snapshot.warnings[0] + more

@@ -12,7 +12,7 @@ from textual.widgets import Button, Input, OptionList, Static
 from app.actions import actions_of
 from app.connection import Choice
 from app.keymap import bindings
-from app.messages import ConnectionsTested, ContextsFound
+from app.messages import DATABASE, ConnectionsTested, ContextsFound
 from app.screens.settings import check_lines
 from app.screens.view import View
 from widgets import palette
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 WELCOME = "Tocsin reads a Prometheus server and a Kubernetes cluster, and writes to neither."
 AS_SET = "as the settings say"
+HOLDS = "These values hold until you quit. The settings file keeps them: 4 opens the settings once connected."
 AS_SET_ROW = 0
 """The first of the offered contexts: the kubeconfig's own choice."""
 
@@ -41,6 +42,8 @@ class ConnectionScreen(View):
         self._message = message
         self._hint = hint
         self._contexts: tuple[str, ...] = ()
+        if trouble == DATABASE:
+            self.add_class("-database")
 
     def body(self) -> ComposeResult:
         """What is the matter above what can be chosen above what a test says."""
@@ -50,25 +53,32 @@ class ConnectionScreen(View):
             yield Input(placeholder="http://prometheus.example:9090   empty: found in the cluster", id="url")
             yield Static(Content("Kubernetes context"), classes="label", markup=False)
             yield OptionList(Content(AS_SET), id="contexts", markup=False)
+            yield Static(Content(HOLDS), classes="label", id="holds", markup=False)
             with Horizontal(id="buttons"):
                 yield Button(Content("Test  ctrl+t"), id="test", compact=True)
-                yield Button(Content("Connect  ctrl+s"), id="use", compact=True, variant="primary")
+                yield Button(Content(self._go_on), id="use", compact=True, variant="primary")
                 yield Button(Content("Demo  ctrl+o"), id="demo", compact=True)
             yield Static(id="results", markup=False)
+
+    @property
+    def _go_on(self) -> str:
+        """What the button in the middle does."""
+        return "Try again  ctrl+s" if self._trouble == DATABASE else "Connect  ctrl+s"
 
     def _reason(self) -> Content:
         if not self._message:
             return Content(WELCOME)
-        head = Content.assemble(
-            palette.HEALTH["down"].sign, " ", plain(f"Not connected: {self._trouble}", style=palette.BAD)
-        )
+        title = "The database cannot be used" if self._trouble == DATABASE else f"Not connected: {self._trouble}"
+        head = Content.assemble(palette.HEALTH["down"].sign, " ", plain(title, style=palette.BAD))
         parts = [head, multi(self._message)]
         if self._hint:
             parts.append(Content.styled(multi(self._hint).plain, palette.DOUBTFUL))
         return Content("\n").join(parts)
 
     def on_mount(self) -> None:
-        """Look which contexts there are."""
+        """Look which contexts there are, where one can be chosen."""
+        if self._trouble == DATABASE:
+            self.set_focus(self.query_one("#use"))
         connections = self.console.connections
         self.console.link.run("checks", "kubeconfig", lambda: ContextsFound(connections.contexts()), self)
 

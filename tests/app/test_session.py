@@ -17,7 +17,7 @@ from app.clock import SystemClock
 from app.engine import Outcome
 from app.opening import BUNDLED, live_session, open_catalogue, replay_session
 from app.session import STOP_SECONDS, EngineSession
-from app.snapshot import Health, SourceStatus
+from app.snapshot import ENDED, Health, SourceStatus
 from app.sources.base import SourceError, Trouble
 from app.workload_coverage import by_workload
 from detectors.model import Coverage
@@ -375,6 +375,8 @@ def test_a_replay_session_ends_with_its_recording(tmp_path: Path) -> None:
         assert {line.name for line in face.lines} >= {name for _, _, name in shown.by_workload.workloads}
         assert not any(view.signal.startswith("rightsizing-") for view in shown.by_workload.signals)
         assert Coverage.LIVE in {status for line in face.lines for status in line.worst.values()}
+        ended = listener.wait(lambda s: s.mode == ENDED, "the end")
+        assert ended.cycle >= 2
     finally:
         session.stop()
 

@@ -1,0 +1,72 @@
+"""What the chrome says: the way to help, the end of a recording, why there is no connection."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from textual.widgets import Input
+from textual.widgets._toast import Toast
+
+from app.screens.connection import ConnectionScreen
+from app.snapshot import ENDED
+from storage.errors import StoreError
+from tests.app.screens.fake_session import FakeSession
+from tests.app.screens.running import console_of, eventually, painted, running
+from widgets.key_footer import KeyFooter
+
+
+def footer(console):
+    return str(console.view.query_one(KeyFooter).render())
+
+
+async def test_help_and_the_panes_stay_in_the_footer_of_a_small_terminal():
+    async with running(FakeSession(), size=(80, 24)) as (console, pilot):
+        for key, place in (("1", "inbox"), ("2", "investigation"), ("3", "coverage"), ("4", "settings")):
+            await pilot.press(key)
+            await eventually(pilot, lambda place=place: console.view.place == place)
+            await eventually(pilot, lambda: "? help" in footer(console))
+            assert ("tab next pane" in footer(console)) is (place == "investigation")
+
+
+async def test_a_toast_covers_no_explanation():
+    session = FakeSession()
+    console = console_of(session)
+    async with console.run_test(size=(80, 24), notifications=True) as pilot:
+        await eventually(pilot, lambda: console.snapshot is session.snapshot)
+        await pilot.press("P")
+        await eventually(pilot, lambda: list(console.screen.query(Toast)))
+        toast = console.screen.query_one(Toast)
+        assert not toast.region.overlaps(console.view.query_one("#preview-line").region)
+        assert not toast.region.overlaps(console.view.query_one(KeyFooter).region)
+        console.link.close()
+
+
+async def test_the_end_of_a_recording_is_told():
+    session = FakeSession()
+    async with running(session) as (console, pilot):
+        session.publish(mode=ENDED)
+        await eventually(pilot, lambda: "ENDED" in painted(console))
+        text = painted(console)
+        assert "every 15s" not in text
+        assert "What you do here is forgotten when you leave." in text
+
+
+@pytest.mark.parametrize("database", [True, False])
+async def test_a_database_that_cannot_be_used_is_not_a_missing_connection(database):
+    def refuse(choice):
+        if database:
+            raise StoreError(Path("here") / "tocsin.db", "it is no database", "Move it away.")
+        raise ValueError("nobody answers")
+
+    console = console_of(FakeSession(), factory=refuse)
+    async with console.run_test(size=(120, 36)) as pilot:
+        await eventually(pilot, lambda: isinstance(console.screen, ConnectionScreen))
+        text = painted(console)
+        assert ("The database cannot be used" in text) is database
+        assert ("Not connected" in text) is not database
+        assert ("here/tocsin.db: it is no database" in text and "Move it away." in text) is database
+        assert console.screen.query_one(Input).display is not database
+        assert ("hold until you quit" in text) is not database
+        assert ("Try again" in text) is database
+        console.link.close()
