@@ -55,6 +55,8 @@ async def test_every_line_can_be_read_whole():
         for pane in ("anomalies", "timeline"):
             await pilot.press("tab")
             await eventually(pilot, lambda pane=pane: console.focused and console.focused.id == pane)
+            line = console.view.query_one("#line")
+            await eventually(pilot, lambda line=line: line.region.height == 2 and str(line.content))
             await pilot.press("enter")
             await eventually(pilot, lambda: isinstance(console.screen, QueryDialog))
             await pilot.press("escape")
