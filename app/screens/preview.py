@@ -145,5 +145,6 @@ def reasons(row: InboxRow, now: float, zone: tzinfo) -> Iterator[tuple[str, str]
     if record.snoozed_until is not None and record.snoozed_until > now:
         yield "snoozed", f"until {clock(record.snoozed_until, zone)}"
     if query := worst.source.query:
-        yield "next", "c copies its command" if query.startswith("kubectl") else "c copies its query, o opens it"
+        what = "command" if query.startswith("kubectl") else "query"
+        yield "next", f"enter, then c copies its {what}"
         yield "check", query

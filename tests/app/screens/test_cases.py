@@ -99,7 +99,7 @@ async def test_the_preview_of_an_objects_state_gives_its_room_to_the_reasons():
         chart = "#preview-chart"
         await eventually(pilot, lambda: not console.view.query_one(chart).display)
         text = painted(console)
-        assert "c copies its command" in text and "kubectl get pods -n platform" in text
+        assert "enter, then c copies" in text and "kubectl get pods -n platform" in text
         console.view.rows.move_to(412)
         await eventually(pilot, lambda: console.view.query_one(chart).display)
-        assert "o opens it" in painted(console)
+        assert "enter, then c" in painted(console)
