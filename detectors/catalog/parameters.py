@@ -38,7 +38,6 @@ PARAMETERS: dict[DetectorKind, dict[str, Range]] = {
         "min_multiple": Range(1, 1000, 3),
         "p_value": Range(1e-15, 0.5, 1e-6),
         "hold_evaluations": _hold(2),
-        "recover_ratio_multiple": Range(1, 1000, 1.5),
     },
     DetectorKind.RATE_DROP: {
         "max_fraction": Range(0, 1, 0.5),
@@ -59,7 +58,6 @@ PARAMETERS: dict[DetectorKind, dict[str, Range]] = {
     DetectorKind.COUNT_SPIKE: {
         "p_value": Range(1e-15, 0.5, 0.001),
         "hold_evaluations": _hold(1),
-        "cool_down_minutes": Range(0, 1440, 30),
     },
     DetectorKind.LEVEL_SHIFT: {
         "z_min": Range(0, 100, 5),
@@ -71,7 +69,6 @@ PARAMETERS: dict[DetectorKind, dict[str, Range]] = {
     },
     DetectorKind.STATE_TRANSITION: {
         "hold_seconds": Range(0, 86400, 60),
-        "recover_seconds": Range(0, 86400, 120),
         "escalate_share": _SHARE,
         "consecutive_failures": Range(1, 100),
     },
