@@ -6,9 +6,10 @@ the method `do_<handler>` of the screen in front, or else of the console.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,8 +26,7 @@ class Group(StrEnum):
     EVERYWHERE = "Everywhere"
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Struct, frozen=True):
     """A top-level screen: its number key is its position in `PLACES`."""
 
     id: str
@@ -50,8 +50,7 @@ EVERY_PLACE: frozenset[str] = frozenset()
 """No names: the action applies on every screen."""
 
 
-@dataclass(frozen=True, slots=True)
-class Situation:
+class Situation(Struct, frozen=True):
     """What decides whether an action makes sense at this moment."""
 
     connected: bool
@@ -94,8 +93,7 @@ def with_query(situation: Situation) -> str:
     return with_session(situation) or ("" if situation.query else "the selected line has no query")
 
 
-@dataclass(frozen=True, slots=True)
-class Action:
+class Action(Struct, frozen=True):
     """One thing the engineer can do."""
 
     id: str

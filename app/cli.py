@@ -7,6 +7,7 @@ imports what it needs when it runs.
 from __future__ import annotations
 
 import argparse
+import gc
 import importlib
 import os
 import sys
@@ -17,6 +18,10 @@ from app.exits import Exit
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+COLLECT_AFTER = 50_000
+"""New containers before the collector looks at them. Imports and decoded answers make many that stay: at Python's own
+700 it walks them again and again, which is a twentieth of a start."""
 
 COMMANDS = {
     "console": "open the console (what `tocsin` alone does)",
@@ -38,6 +43,7 @@ COMMANDS = {
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit code."""
     argv = list(sys.argv[1:] if arguments is None else arguments)
+    gc.set_threshold(COLLECT_AFTER)
     argv = commanded(argv)
     parser = build_parser(argv)
     options = parser.parse_args(argv)

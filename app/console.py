@@ -105,6 +105,8 @@ class Console(Dispatch):
         for own in THEMES:
             self.register_theme(own)
         self.theme = theme if theme in self.available_themes else THEMES[0].name
+        # The style sheet was made in the colours of Textual's own theme.
+        self.stylesheet.set_variables(self.get_css_variables())
 
     @property
     def snapshot(self) -> Snapshot:
@@ -119,6 +121,13 @@ class Console(Dispatch):
                 self.say(f"keymap: no action is called {', '.join(unknown)}; docs/keys.md lists them", "warning")
         self.set_interval(SAVE_SECONDS, self.save)
         self.call_after_refresh(self.connect, None)
+
+    def refresh_css(self, animate: bool = True) -> None:
+        """Read the style sheets anew where colours have changed: at the start Textual asks twice for what it has."""
+        if self.stylesheet._variables != self.get_css_variables():
+            super().refresh_css(animate)
+        else:
+            self.update_styles(self)
 
     # The session
 

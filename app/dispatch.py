@@ -10,7 +10,6 @@ from textual.app import App, SystemCommand
 from textual.widgets import Input
 
 from app.actions import BY_ID, COMMANDS, PLACES, actions_of
-from app.screens.too_small import TooSmall
 from app.screens.view import View
 from widgets.text import clean
 
@@ -33,6 +32,8 @@ logger = logging.getLogger(__name__)
 
 SMALLEST = (60, 15)
 """Columns and rows below which nothing useful can be shown."""
+GUARD = "-guard"
+"""Marks the screen that says so; its own module is imported where there is need of it."""
 
 
 class Dispatch(App[int]):
@@ -80,9 +81,11 @@ class Dispatch(App[int]):
 
     def _guard(self, size: Size) -> None:
         small = size.width < SMALLEST[0] or size.height < SMALLEST[1]
-        guarded = isinstance(self.screen, TooSmall)
+        guarded = self.screen.has_class(GUARD)
         if small and not guarded:
-            self.push_screen(TooSmall(*SMALLEST))
+            from app.screens.too_small import TooSmall
+
+            self.push_screen(TooSmall(*SMALLEST, classes=GUARD))
         elif guarded and not small:
             self.pop_screen()
 

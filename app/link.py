@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from app.lanes import Lanes
 from app.messages import DATABASE, CallFailed, CatalogueLoaded, SessionOpened, SessionRefused, SnapshotArrived
-from storage.errors import StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,6 +38,9 @@ def reason_of(error: Exception) -> str:
 
 def refusal_of(error: Exception, number: int) -> SessionRefused:
     """Why there is no session."""
+    # With sqlite, which the first paint does not wait for.
+    from storage.errors import StoreError
+
     trouble = str(getattr(error, "trouble", "") or type(error).__name__)
     message = getattr(error, "message", "") or str(error) or type(error).__name__
     if isinstance(error, StoreError):

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass, field
 from typing import Any
 
+from msgspec import Struct, field, json
 
-@dataclass(slots=True)
-class Memory:
+
+class Memory(Struct):
     """The screens' state, as the store keeps it."""
 
     place: str = ""
@@ -20,7 +19,7 @@ class Memory:
     def read(cls, text: str) -> Memory:
         """From JSON; what is odd in it counts as not remembered."""
         try:
-            found = json.loads(text or "{}")
+            found = json.decode(text or "{}")
         except ValueError:
             return cls()
         memory = cls()
@@ -37,4 +36,4 @@ class Memory:
 
     def write(self) -> str:
         """As JSON."""
-        return json.dumps({"place": self.place, "case": self.case, "views": self.views}, sort_keys=True)
+        return json.encode(self, order="sorted").decode()

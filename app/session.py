@@ -8,8 +8,9 @@ import logging
 import os
 import threading
 import uuid
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
+
+from msgspec.structs import replace
 
 from app.cases import read_case
 from app.coverage import with_origin

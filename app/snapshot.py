@@ -5,9 +5,10 @@ A snapshot is immutable: screens keep it, compare it, and never see it change un
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
+
+from msgspec import Struct, field
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -42,8 +43,7 @@ class Health(StrEnum):
     """Not configured."""
 
 
-@dataclass(frozen=True, slots=True)
-class SourceStatus:
+class SourceStatus(Struct, frozen=True):
     """One source, as the header and the settings screen show it."""
 
     name: str
@@ -57,8 +57,7 @@ class SourceStatus:
     """Unix seconds: how long it has been so."""
 
 
-@dataclass(frozen=True, slots=True)
-class InboxRow:
+class InboxRow(Struct, frozen=True):
     """One investigation as the inbox shows it, with its worst anomaly's numbers."""
 
     investigation: InvestigationRecord
@@ -68,8 +67,7 @@ class InboxRow:
     """One line: why it is here."""
 
 
-@dataclass(frozen=True, slots=True)
-class SignalView:
+class SignalView(Struct, frozen=True):
     """What a cycle saw of one signal: the engine's own answer, which nobody changes any more, so nothing is copied."""
 
     signal: str
@@ -80,8 +78,7 @@ class SignalView:
     """What it means for an entity that `entities` does not mention it."""
 
 
-@dataclass(frozen=True, slots=True)
-class WorkloadCoverage:
+class WorkloadCoverage(Struct, frozen=True):
     """The matrix by workload, as a cycle left it; `app.workload_coverage` reads it."""
 
     workloads: tuple[tuple[str, str, str], ...] = ()
@@ -94,8 +91,7 @@ class WorkloadCoverage:
     """Where `scope.exclude_services` was set."""
 
 
-@dataclass(frozen=True, slots=True)
-class Snapshot:
+class Snapshot(Struct, frozen=True):
     """Everything the screens show, as of one cycle."""
 
     cycle: int
@@ -131,8 +127,7 @@ class Snapshot:
     """What a long first cycle is doing, empty when idle."""
 
 
-@dataclass(frozen=True, slots=True)
-class Case:
+class Case(Struct, frozen=True):
     """One investigation with all that is known of it."""
 
     investigation: InvestigationRecord
@@ -142,8 +137,7 @@ class Case:
     history: tuple[HistoryRecord, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class SettingValue:
+class SettingValue(Struct, frozen=True):
     """One setting with where it came from."""
 
     key: str
@@ -157,8 +151,7 @@ class SettingValue:
     """What the schema allows: type, range, choices."""
 
 
-@dataclass(frozen=True, slots=True)
-class CheckResult:
+class CheckResult(Struct, frozen=True):
     """One line of `tocsin doctor` and of the settings screen's test."""
 
     name: str
@@ -168,8 +161,7 @@ class CheckResult:
     hint: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class ActResult:
+class ActResult(Struct, frozen=True):
     """What came of a wish of the engineer's."""
 
     ok: bool

@@ -18,6 +18,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
 from textual import on
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
@@ -37,8 +38,7 @@ if TYPE_CHECKING:
 _TERM = re.compile(r'(!?)(?:([\w.-]+):)?(?:"([^"]*)"?|(\S*))')
 
 
-@dataclass(frozen=True, slots=True)
-class Term:
+class Term(Struct, frozen=True):
     """One condition of a query."""
 
     needle: str
@@ -59,8 +59,7 @@ class Term:
         return found is not self.negated
 
 
-@dataclass(frozen=True, slots=True)
-class Query:
+class Query(Struct, frozen=True):
     """A parsed filter; without terms it matches everything."""
 
     text: str = ""

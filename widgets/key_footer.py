@@ -12,6 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
 from textual.content import Content
 from textual.message import Message
 from textual.reactive import reactive
@@ -27,8 +28,7 @@ if TYPE_CHECKING:
     from widgets.parts import Spot
 
 
-@dataclass(frozen=True, slots=True)
-class FooterKey:
+class FooterKey(Struct, frozen=True):
     """One key and what it does."""
 
     key: str

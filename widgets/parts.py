@@ -5,17 +5,17 @@ content, spots = fit([Part(plain("tocsin")), Part(plain("prom ok 42 ms"), 3, sho
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
+from msgspec import Struct
+from msgspec.structs import replace
 from textual.content import Content
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(Struct, frozen=True):
     """A piece of a line."""
 
     content: Content

@@ -14,6 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
 from textual.content import Content
 from textual.message import Message
 from textual.reactive import reactive
@@ -31,8 +32,7 @@ if TYPE_CHECKING:
     from widgets.parts import Spot
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(Struct, frozen=True):
     """One source of data and how it is doing."""
 
     name: str
@@ -43,8 +43,7 @@ class Source:
     """Latency, or what is the matter; hostile text is possible."""
 
 
-@dataclass(frozen=True, slots=True)
-class Status:
+class Status(Struct, frozen=True):
     """What the header tells."""
 
     context: str = ""
@@ -107,8 +106,7 @@ def _source_part(source: Source) -> Part:
     return Part(Content.assemble(head.content, " ", plain(source.detail, 24, palette.MUTED)), 8 if fine else 6, head)
 
 
-@dataclass(frozen=True, slots=True)
-class Tab:
+class Tab(Struct, frozen=True):
     """One screen to choose."""
 
     id: str

@@ -21,8 +21,8 @@ class TooSmall(ModalScreen[None]):
     TooSmall Static { width: auto; text-align: center; color: $text-warning; }
     """
 
-    def __init__(self, columns: int, rows: int) -> None:
-        super().__init__()
+    def __init__(self, columns: int, rows: int, *, classes: str = "") -> None:
+        super().__init__(classes=classes)
         self._least = (columns, rows)
 
     def compose(self) -> ComposeResult:

@@ -51,6 +51,13 @@ class View(Screen[None]):
         """What is between tabs and footer."""
         yield from ()
 
+    def _compositor_refresh(self) -> None:
+        """Paint, unless the app is gathering changes: Textual would then compose all lines and throw them away."""
+        if self.app._batch_count:
+            self.refresh()
+        else:
+            super()._compositor_refresh()
+
     def on_mount(self) -> None:
         """Be as remembered, where there is a memory yet."""
         self.resume(self.console.memory.views.get(self.place, {}))

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from storage.database import Store
     from tests.lab.kubernetes_api import KubernetesApi
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 
 
 def settings(folder: Path, *, prometheus: str = "", kubeconfig: Path | None = None, **more: str) -> LoadedSettings:

@@ -8,10 +8,14 @@ import subprocess
 import sys
 import threading
 import time
-from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+from msgspec.structs import replace
+from textual._compositor import CompositorUpdate
+from textual.color import Color
+from textual.css.stylesheet import Stylesheet
 
 from app.connection import Choice
 from app.console import MEMORY, Console
@@ -272,3 +276,31 @@ asyncio.run(paint())
 def test_the_console_stays_thin():
     assert len((ROOT / "app" / "console.py").read_text(encoding="utf-8").splitlines()) <= 300
     assert Console.DEFAULT_MODE == "inbox"
+
+
+async def test_style_sheets_are_read_once_at_the_start_and_again_for_other_colours(monkeypatch: pytest.MonkeyPatch):
+    read: list[str] = []
+    reparse = Stylesheet.reparse
+    monkeypatch.setattr(Stylesheet, "reparse", lambda sheet: read.append("again") or reparse(sheet))
+    async with running(FakeSession()) as (console, pilot):
+        await eventually(pilot, lambda: "investigations" in painted(console))
+        assert not read
+        assert console.screen.styles.background == Color.parse(console.theme_variables["background"])
+        console.theme = "nord"
+        await eventually(pilot, lambda: read)
+        assert console.screen.styles.background == Color.parse(console.theme_variables["background"])
+
+
+async def test_the_first_frame_is_the_whole_screen(monkeypatch: pytest.MonkeyPatch):
+    frames: list[str] = []
+    display = Console._display
+
+    def noted(console: Console, screen: Any, update: Any) -> None:
+        if isinstance(update, CompositorUpdate) and not console._batch_count:
+            frames.append(update.render_segments(console.console))
+        display(console, screen, update)
+
+    monkeypatch.setattr(Console, "_display", noted)
+    async with running(FakeSession()):
+        assert "CONNECTING" in frames[0]
+        assert "investigations" in frames[0]

@@ -8,10 +8,10 @@ from __future__ import annotations
 import json
 import sys
 import threading
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+from msgspec.structs import replace
 
 from app.snapshot import ActResult, Snapshot
 from storage.records import HistoryRecord, Label, Lifecycle

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from app.connection import Choice
     from tests.app.screens.fake_session import FakeSession
 
-PATIENCE = 10.0
+PATIENCE = 30.0
 
 
 def console_of(session: FakeSession, **options: Any) -> Console:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC
 
 import pytest
+from msgspec.structs import replace
 
 from app.screens.advisor_rows import AdviceRow, columns, explanation, fields, summary, why_empty
 from detectors.model import Coverage, Sizing

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from app.screens.conditions import empty_inbox, notice
 from app.screens.queries import find_address, graph_address
