@@ -19,14 +19,13 @@ from app.advisor import Advisor
 from app.annotations import Annotations
 from app.coverage import coverage_record
 from app.evaluation import KUBERNETES, RowResult, judge_metrics, judge_states
-from app.exemptions import is_exempt
 from app.grouping import Casebook
 from app.judging import Surroundings
 from app.ledger import Ledger
 from app.looking import MetricsLook
 from app.planning import live_rows, plan
+from app.standing import Standings
 from app.tracking import Tracker
-from app.tuning import in_scope
 from detectors.cluster import gone, obscured
 from detectors.entities import Resolver
 from detectors.model import Coverage
@@ -213,21 +212,14 @@ class Engine:
 
     def _surroundings(self, now: float, state: ClusterState | None) -> Surroundings:
         self._annotations.begin(state)
-        scope = self.settings.scope
-
-        def wanted(entity: Entity) -> bool:
-            return in_scope(entity, scope) and not self._annotations.tuning_of(entity).disabled
-
         return Surroundings(
             # Objects carry the cluster's time, and this machine's may be another.
             now=now + (state.readyz.skew if state is not None and state.readyz is not None and self.live else 0.0),
-            tuning_of=self._annotations.tuning_of,
+            standings=Standings(state, self._annotations, self.settings.scope),
             rollout_of=lambda entity: _newest_revision(state, entity),
             open=self._tracker.current,
             recent=self._tracker.recent,
             adopted=self._adopted(),
-            wanted=wanted,
-            exempt=lambda entity, guards: is_exempt(entity, guards, state),
             false_discovery_rate=self.settings.detection.false_discovery_rate,
         )
 
@@ -335,7 +327,7 @@ def _visible(
 ) -> Coverage:
     """What a cycle could see of a signal of an entity that it did not find out of band."""
     result = results.get(signal)
-    if result is None or not around.wanted(entity):
+    if result is None or not around.standings.of(entity).wanted:
         return Coverage.DISABLED
     if state is not None and gone(state, entity):
         return Coverage.LIVE

@@ -80,7 +80,7 @@ def judge_states(rows: Iterable[Row], state: ClusterState, around: Surroundings)
             row=row,
             status=found.coverage,
             conventions=(KUBERNETES,),
-            observations=tuple(o for o in found.observations if around.wanted(o.entity)),
+            observations=tuple(o for o in found.observations if around.standings.of(o.entity).wanted),
             live=found.live,
             detail=found.detail,
         )
@@ -98,19 +98,34 @@ def judge_metrics(
 
     The bound on false discoveries is drawn over all tests of all rows: one cycle is one family of tests.
     """
-    judged = {}
-    measurer.meet((source, rows[row_id].entity) for row_id, found in sources.items() for source in found)
-    for row_id, candidates in sources.items():
+    judged: dict[str, tuple[RowResult, list[Verdict]]] = {}
+    for row_id in _as_answered(rows, sources, measurer):
         progress(f"judging {row_id}")
         try:
-            judged[row_id] = _judge_row(rows[row_id], candidates, measurer, around)
+            judged[row_id] = _judge_row(rows[row_id], sources[row_id], measurer, around)
         except Exception as error:
             judged[row_id] = _failed(rows[row_id], error), []
     measurer.settle()
     p_values = np.array([verdict.p_value for _, verdicts in judged.values() for verdict in verdicts])
     accepted = false_discoveries(p_values, around.false_discovery_rate) if len(p_values) else np.zeros(0, dtype=bool)
     limit = float(p_values[accepted].max()) if accepted.any() else 0.0
-    return {row_id: _bounded(result, verdicts, limit, around.open) for row_id, (result, verdicts) in judged.items()}
+    return {row_id: _bounded(*judged[row_id], limit, around.open) for row_id in sources}
+
+
+def _as_answered(
+    rows: Mapping[str, Row], sources: Mapping[str, Sequence[RowSource]], measurer: Measurer
+) -> Iterator[str]:
+    """The rows, those first whose answers have come: the server computes the others meanwhile."""
+    waiting = dict(sources)
+    while waiting:
+        ready = [row_id for row_id, found in waiting.items() if measurer.ready(found, rows[row_id].entity)]
+        for row_id in ready:
+            del waiting[row_id]
+            yield row_id
+        if not measurer.wait():
+            break
+    measurer.meet((source, rows[row_id].entity) for row_id, found in sources.items() for source in found)
+    yield from waiting
 
 
 def _bounded(

@@ -17,15 +17,19 @@ READ_ONLY = ("ReadOnlyMany",)
 """Access modes of volumes that nobody can fill."""
 
 
-def is_exempt(entity: Entity, guards: Mapping[str, float | bool], state: ClusterState | None) -> bool:
-    """Whether a row with these guards says nothing about an entity.
+def exemptions(entity: Entity, state: ClusterState | None) -> frozenset[str]:
+    """The guards that leave an entity out, in rows that have them.
 
     Args:
         entity: what would be judged.
-        guards: the row's.
         state: None where there are no objects: then only names tell.
     """
-    return any(guards.get(name) and exempts(entity, state) for name, exempts in EXEMPTIONS.items())
+    return frozenset(name for name, exempts in EXEMPTIONS.items() if exempts(entity, state))
+
+
+def exempting(guards: Mapping[str, float | bool]) -> frozenset[str]:
+    """Those of a row's guards that leave entities out, and are set."""
+    return frozenset(name for name in EXEMPTIONS if guards.get(name))
 
 
 def _comes_and_goes(entity: Entity, _: ClusterState | None) -> bool:

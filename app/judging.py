@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 import numpy as np
 
+from app.exemptions import exempting
 from app.wording import compared_with, numbers, seen
 from detectors.catalog import DetectorKind
 from detectors.catalog.promql import quoted
@@ -22,12 +24,15 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from app.measuring import Frame, Measurement, Part
-    from app.tuning import Tuning
+    from app.standing import Standings
     from detectors.catalog import Row
     from detectors.model import Entity
     from detectors.series import BoolArray, FloatArray, Judgement
     from detectors.windows import SignalData
     from storage.records import AnomalyRecord
+
+    Known = Mapping[str, Mapping[str, AnomalyRecord]]
+    """Anomalies by signal and entity key."""
 
 SEVERITY_STEPS = {"prod": 1, "production": 1, "live": 1, "dev": -1, "test": -1, "qa": -1, "sandbox": -1, "preview": -1}
 """By environment: production matters more, what nobody depends on less."""
@@ -45,12 +50,13 @@ CONSUMED = 0.5
 """Share of masked instants from which a baseline cannot be learned for no other reason than the incident itself."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Surroundings:
     """What a verdict depends on besides numbers."""
 
     now: float
-    tuning_of: Callable[[Entity], Tuning]
+    standings: Standings
+    """How each entity is to be judged."""
     rollout_of: Callable[[Entity], float | None]
     """When a workload's newest revision appeared, unix seconds."""
     open: Mapping[tuple[str, str], AnomalyRecord]
@@ -59,12 +65,25 @@ class Surroundings:
     """What was so until a short while ago."""
     adopted: Container[tuple[str, str]]
     """What the engineer has closed while it lasted: from then on it is what is normal."""
-    wanted: Callable[[Entity], bool]
-    """In scope, and not switched off by annotation."""
-    exempt: Callable[[Entity, Mapping[str, float | bool]], bool]
-    """Whether a row's guards leave an entity out."""
     false_discovery_rate: float
     """Share of false findings tolerated among all tests of a cycle."""
+
+    @cached_property
+    def open_by_signal(self) -> Known:
+        """What is out of band already and has not been adopted."""
+        return self._by_signal(self.open)
+
+    @cached_property
+    def recent_by_signal(self) -> Known:
+        """What was so until a short while ago and has not been adopted."""
+        return self._by_signal(self.recent)
+
+    def _by_signal(self, records: Mapping[tuple[str, str], AnomalyRecord]) -> Known:
+        found: dict[str, dict[str, AnomalyRecord]] = {}
+        for (signal, key), record in records.items():
+            if (signal, key) not in self.adopted:
+                found.setdefault(signal, {})[key] = record
+        return found
 
 
 class Verdict(NamedTuple):
@@ -100,13 +119,17 @@ def judge(
         for minutes, rows in _by_windows(row, measurement, part, speaks, around).items():
             windows = _windows(row, measurement, part.data, *minutes)
             subjects = [Subject(measurement, place, frame) for place in part.entities[rows].tolist()]
-            records = [_record(row, subject, around.open, around, shared=shared) for subject in subjects]
-            past = [_record(row, subject, around.recent, around, shared=shared) for subject in subjects]
-            data = _without_anomalies([a or b for a, b in zip(records, past, strict=True)], part.data.rows(rows))
+            records = _records(subjects, around.open_by_signal.get(row.id), shared=shared)
+            past = _records(subjects, around.recent_by_signal.get(row.id), shared=shared)
+            data = _without_anomalies(past | records, part.data.rows(rows))
             judgement = DETECTORS[row.detector](data, row.params, row.guards, windows)
             consumed = _consumed(data, windows)
-            for index, (subject, record) in enumerate(zip(subjects, records, strict=True)):
-                if record is not None and judgement.coverage[index] is not Coverage.LIVE:
+            out, p_values = (judgement.score >= 1).tolist(), judgement.p_value.tolist()
+            for index, subject in enumerate(subjects):
+                record = records.get(index)
+                if record is None and not out[index]:
+                    yield Verdict(subject.key, judgement.coverage[index], p_values[index], None, None)
+                elif record is not None and judgement.coverage[index] is not Coverage.LIVE:
                     yield _unjudged(row, subject, judgement, index, record, consumed=bool(consumed[index]))
                 else:
                     yield _verdict(row, subject, judgement, index, record, around)
@@ -176,40 +199,37 @@ def _by_windows(
 ) -> dict[tuple[int, int], NDArray[np.intp]]:
     """The part's rows to judge, by (evaluation, baseline) minutes."""
     groups: dict[tuple[int, int], list[int]] = {}
+    guards = exempting(row.guards)
     for place, index in enumerate(part.entities.tolist()):
-        entity = measurement.entities[index]
-        if speaks(measurement.keys[index]) and around.wanted(entity) and not around.exempt(entity, row.guards):
-            tuning = around.tuning_of(entity)
+        key = measurement.keys[index]
+        standing = around.standings.of(measurement.entities[index], key)
+        if speaks(key) and standing.judged(guards):
+            tuning = standing.tuning
             groups.setdefault((tuning.evaluation_minutes, tuning.baseline_minutes), []).append(place)
     return {minutes: np.array(places, dtype=np.intp) for minutes, places in groups.items()}
 
 
-def _record(
-    row: Row,
-    subject: Subject,
-    known: Mapping[tuple[str, str], AnomalyRecord],
-    around: Surroundings,
-    *,
-    shared: bool,
-) -> AnomalyRecord | None:
-    """The anomaly of a subject among those known, unless it is about another part or has been adopted as normal."""
-    key = (row.id, subject.key)
-    record = known.get(key)
-    if record is None or key in around.adopted or (shared and not subject.told(record)):
-        return None
-    return record
+def _records(
+    subjects: Sequence[Subject], known: Mapping[str, AnomalyRecord] | None, *, shared: bool
+) -> dict[int, AnomalyRecord]:
+    """Of the subjects that have one, by index, the anomaly among those known; not where it is about another part."""
+    found = {}
+    for index, subject in enumerate(subjects if known else ()):
+        record = known.get(subject.key) if known else None
+        if record is not None and not (shared and not subject.told(record)):
+            found[index] = record
+    return found
 
 
-def _without_anomalies(records: Sequence[AnomalyRecord | None], data: SignalData) -> SignalData:
+def _without_anomalies(records: Mapping[int, AnomalyRecord], data: SignalData) -> SignalData:
     """The data with the instants masked at which an entity was out of band: they must not train its baseline."""
-    excluded = None
-    for place, record in enumerate(records):
-        if record is not None:
-            if excluded is None:
-                excluded = np.zeros((len(records), len(data.times)), dtype=bool)
-            until = np.inf if record.closed is None else record.closed
-            excluded[place] = (data.times >= record.onset) & (data.times <= until)
-    return data if excluded is None else replace(data, excluded=excluded)
+    if not records:
+        return data
+    excluded = np.zeros((data.size, len(data.times)), dtype=bool)
+    for place, record in records.items():
+        until = np.inf if record.closed is None else record.closed
+        excluded[place] = (data.times >= record.onset) & (data.times <= until)
+    return replace(data, excluded=excluded)
 
 
 def _consumed(data: SignalData, windows: Windows) -> BoolArray:

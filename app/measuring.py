@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -133,6 +133,10 @@ class Measurer:
         self._progress: Callable[[str], None] = lambda _: None
         self._seconds: dict[str, float] = {}
         self._measured: dict[tuple[object, ...], Measurement] = {}
+        self._scraped: dict[str, float] | None = None
+        """In this cycle, once it has been asked for."""
+        self._unmet: set[tuple[object, ...]] = set()
+        """Sources of this cycle that name workloads whose kind others may tell."""
 
     def begin(self, frame: Frame, resolver: Resolver) -> None:
         """Start a cycle; what could not be resolved is tried again with the new objects."""
@@ -143,6 +147,8 @@ class Measurer:
         self._asked.clear()
         self._seconds.clear()
         self._measured.clear()
+        self._scraped = None
+        self._unmet.clear()
 
     def ask(self, sources: Iterable[RowSource], progress: Callable[[str], None] = lambda _: None) -> None:
         """Begin to ask everything that these sources need, several queries at once; `measure` waits for its own."""
@@ -164,9 +170,11 @@ class Measurer:
         """The answer to an expression of this cycle, waited for."""
         future = self._asked[_Question.of(promql, frame, back)]
         if not future.done():
-            done = sum(each.done() for each in self._asked.values())
-            self._progress(f"query {done + 1} of {len(self._asked)}")
+            self._report(sum(each.done() for each in self._asked.values()))
         return future.result()
+
+    def _report(self, done: int) -> None:
+        self._progress(f"query {done + 1} of {len(self._asked)}")
 
     def _fetch(self, question: _Question) -> SeriesBlock | SourceError:
         promql, grid, back = question
@@ -181,6 +189,38 @@ class Measurer:
         finally:
             if not back:
                 self._seconds[promql] = time.perf_counter() - started
+
+    def ready(self, sources: Iterable[RowSource], kind: EntityType) -> bool:
+        """Whether these can be measured before everything has been answered: theirs is, and others tell nothing new.
+
+        What others could tell is the kind of a workload that these only name.
+        """
+        return all(self._ready(source, kind) for source in sources)
+
+    def _ready(self, source: RowSource, kind: EntityType) -> bool:
+        frame = self.frame.back_over(source.history)
+        needed = [_Question.of(UP_QUERY, self.frame)]
+        for back in (0, *(seconds for _, seconds in frame.references)):
+            needed += [_Question.of(promql, frame, back) for promql in _questions(source)]
+        key = (source.identity, source.queries, source.history, kind)
+        if key in self._unmet or not all(self._asked[question].done() for question in needed):
+            return False
+        try:
+            blocks = [self._block(query, frame) for query in source.queries]
+        except SourceError:
+            return True
+        if any(entity.kind in _UNSETTLED for entity in self._index(source, blocks, kind).entities):
+            self._unmet.add(key)
+            return False
+        return True
+
+    def wait(self) -> bool:
+        """Wait for the next answer; False when all have come."""
+        coming = [future for future in self._asked.values() if not future.done()]
+        if coming:
+            self._report(len(self._asked) - len(coming))
+            wait(coming, return_when=FIRST_COMPLETED)
+        return bool(coming)
 
     def meet(self, sources: Iterable[tuple[RowSource, EntityType]]) -> None:
         """Learn workloads' kinds from those conventions that tell them, so that others' names mean the same ones."""
@@ -332,18 +372,26 @@ class Measurer:
 
     def _up(self, index: Index) -> FloatArray:
         """Whether any pod of each workload, or caller, is scraped: 1, 0, or NaN where no target names its pods."""
+        if self._scraped is None:
+            self._scraped = self._scraped_workloads()
         up = np.full(index.size, np.nan)
+        for key, places in index.of_workload.items():
+            up[places] = self._scraped.get(key, np.nan)
+        return up
+
+    def _scraped_workloads(self) -> dict[str, float]:
+        """Workloads that targets name pods of, by key: 1 where any pod is scraped, else 0."""
         block = self._answer(UP_QUERY, self.frame)
+        found: dict[str, float] = {}
         if not isinstance(block, SeriesBlock):
-            return up
+            return found
         assert self._resolver is not None
-        for labels, value in zip(block.labels, block.values[:, -1], strict=True):
+        for labels, value in zip(block.labels, np.nan_to_num(block.values[:, -1]).tolist(), strict=True):
             pairs = dict(labels)
             identity = Identity(namespace=pairs.get("namespace", ""), pod=pairs.get("pod", ""))
-            places = index.of_workload.get(self._resolver.entity(identity, EntityType.WORKLOAD).key)
-            if places is not None:
-                up[places] = np.fmax(up[places], 0.0 if np.isnan(value) else value)
-        return up
+            key = self._resolver.entity(identity, EntityType.WORKLOAD).key
+            found[key] = max(found.get(key, 0.0), value)
+        return found
 
 
 class _Question(NamedTuple):

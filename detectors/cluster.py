@@ -16,7 +16,7 @@ import msgspec
 from detectors.objects import ReplicaSet, unix
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from detectors.model import Entity
     from detectors.objects import (
@@ -272,6 +272,16 @@ class ClusterState:
             for key, workload in self.workloads.items()
             if key[1] == namespace and wanted <= workload.spec.template.metadata.labels.items()
         ]
+
+    @cached_property
+    def claim_users(self) -> Mapping[tuple[str, str], Sequence[Pod]]:
+        """The unfinished pods that mention each claim, by namespace and name."""
+        users: dict[tuple[str, str], list[Pod]] = {}
+        for pod in self.pods.values():
+            for volume in pod.spec.volumes if not pod.finished else ():
+                if volume.persistent_volume_claim is not None:
+                    users.setdefault((pod.namespace, volume.persistent_volume_claim.claim_name), []).append(pod)
+        return users
 
     @cached_property
     def _owners(self) -> dict[str, Owner]:

@@ -19,7 +19,7 @@ from detectors.states.report import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from detectors.catalog.schema import Row
     from detectors.cluster import ClusterState
@@ -55,7 +55,7 @@ def creation_failure(state: ClusterState, row: Row, now: float) -> StateResult:
     """
     if (refused := unreadable(state, "persistentvolumeclaims")) is not None:
         return refused
-    users, told = _users(state), _events(state, PROVISIONING | {"FailedBinding"})
+    users, told = state.claim_users, _events(state, PROVISIONING | {"FailedBinding"})
     found = []
     for key, claim in state.claims.items():
         if claim.status.phase != "Pending" or claim.metadata.deletion_timestamp is not None:
@@ -77,7 +77,7 @@ def deletion_failure(state: ClusterState, row: Row, now: float) -> StateResult:
     """
     if (refused := unreadable(state, "persistentvolumeclaims")) is not None:
         return refused
-    users, hold = _users(state), guard(row, "hold_seconds", 900)
+    users, hold = state.claim_users, guard(row, "hold_seconds", 900)
     found = []
     for key, claim in state.claims.items():
         deleted = unix(claim.metadata.deletion_timestamp)
@@ -142,7 +142,7 @@ def _severity(row: Row, state: ClusterState, item: PersistentVolumeClaim | Persi
     return lowered(row.severity, state, item.namespace or (reference.namespace if reference is not None else ""))
 
 
-def _not_bound(state: ClusterState, claim: PersistentVolumeClaim, events: list[Event], users: list[Pod]) -> _Unwell:
+def _not_bound(state: ClusterState, claim: PersistentVolumeClaim, events: list[Event], users: Sequence[Pod]) -> _Unwell:
     storage = claim.spec.storage_class_name
     known = not storage or not state.readable("storageclasses") or storage in state.storage_classes
     why = "" if known else ", which does not exist"
@@ -225,19 +225,9 @@ def _namespace_ends(state: ClusterState, namespace: str) -> bool:
     return known is not None and known.metadata.deletion_timestamp is not None
 
 
-def _users(state: ClusterState) -> dict[tuple[str, str], list[Pod]]:
-    """The unfinished pods that mention each claim."""
-    users: dict[tuple[str, str], list[Pod]] = {}
-    for pod in state.pods.values():
-        for volume in pod.spec.volumes if not pod.finished else ():
-            if volume.persistent_volume_claim is not None:
-                users.setdefault((pod.namespace, volume.persistent_volume_claim.claim_name), []).append(pod)
-    return users
-
-
 def _consumers(state: ClusterState) -> dict[tuple[str, str], list[str]]:
     """The UIDs of each claim and of the pods that use it: events about its volume are about any of them."""
-    users = _users(state)
+    users = state.claim_users
     return {
         key: [claim.metadata.uid, *(pod.metadata.uid for pod in users.get(key, ()))]
         for key, claim in state.claims.items()

@@ -182,9 +182,10 @@ def _coming_up(state: ClusterState, pod: Pod, now: float) -> bool:
     workload, newest = state.workloads.get(owner.key), next(iter(state.revisions(*owner.key)), None)
     if workload is None or newest is None or not owner.revision or not newest.name.endswith(f"-{owner.revision}"):
         return False
-    within = now - newest.metadata.created < workload.spec.progress_deadline_seconds
+    if now - newest.metadata.created >= workload.spec.progress_deadline_seconds:
+        return False
     older = [each for each in state.workload_pods(*owner.key) if state.owner(each).revision != owner.revision]
-    return within and 4 * sum(each.ready for each in older) >= 3 * workload.desired > 0
+    return 4 * sum(each.ready for each in older) >= 3 * workload.desired > 0
 
 
 def _told(each: _Failing, count: float, now: float) -> Affected:

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
-from app.exemptions import is_exempt
+from app.exemptions import exempting, exemptions
 from detectors.catalog import load
 from detectors.cluster import ClusterState
 from detectors.model import Entity, EntityType
 from detectors.objects import PersistentVolumeClaim
 from detectors.objects.storage import ClaimSpec
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 LOAD = load().row("workload-network-send").guards
 VOLUME = load().row("pvc-usage").guards
+
+
+def is_exempt(entity: Entity, guards: Mapping[str, float | bool], state: ClusterState | None) -> bool:
+    return not exemptions(entity, state).isdisjoint(exempting(guards))
 
 
 def workload(kind: str) -> Entity:
