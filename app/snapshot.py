@@ -65,6 +65,8 @@ class InboxRow(Struct, frozen=True):
     """Its band (`detectors.series.Band.from_bytes(worst.band)`) is the sparkline and the preview chart."""
     reason: str
     """One line: why it is here."""
+    also: tuple[str, ...] = ()
+    """Titles of the other signals that are out of band there, in the investigation's order."""
 
 
 class SignalView(Struct, frozen=True):

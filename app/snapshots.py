@@ -27,8 +27,14 @@ def inbox(store: Store, catalogue: Catalogue, cluster: str, now: float) -> tuple
     ended = store.investigations.page(cluster, since=now - RECENT_SECONDS, limit=RECENT_CASES)
     cases |= {case.id: case for case in ended if case.id not in cases}
     worst = store.anomalies.worst_of(list(cases))
+    titles = {row.id: row.title for row in catalogue.rows}
     rows = [
-        InboxRow(case, worst[number], reason(catalogue, worst[number]))
+        InboxRow(
+            case,
+            worst[number],
+            reason(catalogue, worst[number]),
+            tuple(titles.get(signal, signal) for signal in case.signals[1:]),
+        )
         for number, case in cases.items()
         if number in worst
     ]

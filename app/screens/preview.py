@@ -136,8 +136,8 @@ def reasons(row: InboxRow, now: float, zone: tzinfo) -> Iterator[tuple[str, str]
     else:
         yield "lasted", f"{age(lasting(record, now))}, {clock(record.onset, zone)} to {clock(record.ended, zone)}"
     yield "sure", f"{100 * worst.confidence:.0f} %, compared with {compared(worst.views)}"
-    if record.anomalies > 1:
-        yield "also", ", ".join(record.signals[1:])
+    if row.also:
+        yield "also", ", ".join(map(short_title, row.also))
     if worst.state is AnomalyState.HELD:
         yield "held", "its source cannot be seen: neither confirmed nor resolved"
     if record.label is not None:

@@ -115,6 +115,13 @@ def test_what_the_store_remembers_is_there_before_the_first_cycle(store: Store, 
     assert [status.health for status in shown.sources] == [Health.CONNECTING]
 
 
+def test_a_row_knows_the_titles_of_what_else_is_wrong(store: Store, tmp_path: Path) -> None:
+    signals = ("http-server-5xx-spike", "pod-oomkilled", "taken-out-since")
+    store.cycles.write(update(case(1, onset=AT, updated=AT, signals=signals), at=AT + 1))
+    rows = {row.investigation.id: row for row in _session(store, Script(store), tmp_path).restored().rows}
+    assert rows[1].also == ("Pod Failure: OOMKilled", "taken-out-since")
+
+
 def test_cycles_come_at_intervals_and_at_once_when_asked(store: Store, tmp_path: Path) -> None:
     run = Script(store)
     run.interval = 600.0

@@ -103,6 +103,11 @@ FAULTS = (
           1.1, "count", 4, 20, 27, 140, "27 Warning events in 5 minutes, 4 to 20 are usual",
           changes={"snoozed_until": NOW + 2400.0}),
 )  # fmt: skip
+OTHERS = {
+    "http-server-5xx-spike": "HTTP Server: 5XX error rate spike",
+    "pod-oomkilled": "Pod Failure: OOMKilled",
+}
+"""Titles of the signals that are not their case's worst."""
 
 
 def band(fault: Fault) -> bytes:
@@ -160,7 +165,8 @@ def inbox_row(fault: Fault) -> InboxRow:
         signals=signals, anomalies=len(signals),
     )  # fmt: skip
     record = msgspec.structs.replace(record, **fault.changes)
-    return InboxRow(record, anomaly(fault, fault.signal, 0), fault.reason)
+    also = tuple(OTHERS[signal] for signal in fault.others)
+    return InboxRow(record, anomaly(fault, fault.signal, 0), fault.reason, also)
 
 
 def evidence(fault: Fault) -> tuple[EvidenceRecord, ...]:

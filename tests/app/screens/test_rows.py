@@ -63,6 +63,12 @@ def test_the_environment_is_found_and_told_and_nothing_is_said_without_one():
     assert "env" not in dict(reasons(OPEN, NOW, None))
 
 
+def test_what_else_is_wrong_there_is_told_by_title():
+    checkout = inbox_row(next(fault for fault in FAULTS if fault.id == 412))
+    assert dict(reasons(checkout, NOW, None))["also"] == "5XX error rate spike, OOMKilled"
+    assert "also" not in dict(reasons(OPEN, NOW, None))
+
+
 @pytest.mark.parametrize(
     ("count", "width", "told"),
     [
