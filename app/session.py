@@ -8,15 +8,17 @@ import logging
 import os
 import threading
 import uuid
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from msgspec.structs import replace
 
 from app.cases import read_case
 from app.coverage import with_origin
-from app.snapshot import ENDED, ActResult, Health, Snapshot, SourceStatus
+from app.snapshot import ENDED, FAILED, REPLAY, ActResult, Health, Snapshot, SourceStatus
 from app.snapshots import inbox
 from app.sources.base import SourceError
+from app.sources.recording import RecordingError
 from app.triage import Triage
 from app.workload_coverage import seen
 from storage.errors import StoreError
@@ -161,6 +163,7 @@ class EngineSession:
     def _work(self) -> None:
         while not self._closing:
             self._run.progress = self._report
+            ending = ENDED
             try:
                 self._run.run(self._leave, self._wake, self._done)
                 over = not self._leave.is_set()
@@ -169,12 +172,12 @@ class EngineSession:
                 log.exception("the cycle failed")
                 self._failed(error)
                 # A recording cannot be taken up again in the middle.
-                over = self._reload is None
+                over, ending = self._reload is None, FAILED
                 if not over:
                     self._clock.wait(self._run.interval, self._wake)
             self._wake.clear()
             if over:
-                self._publish(lambda known: replace(known, mode=ENDED, next_cycle=None))
+                self._publish(partial(replace, mode=ending, next_cycle=None))
                 return
             # In this order: a change or an end that comes in between is noticed in the next round.
             self._leave.clear()
@@ -208,10 +211,11 @@ class EngineSession:
         self._prune(outcome.at)
 
     def _failed(self, error: Exception) -> None:
-        hint = getattr(error, "hint", "") or "The next cycle tries again; --log-file keeps the details."
-        message = getattr(error, "message", "") or f"{type(error).__name__}: {error}"
         name = "store" if isinstance(error, StoreError) else "engine"
-        status = SourceStatus(name, Health.DOWN, message, hint, self._clock.now())
+        hint = "The next cycle tries again; --log-file keeps the details."
+        if self._reload is None:
+            name, hint = REPLAY, "It cannot go on from here; --log-file keeps the details."
+        status = SourceStatus(name, Health.DOWN, _said(error), getattr(error, "hint", "") or hint, self._clock.now())
 
         def with_trouble(known: Snapshot) -> Snapshot:
             others = tuple(source for source in known.sources if source.name != name)
@@ -391,6 +395,19 @@ class EngineSession:
 
 def _workloads(outcome: Outcome) -> int:
     return len({key for result in outcome.results.values() for key in result.coverage})
+
+
+def _said(error: Exception) -> str:
+    """What an error of ours says; of any other its type too, whose words alone may say nothing."""
+    match error:
+        case SourceError():
+            return error.message
+        case StoreError():
+            return f"{error.path}: {error.what}"
+        case RecordingError():
+            return str(error)
+        case _:
+            return f"{type(error).__name__}: {error}"
 
 
 def owner_name() -> str:

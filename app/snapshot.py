@@ -29,6 +29,10 @@ if TYPE_CHECKING:
 
 ENDED = "ended"
 """The mode of a recording that has been replayed to its end."""
+FAILED = "failed"
+"""The mode of a recording whose replay broke off: the source `REPLAY` is down and says why."""
+REPLAY = "replay"
+"""The name of a recording among the sources, where it has broken off."""
 
 
 class Health(StrEnum):
@@ -47,7 +51,7 @@ class SourceStatus(Struct, frozen=True):
     """One source, as the header and the settings screen show it."""
 
     name: str
-    """`prometheus`, `kubernetes`, `store`."""
+    """`prometheus`, `kubernetes`, `store`; `engine` or `replay` where it broke off."""
     health: Health
     detail: str
     """One line: version and latency, or what is the matter."""
@@ -102,7 +106,7 @@ class Snapshot(Struct, frozen=True):
     """Unix seconds by the session's clock."""
     cluster: str
     mode: str
-    """`live`, `replay`, `demo`, `ended`."""
+    """`live`, `replay`, `demo`, `ended`, `failed`."""
     rows: tuple[InboxRow, ...] = ()
     """Ranked: pinned first, then by severity, score and onset."""
     coverage: tuple[CoverageRecord, ...] = ()

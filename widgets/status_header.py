@@ -50,7 +50,7 @@ class Status(Struct, frozen=True):
     """The cluster in use, from the client that uses it."""
     scope: str = "all namespaces"
     mode: str = "live"
-    """`live`, `replay`, `demo`, `paused`, `connecting`."""
+    """`live`, `replay`, `demo`, `paused`, `connecting`, `offline`, `ended`, `failed`."""
     freshness: str = ""
     """How fresh: `every 15s`, `4m old`, `12:41 at 10x`."""
     sources: tuple[Source, ...] = ()
@@ -61,7 +61,13 @@ class Status(Struct, frozen=True):
     """What a long first cycle is doing, or a warning that belongs on every screen."""
 
 
-_MODES = {"live": palette.GOOD, "paused": palette.DOUBTFUL, "replay": palette.ACCENT, "demo": palette.ACCENT}
+_MODES = {
+    "live": palette.GOOD,
+    "paused": palette.DOUBTFUL,
+    "replay": palette.ACCENT,
+    "demo": palette.ACCENT,
+    "failed": palette.BAD,
+}
 
 
 class StatusHeader(Widget):

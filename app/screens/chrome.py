@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from app.actions import PLACES, Action, Group, actions_of
 from app.keymap import keys_of
-from app.snapshot import ENDED, Health
+from app.snapshot import ENDED, FAILED, Health
 from widgets.key_footer import FooterKey
 from widgets.status_header import Source, Status, Tab
 from widgets.text import age, clock, zone_name
@@ -37,7 +37,7 @@ def status_of(freeze: Freeze, link: Link, zone: tzinfo, wall: float) -> Status:
     """
     snapshot = freeze.shown
     mode, freshness = snapshot.mode, f"every {snapshot.interval:g}s"
-    if snapshot.mode == ENDED:
+    if snapshot.mode in {ENDED, FAILED}:
         freshness = ""
     if freeze.frozen:
         mode, freshness = "paused", f"{age(freeze.age)} old"

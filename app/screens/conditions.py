@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from app.snapshot import ENDED, Health
+from app.snapshot import ENDED, FAILED, REPLAY, Health
 from detectors.model import Coverage
 from widgets.text import age
 
@@ -27,6 +27,9 @@ def troubled(snapshot: Snapshot) -> tuple[SourceStatus, ...]:
 
 def notice(snapshot: Snapshot) -> str:
     """One line about the worst that is the matter with the sources or the cycle; empty when all is well."""
+    if snapshot.mode == FAILED:
+        why = next((f": {source.detail} - {source.hint}" for source in snapshot.sources if source.name == REPLAY), "")
+        return f"The replay failed{why}"
     for source in troubled(snapshot):
         since = "" if source.since is None else f" for {age(snapshot.now - source.since)}"
         held = ": its rows are held, not resolved" if source.health is Health.DOWN else ""

@@ -17,8 +17,9 @@ from app.clock import SystemClock
 from app.engine import Outcome
 from app.opening import BUNDLED, live_session, open_catalogue, replay_session
 from app.session import STOP_SECONDS, EngineSession
-from app.snapshot import ENDED, Health, SourceStatus
+from app.snapshot import ENDED, FAILED, REPLAY, Health, SourceStatus
 from app.sources.base import SourceError, Trouble
+from app.sources.recording import RecordingError
 from app.workload_coverage import by_workload
 from detectors.model import Coverage
 from storage.cycles import CycleUpdate
@@ -384,6 +385,22 @@ def test_a_replay_session_ends_with_its_recording(tmp_path: Path) -> None:
         assert Coverage.LIVE in {status for line in face.lines for status in line.worst.values()}
         ended = listener.wait(lambda s: s.mode == ENDED, "the end")
         assert ended.cycle >= 2
+    finally:
+        session.stop()
+
+
+def test_a_replay_that_breaks_off_says_so_and_why(store: Store, tmp_path: Path) -> None:
+    def break_off(cycle: int) -> None:
+        if cycle == 2:
+            raise RecordingError("shop.gz: line 7 is no line of a recording")
+
+    session, listener = _opened(store, Script(store, break_off), tmp_path)
+    try:
+        failed = listener.wait(lambda s: s.mode == FAILED, "the failure")
+        [status] = [source for source in failed.sources if source.name == REPLAY]
+        assert (status.health, status.detail) == (Health.DOWN, "shop.gz: line 7 is no line of a recording")
+        assert "tries again" not in status.hint
+        assert ENDED not in {shown.mode for shown in listener.snapshots}
     finally:
         session.stop()
 

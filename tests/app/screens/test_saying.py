@@ -9,9 +9,10 @@ from textual.widgets import Input
 from textual.widgets._toast import Toast
 
 from app.screens.connection import ConnectionScreen
-from app.snapshot import ENDED
+from app.snapshot import ENDED, FAILED, REPLAY, Health, SourceStatus
 from storage.errors import StoreError
 from tests.app.screens.fake_session import FakeSession
+from tests.app.screens.night import DOWN
 from tests.app.screens.running import console_of, eventually, painted, running
 from widgets.key_footer import KeyFooter
 
@@ -50,6 +51,17 @@ async def test_the_end_of_a_recording_is_told():
         text = painted(console)
         assert "every 15s" not in text
         assert "What you do here is forgotten when you leave." in text
+
+
+async def test_a_replay_that_failed_is_told_apart_from_one_that_ended():
+    session = FakeSession()
+    async with running(session, size=(80, 24)) as (console, pilot):
+        why = SourceStatus(REPLAY, Health.DOWN, "shop.gz: line 7 is no line", "It cannot go on from here.")
+        session.publish(mode=FAILED, sources=(*DOWN, why))
+        await eventually(pilot, lambda: "FAILED" in painted(console))
+        text = painted(console)
+        assert "ENDED" not in text and "has ended" not in text and "every 15s" not in text
+        assert "The replay failed: shop.gz: line 7 is no line - It cannot go on from here." in text
 
 
 @pytest.mark.parametrize("database", [True, False])
