@@ -26,7 +26,7 @@ from storage.cycles import CycleUpdate
 from storage.database import Store
 from storage.errors import StoreError
 from storage.records import CycleRecord, Label
-from tests.app.rig import settings, wait_for
+from tests.app.rig import PATIENCE, settings, wait_for
 from tests.storage.samples import CLUSTER, case, update
 
 if TYPE_CHECKING:
@@ -83,8 +83,8 @@ class Listener:
     def __call__(self, snapshot: Snapshot) -> None:
         self.snapshots.append(snapshot)
 
-    def wait(self, condition: Callable[[Snapshot], bool], what: str) -> Snapshot:
-        wait_for(lambda: any(condition(each) for each in list(self.snapshots)), what)
+    def wait(self, condition: Callable[[Snapshot], bool], what: str, timeout: float = PATIENCE) -> Snapshot:
+        wait_for(lambda: any(condition(each) for each in list(self.snapshots)), what, timeout)
         return next(each for each in list(self.snapshots) if condition(each))
 
 
@@ -383,7 +383,7 @@ def test_a_replay_session_ends_with_its_recording(tmp_path: Path) -> None:
         assert {line.name for line in face.lines} >= {name for _, _, name in shown.by_workload.workloads}
         assert not any(view.signal.startswith("rightsizing-") for view in shown.by_workload.signals)
         assert Coverage.LIVE in {status for line in face.lines for status in line.worst.values()}
-        ended = listener.wait(lambda s: s.mode == ENDED, "the end")
+        ended = listener.wait(lambda s: s.mode == ENDED, "the end of a whole hour", 6 * PATIENCE)
         assert ended.cycle >= 2
     finally:
         session.stop()
