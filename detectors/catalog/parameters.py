@@ -155,9 +155,7 @@ GUARDS: dict[DetectorKind, dict[str, Range]] = {
         "hold_seconds": _SECONDS,
         "ignore_pods_younger_than_seconds": _SECONDS,
         "ignore_startup_probe": _FLAG,
-        "ignore_terminating_pods": _FLAG,
         "ignore_jobs": _FLAG,
-        "same_node_or_cause": _FLAG,
         "suppress_after_rollout_minutes": Range(0, 120),
     },
     DetectorKind.LEVEL_SHIFT: _LEVEL,
@@ -169,8 +167,6 @@ GUARDS: dict[DetectorKind, dict[str, Range]] = {
         "ignore_nodes_being_deleted": _FLAG,
         "ignore_cordoned_for_upgrade": _FLAG,
         "min_events": _COUNT,
-        "probe_interval_seconds": _SECONDS,
-        "probe_timeout_seconds": _SECONDS,
     },
     DetectorKind.THRESHOLD_FORECAST: {
         "min_used_bytes": _AMOUNT,

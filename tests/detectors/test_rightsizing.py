@@ -159,6 +159,17 @@ def test_a_saving_that_is_not_worth_it_is_none() -> None:
     assert said("cpu-request-high", history(0.01), requests={"cpu": 0.05}).outcome is Sizing.FITS
 
 
+@pytest.mark.parametrize(
+    ("rule", "hardly", "more", "floor"),
+    [("cpu-request-high", 0.001, 0.1, 0.01), ("memory-request-high", 2 * MIB, 100 * MIB, 32 * MIB)],
+)
+def test_no_suggestion_is_below_the_floor_and_the_floor_holds_nothing_up(
+    rule: str, hardly: float, more: float, floor: float
+) -> None:
+    assert said(rule, history(hardly)).suggestion == pytest.approx(floor)
+    assert said(rule, history(more)).suggestion == pytest.approx(more * RULES[rule].headroom, rel=0.13)
+
+
 def test_too_little_cpu_is_found_and_severe_far_above() -> None:
     mild, far = (said("cpu-request-low", history(use)) for use in (1.2, 1.7))
     assert (mild.outcome, mild.severe) == (Sizing.RAISE, False)

@@ -1,21 +1,24 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from detectors.catalog import CatalogError, DetectorKind, Returns, Statistic, load, render
+from detectors.catalog.parameters import GUARDS, PARAMETERS
 from detectors.kinds import DETECTORS
 from detectors.model import Direction, EntityType, Identity, Severity
 from detectors.states import STATE_DETECTORS
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from detectors.catalog import Catalogue
+
+ROOT = Path(__file__).parents[3]
 
 ROW = """
 [[row]]
@@ -71,6 +74,14 @@ def test_every_detector_of_objects_is_named_by_the_row_it_is_for() -> None:
     named = {row.fallback.state_detector for row in load().rows if not row.planned}
     assert named - {""} <= set(STATE_DETECTORS)
     assert set(STATE_DETECTORS) <= named
+
+
+def test_every_number_that_a_row_may_state_is_read_by_somebody() -> None:
+    files = (file for room in ("detectors", "app") for file in (ROOT / room).rglob("*.py"))
+    code = "".join(file.read_text("utf-8") for file in files if file.name != "parameters.py")
+    for name in {name for each in (*PARAMETERS.values(), *GUARDS.values()) for name in each}:
+        by_resource = re.sub("millicores|bytes", "{unit}", name)
+        assert f'"{name}"' in code or f'f"{by_resource}"' in code, name
 
 
 def test_a_row_states_what_differs_and_gets_the_rest() -> None:
