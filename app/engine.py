@@ -266,11 +266,11 @@ class Engine:
         now = cycle.at
         reopen = self.settings.engine.reopen_minutes * 60
         cases = self.store.investigations
-        self._book.restore((*cases.open(self.cluster), *cases.ended_since(self.cluster, now - reopen)))
         touched = [self._with_band(a, results) for a in (*changes.updated, *changes.closed)]
+        self._book.restore((*cases.open(self.cluster), *cases.ended_since(self.cluster, now - reopen)), touched)
         members = {anomaly.id: anomaly for anomaly in touched}
         for anomaly in (*changes.opened, *changes.reopened):
-            placed = self._book.assign(anomaly, members.values(), self._new_case, now)
+            placed = self._book.assign(anomaly, self._new_case, now)
             members[placed.id] = self._with_band(placed, results)
         for anomaly in members.values():
             self._tracker.reassign(anomaly)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, insort
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
     from storage.records import AnomalyRecord
 
 
+Subject = tuple[str, str, str, str]
+"""Cluster, namespace, kind and name of what a case is about."""
+
+
 @dataclass
 class Casebook:
     """Keeps the investigations of one cluster that may still change."""
@@ -24,37 +29,51 @@ class Casebook:
     titles: Mapping[str, str]
     """Signal id -> the title of its row."""
     cases: dict[int, InvestigationRecord] = field(default_factory=dict)
+    _onsets: dict[Subject, list[tuple[float, int]]] = field(default_factory=dict)
+    """Of the members of open cases: onset and case, in this order, so that thousands of new anomalies find theirs."""
 
-    def restore(self, records: Iterable[InvestigationRecord]) -> None:
-        """Take over what the store remembers."""
+    def restore(self, records: Iterable[InvestigationRecord], members: Iterable[AnomalyRecord]) -> None:
+        """Take over what the store remembers, and the anomalies that belong to a case already."""
         self.cases = {record.id: record for record in records}
+        self._onsets = {}
+        for anomaly in members:
+            self._enter(anomaly)
 
-    def assign(
-        self, anomaly: AnomalyRecord, members: Iterable[AnomalyRecord], allocate: Callable[[], int], now: float
-    ) -> AnomalyRecord:
-        """Put an anomaly into the open case of its subject with a near onset, or into a new one.
+    def assign(self, anomaly: AnomalyRecord, allocate: Callable[[], int], now: float) -> AnomalyRecord:
+        """Put an anomaly into the open case of its subject with a near onset, the earliest if several, or a new one.
 
         Args:
             anomaly: opened or reopened just now.
-            members: all anomalies that belong to a case already.
             allocate: gives the id of a new investigation.
             now: unix seconds of the cycle.
         """
         own = self.cases.get(anomaly.investigation)
-        if own is not None and own.lifecycle is not Lifecycle.CLOSED:
-            return anomaly
-        for other in members:
-            case = self.cases.get(other.investigation)
-            if (
-                case is not None
-                and case.lifecycle is Lifecycle.OPEN
-                and subject(other.entity) == subject(anomaly.entity)
-                and abs(other.onset - anomaly.onset) <= self.grouping_seconds
-            ):
-                return replace(anomaly, investigation=case.id)
-        case = _new_case(allocate(), anomaly, self.titles, now)
-        self.cases[case.id] = case
-        return replace(anomaly, investigation=case.id)
+        if own is None or own.lifecycle is Lifecycle.CLOSED:
+            anomaly = replace(anomaly, investigation=self._near(anomaly) or self._begin(allocate(), anomaly, now))
+        self._enter(anomaly)
+        return anomaly
+
+    def _enter(self, anomaly: AnomalyRecord) -> None:
+        case = self.cases.get(anomaly.investigation)
+        if case is not None and case.lifecycle is Lifecycle.OPEN:
+            insort(self._onsets.setdefault(subject(anomaly.entity), []), (anomaly.onset, case.id))
+
+    def _near(self, anomaly: AnomalyRecord) -> int:
+        """The open case with a member of the same subject and a near onset; 0 when there is none."""
+        known = self._onsets.get(subject(anomaly.entity), [])
+        place = bisect_left(known, (anomaly.onset - self.grouping_seconds, 0))
+        if place == len(known) or known[place][0] > anomaly.onset + self.grouping_seconds:
+            return 0
+        return known[place][1]
+
+    def _begin(self, number: int, anomaly: AnomalyRecord, now: float) -> int:
+        self.cases[number] = InvestigationRecord(
+            id=number, cluster=anomaly.cluster, entity=anomaly.entity,
+            title=self.titles.get(anomaly.signal, anomaly.signal), severity=anomaly.severity, score=anomaly.score,
+            lifecycle=Lifecycle.OPEN, onset=anomaly.onset, opened=now, updated=now, ended=None,
+            signals=(anomaly.signal,), anomalies=1,
+        )  # fmt: skip
+        return number
 
     def refresh(self, number: int, members: Iterable[AnomalyRecord], now: float) -> InvestigationRecord:
         """Bring a case up to date with its anomalies."""
@@ -82,14 +101,6 @@ class Casebook:
         return updated
 
 
-def subject(entity: Entity) -> tuple[str, str, str, str]:
+def subject(entity: Entity) -> Subject:
     """Whom a case is about: the workload itself also for its dependencies, databases and pods."""
     return entity.cluster, entity.namespace, entity.kind, entity.name
-
-
-def _new_case(number: int, anomaly: AnomalyRecord, titles: Mapping[str, str], now: float) -> InvestigationRecord:
-    return InvestigationRecord(
-        id=number, cluster=anomaly.cluster, entity=anomaly.entity, title=titles.get(anomaly.signal, anomaly.signal),
-        severity=anomaly.severity, score=anomaly.score, lifecycle=Lifecycle.OPEN, onset=anomaly.onset, opened=now,
-        updated=now, ended=None, signals=(anomaly.signal,), anomalies=1,
-    )  # fmt: skip

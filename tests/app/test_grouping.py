@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import itertools
+import math
 
+import pytest
 from msgspec.structs import replace
 
-from app.grouping import Casebook
+from app.grouping import Casebook, subject
 from app.tracking import Tracker
 from detectors.model import Coverage, Entity, EntityType
 from storage.records import Lifecycle
@@ -27,8 +29,9 @@ class Run:
         changes = self.tracker.update(
             observations, lambda *_: Coverage.LIVE, {}, self.now, lambda: next(self.anomalies)
         )
+        self.book.restore(self.book.cases.values(), self.members.values())
         for anomaly in (*changes.opened, *changes.reopened):
-            placed = self.book.assign(anomaly, self.members.values(), lambda: next(self.cases), self.now)
+            placed = self.book.assign(anomaly, lambda: next(self.cases), self.now)
             self.tracker.reassign(placed)
             self.members[placed.id] = placed
         for anomaly in (*changes.updated, *changes.closed):
@@ -91,3 +94,47 @@ def test_what_comes_back_after_the_engineer_closed_it_is_a_new_case():
     cases = run.cycle(observation())
     assert len(run.book.cases) == 2
     assert {c.lifecycle for c in cases.values()} == {Lifecycle.OPEN}
+
+
+def test_what_is_near_to_two_cases_joins_the_one_that_began_first():
+    run = Run()
+    run.cycle(observation(onset=1000))
+    far = run.cycle(observation(onset=1000), observation("pod-oomkilled", onset=1700))
+    assert len(far) == 2
+    between = run.cycle(
+        observation(onset=1000), observation("pod-oomkilled", onset=1700), observation("pod-init-error", onset=1350)
+    )
+    assert [case.anomalies for _, case in sorted(between.items())] == [2, 1]
+
+
+def counting(counter, operation):
+    """An operation on floats that is counted."""
+
+    def counted(self, other):
+        next(counter)
+        return operation(float(self), float(other))
+
+    return counted
+
+
+@pytest.mark.parametrize(
+    ("workloads", "apart", "cases"),
+    [(2000, 0, 2000), (1, 0, 1), (1, 601, 2000), (40, 601, 2000)],
+    ids=["each its own workload", "one workload at once", "one workload, far apart", "some of each"],
+)
+def test_thousands_at_once_are_not_compared_each_with_all(workloads, apart, cases, monkeypatch):
+    counter, number = itertools.count(), 2000
+    operations = {f"__{name}__": counting(counter, getattr(float, f"__{name}__")) for name in ("lt", "gt", "eq", "sub")}
+    onset = type("Onset", (float,), operations | {"__hash__": float.__hash__})
+    monkeypatch.setattr("app.grouping.subject", lambda entity: next(counter) and subject(entity))
+    tracker, book, ids = Tracker("lab", 3, 60, 1800), Casebook(600, TITLES), itertools.count(1)
+    seen = [
+        observation(f"signal-{i}", workload(f"w{i % workloads}"), onset=onset(i // workloads * apart))
+        for i in range(number)
+    ]
+    opened = tracker.update(seen, lambda *_: Coverage.LIVE, {}, 1e9, lambda: next(ids)).opened
+    begun = next(counter)
+    placed = [book.assign(anomaly, lambda: next(ids), 1e9) for anomaly in opened]
+    assert len({anomaly.investigation for anomaly in placed}) == cases
+    # A search in an ordered list and one more to insert; comparing two tuples compares their onsets up to four times.
+    assert next(counter) - begun <= 2 * 4 * number * math.log2(number) < number * (number - 1) / 10
