@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from app.sources.prometheus.blocks import merge
+from app.sources.prometheus.kept import KeptBlocks
 from detectors.series import Grid, SeriesBlock
 
 if TYPE_CHECKING:
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
 RECHECKED = 2
 """How many of the newest steps are asked for again: they may have been incomplete, for late scrapes and pushes."""
-_LABELS_SIZE = 1000
-"""Bytes that a series' labels take, roughly."""
 _ANNOTATION = "PromQL "
 """How Prometheus 3 begins remarks about the expression itself; all others are about missing data."""
 
@@ -36,20 +34,14 @@ class WindowCache:
 
     def __init__(self, source: MetricsSource, limit: int = 256_000_000, rechecked: int = RECHECKED) -> None:
         self._source = source
-        self._limit = limit
         self._rechecked = rechecked
-        self._lock = threading.Lock()
-        self._windows: dict[tuple[str, Grid], SeriesBlock] = {}
+        self._windows: KeptBlocks[tuple[str, Grid]] = KeptBlocks(limit)
 
     def range(self, promql: str, grid: Grid) -> SeriesBlock:
         """The values of an expression on exactly this grid; series without a sample in it are left out."""
         found = self._overlapping(promql, grid)
         block = self._advanced(promql, grid, *found) if found else self._source.range(promql, grid)
-        with self._lock:
-            if found:
-                self._windows.pop((promql, found[0]), None)
-            self._windows[promql, grid] = block
-            self._shrink()
+        self._windows.put((promql, grid), block, [(promql, found[0])] if found else [])
         return block
 
     def info(self) -> ServerInfo:
@@ -70,16 +62,14 @@ class WindowCache:
 
     def close(self) -> None:
         """Forget the windows and close the source."""
-        with self._lock:
-            self._windows.clear()
+        self._windows.clear()
         self._source.close()
 
     def _overlapping(self, promql: str, grid: Grid) -> tuple[Grid, SeriesBlock] | None:
         """The window that can be moved onto a grid with less than a whole query, and where it stands."""
-        with self._lock:
-            for (text, old), window in self._windows.items():
-                if text == promql and self._reaches(old, window, grid) and not _incomplete(window):
-                    return old, window
+        for (text, old), window in self._windows.items():
+            if text == promql and self._reaches(old, window, grid) and not _incomplete(window):
+                return old, window
         return None
 
     def _doubtful(self, window: SeriesBlock) -> int:
@@ -106,16 +96,7 @@ class WindowCache:
             return block
         return SeriesBlock(block.times, block.values[alive], tuple(block.labels[row] for row in alive), block.warnings)
 
-    def _shrink(self) -> None:
-        held = sum(_size(window) for window in self._windows.values())
-        while held > self._limit and self._windows:
-            held -= _size(self._windows.pop(next(iter(self._windows))))
-
 
 def _incomplete(window: SeriesBlock) -> bool:
     """Whether a window holds a partial answer, which must not be carried along."""
     return any(not warning.startswith(_ANNOTATION) for warning in window.warnings)
-
-
-def _size(window: SeriesBlock) -> int:
-    return window.values.nbytes + len(window.labels) * _LABELS_SIZE
