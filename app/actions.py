@@ -232,8 +232,10 @@ def _here() -> tuple[Action, ...]:
         Action("connection.test", "ctrl+t", "Test", "Try these values", here, "test", places=CONNECTION, footer=1),
         Action("connection.use", "ctrl+s", "Use", "Use these values now, until you quit", here, "use",
                places=CONNECTION, footer=2),
+        Action("connection.keep", "ctrl+y", "Keep", "Use these values, and write them to the settings file", here,
+               "keep", places=CONNECTION, footer=3),
         Action("connection.demo", "ctrl+o", "Demo", "Replay a recorded incident instead", here, "demo",
-               places=CONNECTION, footer=3),
+               places=CONNECTION, footer=4),
     )  # fmt: skip
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 from msgspec import Struct
 
 if TYPE_CHECKING:
-    from app.snapshot import CheckResult, Session
+    from app.snapshot import ActResult, CheckResult, Session
 
 
 class Choice(Struct, frozen=True):
@@ -19,6 +19,12 @@ class Choice(Struct, frozen=True):
     """A kubeconfig context."""
     demo: bool = False
     """Replay the bundled recording instead of connecting."""
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """What was chosen, by dotted key of the setting it stands for."""
+        values = {"prometheus.url": self.prometheus, "kubernetes.context": self.context}
+        return {key: value for key, value in values.items() if value}
 
 
 class SessionFactory(Protocol):
@@ -40,6 +46,10 @@ class Connections(Protocol):
         """What answers at that choice."""
         ...
 
+    def keep(self, choice: Choice) -> ActResult:
+        """Write what was chosen to the settings file."""
+        ...
+
 
 class NoConnections:
     """Where nothing can be chosen: replays and the demo."""
@@ -51,3 +61,9 @@ class NoConnections:
     def test(self, choice: Choice) -> tuple[CheckResult, ...]:  # noqa: ARG002
         """Nothing to test."""
         return ()
+
+    def keep(self, choice: Choice) -> ActResult:  # noqa: ARG002
+        """Nowhere to keep it."""
+        from app.snapshot import ActResult
+
+        return ActResult(False, "a replay connects to nothing, and keeps no connection")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from textual.message import Message
 
 if TYPE_CHECKING:
+    from app.connection import Choice
     from app.snapshot import ActResult, Case, CheckResult, Session, SettingValue, Snapshot, WorkloadCoverage
     from app.workload_coverage import Face
     from detectors.catalog import Catalogue
@@ -78,6 +79,15 @@ class CaseLoaded(Message):
         self.number = number
         self.generation = generation
         self.case = case
+        super().__init__()
+
+
+class ChoiceKept(Message):
+    """What was chosen on the connection screen was written to the settings file, or not."""
+
+    def __init__(self, choice: Choice, result: ActResult) -> None:
+        self.choice = choice
+        self.result = result
         super().__init__()
 
 

@@ -13,11 +13,12 @@ from detectors.catalog import load
 from storage.database import Store
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from app.connection import Choice
     from app.session import EngineSession
     from app.settings.loading import LoadedSettings
+    from app.snapshot import ActResult
     from detectors.catalog import Catalogue
 
 CATALOG_FOLDER = "catalog"
@@ -91,12 +92,42 @@ def replay_session(
 
 
 def chosen(loaded: LoadedSettings, choice: Choice | None) -> LoadedSettings:
-    """The settings with what was chosen on the connection screen on top."""
-    from app.settings.loading import load_settings
-
+    """The settings as they are now, with what was chosen on the connection screen on top where it is something else."""
     if choice is None:
         return loaded
-    picked = {"prometheus.url": choice.prometheus, "kubernetes.context": choice.context}
-    extra = {key: (value, "the connection screen") for key, value in picked.items() if value}
+    fresh = _again(loaded, {})
+    other = {key: value for key, value in choice.settings.items() if fresh.value(key) != value}
+    return _again(loaded, {key: (value, "the connection screen") for key, value in other.items()}) if other else fresh
+
+
+def keep(loaded: LoadedSettings, choice: Choice) -> ActResult:
+    """Write what was chosen on the connection screen to the settings file, or say why not."""
+    from app.settings.editing import change_settings
+    from app.settings.loading import SettingsError
+    from app.snapshot import ActResult
+    from app.sources.base import SourceError
+    from app.sources.prometheus.connection import PrometheusConnection
+
+    values = choice.settings
+    if not values:
+        return ActResult(False, "nothing is chosen that could be kept: type a URL, or choose a context")
+    try:
+        if choice.prometheus:
+            PrometheusConnection(url=choice.prometheus).checked()
+        change_settings(loaded.path, values)
+        fresh = _again(loaded, {})
+    except SettingsError as error:
+        return ActResult(False, str(error))
+    except SourceError as error:
+        return ActResult(False, f"{error.message}. {error.hint}")
+    covering = {fresh.origin(key) for key, value in values.items() if fresh.value(key) != value}
+    later = f"; at the next start it is overruled by {', '.join(sorted(covering))}" if covering else ""
+    return ActResult(True, f"{' and '.join(values)} written to {loaded.path}{later}")
+
+
+def _again(loaded: LoadedSettings, extra: Mapping[str, tuple[str, str]]) -> LoadedSettings:
+    """The same layers, read anew, and some values on top."""
+    from app.settings.loading import load_settings
+
     path = loaded.path if loaded.path.exists() else None
     return load_settings(path, overrides={**loaded.overrides, **extra})

@@ -327,13 +327,13 @@ class EngineSession:
 
     def change_setting(self, key: str, value: str) -> ActResult:
         """Validate, write, and use from the next cycle on."""
-        from app.settings.editing import change_setting
+        from app.settings.editing import change_settings
         from app.settings.loading import SettingsError, load_settings
 
         if self._reload is None:
             return ActResult(False, "a replay runs with the settings of its recording")
         try:
-            change_setting(self._loaded.path, key, value)
+            change_settings(self._loaded.path, {key: value})
             trouble = self._use(load_settings(self._loaded.path, overrides=self._loaded.overrides))
         except SettingsError as error:
             return ActResult(False, str(error))

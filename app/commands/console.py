@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from app.connection import Choice
     from app.settings.loading import LoadedSettings
-    from app.snapshot import CheckResult, Session
+    from app.snapshot import ActResult, CheckResult, Session
     from detectors.catalog import Catalogue
 
 
@@ -70,3 +70,9 @@ class KubeconfigConnections:
         from app.opening import chosen
 
         return check_connections(chosen(self._loaded, choice))
+
+    def keep(self, choice: Choice) -> ActResult:
+        """Write it to the settings file."""
+        from app.opening import keep
+
+        return keep(self._loaded, choice)

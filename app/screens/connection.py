@@ -12,7 +12,7 @@ from textual.widgets import Button, Input, OptionList, Static
 from app.actions import actions_of
 from app.connection import Choice
 from app.keymap import bindings
-from app.messages import DATABASE, ConnectionsTested, ContextsFound
+from app.messages import DATABASE, ChoiceKept, ConnectionsTested, ContextsFound
 from app.screens.settings import check_lines
 from app.screens.view import View
 from widgets import palette
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 WELCOME = "Tocsin reads a Prometheus server and a Kubernetes cluster, and writes to neither."
 AS_SET = "as the settings say"
-HOLDS = "These values hold until you quit. The settings file keeps them: 4 opens the settings once connected."
+HOLDS = "Connect holds until you quit; Keep also writes to the settings file."
 AS_SET_ROW = 0
 """The first of the offered contexts: the kubeconfig's own choice."""
 
@@ -57,6 +57,7 @@ class ConnectionScreen(View):
             with Horizontal(id="buttons"):
                 yield Button(Content("Test  ctrl+t"), id="test", compact=True)
                 yield Button(Content(self._go_on), id="use", compact=True, variant="primary")
+                yield Button(Content("Keep  ctrl+y"), id="keep", compact=True)
                 yield Button(Content("Demo  ctrl+o"), id="demo", compact=True)
             yield Static(id="results", markup=False)
 
@@ -105,12 +106,27 @@ class ConnectionScreen(View):
 
     def do_use(self) -> None:
         """Connect to what is chosen."""
-        self.console.connect(self.choice)
-        self.console.pop_screen()
+        self._connect(self.choice)
+
+    def do_keep(self) -> None:
+        """Write what is chosen to the settings file, and connect to it."""
+        connections, choice = self.console.connections, self.choice
+        self.console.link.run("acts", "keep", lambda: ChoiceKept(choice, connections.keep(choice)), self)
+
+    @on(ChoiceKept)
+    def _kept(self, message: ChoiceKept) -> None:
+        if message.result.ok:
+            self._connect(message.choice)
+            self.console.say(message.result.message)
+        else:
+            self._say([plain(message.result.message, style=palette.BAD)])
 
     def do_demo(self) -> None:
         """The recorded incident."""
-        self.console.connect(Choice(demo=True))
+        self._connect(Choice(demo=True))
+
+    def _connect(self, choice: Choice) -> None:
+        self.console.connect(choice)
         self.console.pop_screen()
 
     @on(ConnectionsTested)
@@ -118,11 +134,14 @@ class ConnectionScreen(View):
         self._say([line for check in message.results for line in check_lines(check)])
 
     def _say(self, lines: list[Content]) -> None:
-        self.query_one("#results", Static).update(Content("\n").join(lines))
+        results = self.query_one("#results", Static)
+        results.update(Content("\n").join(lines))
+        self.call_after_refresh(results.scroll_visible)
 
     @on(Button.Pressed)
     def _pressed(self, event: Button.Pressed) -> None:
-        {"test": self.do_test, "use": self.do_use, "demo": self.do_demo}[event.button.id or "test"]()
+        acts = {"test": self.do_test, "use": self.do_use, "keep": self.do_keep, "demo": self.do_demo}
+        acts[event.button.id or "test"]()
 
     @on(Input.Submitted)
     def _submitted(self) -> None:

@@ -1,10 +1,11 @@
-"""Changing one value of the settings file, keeping its comments and order, and showing what there is."""
+"""Changing values of the settings file, keeping its comments and order, and showing what there is."""
 
 from __future__ import annotations
 
 import os
 import tempfile
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import msgspec
 import tomlkit
@@ -15,12 +16,13 @@ from app.settings.loading import SettingsError, _typed, load_settings, read_file
 from app.snapshot import SettingValue
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from app.settings.loading import LoadedSettings
 
 TENANT = "x-scope-orgid"
+PASSWORDS = "allowed: prometheus.username with password_env, password_file or password_keyring"
 
 
 def list_settings(loaded: LoadedSettings) -> tuple[SettingValue, ...]:
@@ -56,23 +58,38 @@ def show(value: Any) -> str:
     return "" if value is None else str(value)
 
 
-def change_setting(path: Path, key: str, value: str) -> None:
-    """Write one value to the settings file, if the whole file is valid with it.
+def change_settings(path: Path, values: Mapping[str, str]) -> None:
+    """Write values to the settings file, by dotted key: all of them, if the whole file is valid with them, or none.
 
     Raises:
-        SettingsError: the key does not exist or the value is not allowed; the file is unchanged.
+        SettingsError: a key does not exist, a value is not allowed or a secret, or the file cannot be written; it is
+            unchanged.
     """
-    section, _, name = key.partition(".")
-    if name not in section_fields(section):
-        raise SettingsError(f"`{key}` is not a setting; allowed in {section}: {', '.join(section_fields(section))}")
+    fields = {key: _field(key) for key in values}
+    if urlsplit(values.get("prometheus.url", "")).password is not None:
+        raise SettingsError(f"{path}: `prometheus.url` with a password is not written to a file; {PASSWORDS}")
     read_file(path, required=False)
     document = tomlkit.parse(path.read_text("utf-8")) if path.exists() else tomlkit.document()
-    load_settings(path if path.exists() else None, {}, {key: (value, f"the new value of {key}")})
-    field = section_fields(section)[name]
-    typed = msgspec.convert(_typed(key, value), field.type, strict=False)
-    table = document.setdefault(section, tomlkit.table())
-    table[name] = list(typed) if isinstance(typed, tuple) else typed
-    _replace(path, tomlkit.dumps(document))
+    new = {key: (value, f"the new value of {key}") for key, value in values.items()}
+    load_settings(path if path.exists() else None, {}, new)
+    for key, value in values.items():
+        section, _, name = key.partition(".")
+        typed = msgspec.convert(_typed(key, value), fields[key].type, strict=False)
+        table = document.setdefault(section, tomlkit.table())
+        table[name] = list(typed) if isinstance(typed, tuple) else typed
+    try:
+        # Where the file is a link, what it points to is replaced, and the link stays.
+        _replace(path.resolve(), tomlkit.dumps(document))
+    except OSError as error:
+        raise SettingsError(f"{path}: cannot be written: {error.strerror}") from None
+
+
+def _field(key: str) -> msgspec.structs.FieldInfo:
+    section, _, name = key.partition(".")
+    known = section_fields(section)
+    if name not in known:
+        raise SettingsError(f"`{key}` is not a setting; allowed in {section}: {', '.join(known)}")
+    return known[name]
 
 
 def _replace(path: Path, text: str) -> None:

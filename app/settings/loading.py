@@ -45,6 +45,11 @@ class LoadedSettings:
         """Where the value of `section.key` came from."""
         return self.origins.get(key, "default")
 
+    def value(self, key: str) -> Any:
+        """The value of `section.key`."""
+        section, _, name = key.partition(".")
+        return getattr(getattr(self.settings, section), name)
+
     @property
     def database(self) -> Path:
         """Where the store lives."""

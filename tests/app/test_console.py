@@ -23,7 +23,7 @@ from app.memory import Memory
 from app.screens.connection import ConnectionScreen
 from app.screens.inbox import InboxScreen
 from app.screens.too_small import TooSmall
-from app.snapshot import CheckResult
+from app.snapshot import ActResult, CheckResult
 from app.sources.base import SourceError, Trouble
 from tests.app.screens.fake_session import FakeSession
 from tests.app.screens.night import FAULTS
@@ -53,6 +53,7 @@ class Kubeconfig:
 
     def __init__(self) -> None:
         self.tested: list[Choice] = []
+        self.kept: list[Choice] = []
 
     def contexts(self) -> tuple[str, ...]:
         return ("prod-eu-1", "[red]staging[/]")
@@ -60,6 +61,12 @@ class Kubeconfig:
     def test(self, choice: Choice) -> tuple[CheckResult, ...]:
         self.tested.append(choice)
         return (CheckResult("prometheus", False, "401 Unauthorized", "set prometheus.bearer"),)
+
+    def keep(self, choice: Choice) -> ActResult:
+        self.kept.append(choice)
+        if not choice.settings:
+            return ActResult(False, "nothing is chosen")
+        return ActResult(True, "prometheus.url written to /etc/config.toml")
 
 
 REFUSAL = SourceError(Trouble.UNREACHABLE, "connection refused by localhost:9090 [/x]", "start it, or type another URL")
@@ -83,6 +90,36 @@ async def test_without_a_connection_the_screen_says_what_is_the_matter_and_conne
         assert factory.choices == [None, Choice("http://prom:9090/x", "prod-eu-1")]
         assert isinstance(console.screen, InboxScreen)
     console.link.close()
+
+
+@pytest.mark.parametrize("size", [(120, 36), (80, 24)])
+async def test_what_is_chosen_can_be_kept_and_the_screen_says_where(size):
+    factory, kubeconfig = Refusing(FakeSession(), REFUSAL), Kubeconfig()
+    console = console_of(factory.session, factory=factory, connections=kubeconfig)
+    async with console.run_test(size=size) as pilot:
+        await eventually(pilot, lambda: isinstance(console.screen, ConnectionScreen))
+        await eventually(pilot, lambda: "[red]staging[/]" in painted(console))
+        text = painted(console)
+        assert "Connect holds until you quit; Keep also writes to the settings file." in text
+        assert "Not connected: unreachable" in text
+        assert "Keep  ctrl+y" in text and "Demo  ctrl+o" in text
+        assert "ctrl+y keep" in text
+        await pilot.press("ctrl+y")
+        await eventually(pilot, lambda: "nothing is chosen" in painted(console))
+        assert (kubeconfig.kept, factory.choices) == ([Choice()], [None])
+        await pilot.press(*"http://prom:9090", "ctrl+y")
+        await eventually(pilot, lambda: console.snapshot is factory.session.snapshot)
+        assert kubeconfig.kept[1:] == factory.choices[1:] == [Choice("http://prom:9090")]
+        assert toasts(console) == ["prometheus.url written to /etc/config.toml"]
+    console.link.close()
+
+
+async def test_a_replay_keeps_no_connection():
+    async with running(FakeSession()) as (console, pilot):
+        console.do_connect()
+        await eventually(pilot, lambda: isinstance(console.screen, ConnectionScreen))
+        await pilot.click("#keep")
+        await eventually(pilot, lambda: "a replay connects to nothing" in painted(console))
 
 
 async def test_the_demo_can_be_started_instead():

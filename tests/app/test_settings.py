@@ -12,7 +12,7 @@ import tomlkit
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.settings.editing import change_setting, document_settings, list_settings
+from app.settings.editing import change_settings, document_settings, list_settings
 from app.settings.loading import LoadedSettings, SettingsError, default_path, key_lines, load_settings, sections
 from app.settings.schema import Settings
 
@@ -148,8 +148,8 @@ def test_where_the_database_and_the_own_rows_are(file: Path) -> None:
 class TestEditing:
     def test_a_change_keeps_comments_order_and_everything_else(self, file: Path) -> None:
         file.write_text("# mine\n[engine]\ninterval_seconds = 20 # quick\n\n[scope]\nservices = ['a']\n")
-        change_setting(file, "engine.interval_seconds", "45")
-        change_setting(file, "scope.namespaces", "shop, data")
+        change_settings(file, {"engine.interval_seconds": "45"})
+        change_settings(file, {"scope.namespaces": "shop, data"})
         text = file.read_text()
         assert "# mine" in text
         assert "# quick" in text
@@ -161,7 +161,7 @@ class TestEditing:
 
     def test_a_file_is_made_where_there_is_none(self, tmp_path: Path) -> None:
         file = tmp_path / "new" / "config.toml"
-        change_setting(file, "console.mouse", "false")
+        change_settings(file, {"console.mouse": "false"})
         assert load_settings(file, {}).settings.console.mouse is False
 
     @pytest.mark.parametrize(
@@ -177,25 +177,25 @@ class TestEditing:
     def test_what_is_not_allowed_leaves_the_file_alone(self, file: Path, key: str, value: str) -> None:
         file.write_text("[detection]\nbaseline_minutes = 10\n")
         with pytest.raises(SettingsError):
-            change_setting(file, key, value)
+            change_settings(file, {key: value})
         assert file.read_text() == "[detection]\nbaseline_minutes = 10\n"
         assert list(file.parent.iterdir()) == [file]
 
     def test_a_broken_file_is_not_made_worse(self, file: Path) -> None:
         file.write_text("[engine\n")
         with pytest.raises(SettingsError, match="not valid TOML"):
-            change_setting(file, "engine.clean_passes", "4")
+            change_settings(file, {"engine.clean_passes": "4"})
         assert file.read_text() == "[engine\n"
 
     @pytest.mark.skipif(sys.platform == "win32", reason="POSIX modes")
     def test_what_may_hold_names_of_secrets_is_readable_by_its_owner_only(self, file: Path) -> None:
-        change_setting(file, "prometheus.bearer_token_env", "TOKEN")
+        change_settings(file, {"prometheus.bearer_token_env": "TOKEN"})
         assert stat.S_IMODE(file.stat().st_mode) & 0o077 == 0
 
     def test_every_setting_can_be_written_as_it_is_shown(self, file: Path) -> None:
         defaults = {value.key: value.value for value in list_settings(LoadedSettings(Settings(), file, {}))}
         for key, value in defaults.items():
-            change_setting(file, key, value)
+            change_settings(file, {key: value})
         again = {value.key: value.value for value in list_settings(load_settings(file, {}))}
         assert again == defaults
 
@@ -203,7 +203,7 @@ class TestEditing:
     def test_any_text_comes_back_or_is_refused(self, tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
         file = tmp_path_factory.mktemp("any") / "config.toml"
         try:
-            change_setting(file, "kubernetes.context", text)
+            change_settings(file, {"kubernetes.context": text})
         except SettingsError:
             return
         assert load_settings(file, {}).settings.kubernetes.context == text

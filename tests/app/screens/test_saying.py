@@ -79,6 +79,7 @@ async def test_a_database_that_cannot_be_used_is_not_a_missing_connection(databa
         assert ("Not connected" in text) is not database
         assert ("here/tocsin.db: it is no database" in text and "Move it away." in text) is database
         assert console.screen.query_one(Input).display is not database
-        assert ("hold until you quit" in text) is not database
+        assert ("until you quit" in text) is not database
+        assert ("Keep  ctrl+y" in text) is not database
         assert ("Try again" in text) is database
         console.link.close()
