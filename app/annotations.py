@@ -19,6 +19,7 @@ class Annotations:
 
     def __init__(self, defaults: DetectionSettings) -> None:
         self._defaults = defaults
+        self._usual, _ = read_tuning((), defaults)
         self._state: ClusterState | None = None
         self._found: dict[str, Tuning] = {}
         self._warnings: dict[str, None] = {}
@@ -34,15 +35,16 @@ class Annotations:
         self._found.clear()
         self._warnings.clear()
         for entity in _annotated(state) if state is not None else ():
-            self.tuning_of(entity)
+            self.tuning_of(entity.key, entity)
 
-    def tuning_of(self, entity: Entity) -> Tuning:
-        """The tuning of an entity; the settings' own where nothing is annotated."""
-        if entity.key not in self._found:
-            tuning, warnings = read_tuning(tuple(_layers(entity, self._state)), self._defaults)
-            self._found[entity.key] = tuning
+    def tuning_of(self, key: str, entity: Entity) -> Tuning:
+        """The tuning of an entity, by its key; the settings' own where nothing is annotated."""
+        if key not in self._found:
+            layers = tuple(each for each in _layers(entity, self._state) if each.annotations)
+            tuning, warnings = read_tuning(layers, self._defaults) if layers else (self._usual, ())
+            self._found[key] = tuning
             self._warnings |= dict.fromkeys(warnings)
-        return self._found[entity.key]
+        return self._found[key]
 
 
 def _annotated(state: ClusterState) -> Iterator[Entity]:

@@ -30,10 +30,10 @@ from detectors.cluster import gone, obscured
 from detectors.entities import Resolver
 from detectors.model import Coverage
 from storage.cycles import CycleUpdate
-from storage.records import CoverageRecord, CycleRecord, Lifecycle
+from storage.records import CoverageRecord, CycleRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from app.clock import Clock
     from app.settings.schema import Settings
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from detectors.catalog import Catalogue
     from detectors.cluster import ClusterState
     from detectors.model import Entity
+    from detectors.series import Band
     from storage.database import Store
     from storage.records import AnomalyRecord, InvestigationRecord
 
@@ -130,7 +131,7 @@ class Engine:
         observations = [o for result in results.values() for o in result.observations]
         changes = self._tracker.update(
             observations,
-            lambda signal, entity: _visible(results, signal, entity, state, around),
+            lambda key, entity: _visible(results, key, entity, state, around),
             self._units,
             now,
             self._new_anomaly,
@@ -250,8 +251,7 @@ class Engine:
     def _adopted(self) -> set[AnomalyKey]:
         """The anomalies, living or just over, whose case the engineer has closed."""
         known = {**self._tracker.recent, **self._tracker.current}
-        cases = {number: self.store.investigations.get(number) for number in {a.investigation for a in known.values()}}
-        closed = {n for n, case in cases.items() if case is not None and case.lifecycle is Lifecycle.CLOSED}
+        closed = self.store.investigations.closed_among({anomaly.investigation for anomaly in known.values()})
         return {key for key, anomaly in known.items() if anomaly.investigation in closed}
 
     def _new_anomaly(self) -> int:
@@ -264,10 +264,9 @@ class Engine:
         self, cycle: CycleRecord, results: Mapping[str, RowResult], changes: Changes, state: ClusterState | None
     ) -> None:
         now = cycle.at
-        reopen = self.settings.engine.reopen_minutes * 60
-        cases = self.store.investigations
-        touched = [self._with_band(a, results) for a in (*changes.updated, *changes.closed)]
-        self._book.restore((*cases.open(self.cluster), *cases.ended_since(self.cluster, now - reopen)), touched)
+        drawn = (a for a in changes.unchanged if _band_of(a, results) is not None)
+        touched = [self._with_band(a, results) for a in (*changes.updated, *changes.closed, *drawn)]
+        self._open_book(touched, now, grouping=bool(changes.opened or changes.reopened))
         members = {anomaly.id: anomaly for anomaly in touched}
         for anomaly in (*changes.opened, *changes.reopened):
             placed = self._book.assign(anomaly, self._new_case, now)
@@ -287,9 +286,18 @@ class Engine:
             )
         )
 
+    def _open_book(self, touched: Sequence[AnomalyRecord], now: float, *, grouping: bool) -> None:
+        """Read the cases that this cycle may change: all that are open only where something new looks for its own."""
+        cases = self.store.investigations
+        if not grouping:
+            self._book.restore(cases.many({anomaly.investigation for anomaly in touched}), ())
+            return
+        reopen = self.settings.engine.reopen_minutes * 60
+        known = (*cases.open(self.cluster), *cases.ended_since(self.cluster, now - reopen))
+        self._book.restore(known, {a.id: a for a in (*self._tracker.current.values(), *touched)}.values())
+
     def _with_band(self, anomaly: AnomalyRecord, results: Mapping[str, RowResult]) -> AnomalyRecord:
-        result = results.get(anomaly.signal)
-        band = result.bands.get(anomaly.entity.key) if result else None
+        band = _band_of(anomaly, results)
         return replace(anomaly, band=band.to_bytes()) if band is not None else anomaly
 
     def _refreshed(self, changed: Mapping[int, AnomalyRecord], now: float) -> list[InvestigationRecord]:
@@ -318,22 +326,28 @@ class Engine:
         ]
 
 
+def _band_of(anomaly: AnomalyRecord, results: Mapping[str, RowResult]) -> Band | None:
+    result = results.get(anomaly.signal)
+    return result.bands.get(anomaly.entity.key) if result is not None and result.bands else None
+
+
 def _visible(
     results: Mapping[str, RowResult],
-    signal: str,
+    key: AnomalyKey,
     entity: Entity,
     state: ClusterState | None,
     around: Surroundings,
 ) -> Coverage:
     """What a cycle could see of a signal of an entity that it did not find out of band."""
+    signal, name = key
     result = results.get(signal)
-    if result is None or not around.standings.of(entity).wanted:
+    if result is None or around.standings.tuning(name, entity) is None:
         return Coverage.DISABLED
     if state is not None and gone(state, entity):
         return Coverage.LIVE
     if state is not None and result.conventions == (KUBERNETES,) and obscured(state, entity):
         return Coverage.NO_DATA
-    return result.coverage_of(entity)
+    return result.coverage_of(name)
 
 
 def _newest_revision(state: ClusterState | None, entity: Entity) -> float | None:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from app.measuring import Measurement, Measurer
     from detectors.catalog import Row, RowSource
     from detectors.cluster import ClusterState
-    from detectors.model import Entity, Observation
+    from detectors.model import Observation
     from detectors.series import Band
 
 log = logging.getLogger(__name__)
@@ -62,9 +62,9 @@ class RowResult:
     query: str = ""
     warnings: tuple[str, ...] = ()
 
-    def coverage_of(self, entity: Entity) -> Coverage:
-        """What this cycle could see of an entity; a row that only lists what is wrong sees all or nothing."""
-        return self.coverage.get(entity.key, self.silence) if self.coverage else self.status
+    def coverage_of(self, key: str) -> Coverage:
+        """What this cycle saw of an entity, by its key; a row that only lists what is wrong sees all or nothing."""
+        return self.coverage.get(key, self.silence) if self.coverage else self.status
 
 
 def judge_states(rows: Iterable[Row], state: ClusterState, around: Surroundings) -> dict[str, RowResult]:
@@ -80,7 +80,7 @@ def judge_states(rows: Iterable[Row], state: ClusterState, around: Surroundings)
             row=row,
             status=found.coverage,
             conventions=(KUBERNETES,),
-            observations=tuple(o for o in found.observations if around.standings.of(o.entity).wanted),
+            observations=tuple(o for o in found.observations if around.standings.tuning(o.entity.key, o.entity)),
             live=found.live,
             detail=found.detail,
         )

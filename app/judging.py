@@ -201,10 +201,9 @@ def _by_windows(
     groups: dict[tuple[int, int], list[int]] = {}
     guards = exempting(row.guards)
     for place, index in enumerate(part.entities.tolist()):
-        key = measurement.keys[index]
-        standing = around.standings.of(measurement.entities[index], key)
-        if speaks(key) and standing.judged(guards):
-            tuning = standing.tuning
+        key, entity = measurement.keys[index], measurement.entities[index]
+        tuning = around.standings.tuning(key, entity) if speaks(key) else None
+        if tuning is not None and not around.standings.exempt(key, entity, guards):
             groups.setdefault((tuning.evaluation_minutes, tuning.baseline_minutes), []).append(place)
     return {minutes: np.array(places, dtype=np.intp) for minutes, places in groups.items()}
 

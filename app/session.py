@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from app.cases import read_case
 from app.coverage import with_origin
 from app.snapshot import ENDED, FAILED, REPLAY, ActResult, Health, Snapshot, SourceStatus
-from app.snapshots import inbox
+from app.snapshots import Inbox
 from app.sources.base import SourceError
 from app.sources.recording import RecordingError
 from app.triage import Triage
@@ -101,6 +101,7 @@ class EngineSession:
         self._loaded = loaded
         self._store = store
         self._catalogue = catalogue
+        self._inbox = Inbox(store, catalogue)
         self._clock = clock
         self._run = run
         self._reload = reload
@@ -229,7 +230,7 @@ class EngineSession:
 
     def _composed(self, now: float) -> dict[str, Any]:
         """The fields of a snapshot that follow from the store."""
-        rows = inbox(self._store, self._catalogue, self._run.cluster, now)
+        rows = self._inbox.rows(self._run.cluster, now)
         return {
             "now": now,
             "cluster": self._run.cluster,
@@ -307,7 +308,7 @@ class EngineSession:
 
     def _shown_again(self) -> None:
         """The rows as the store has them now, without waiting for a cycle."""
-        rows = inbox(self._store, self._catalogue, self._run.cluster, self._snapshot.now)
+        rows = self._inbox.rows(self._run.cluster, self._snapshot.now)
         self._publish(lambda known: replace(known, rows=rows))
 
     def advise(self) -> ActResult:

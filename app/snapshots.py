@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING
 
 from app.snapshot import Health, InboxRow, SourceStatus
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from detectors.catalog import Catalogue
     from detectors.cluster import ClusterState
     from storage.database import Store
+    from storage.investigations import Version
     from storage.records import InvestigationRecord
 
 RECENT_SECONDS = 24 * 3600.0
@@ -21,24 +23,47 @@ RECENT_SECONDS = 24 * 3600.0
 RECENT_CASES = 500
 
 
-def inbox(store: Store, catalogue: Catalogue, cluster: str, now: float) -> tuple[InboxRow, ...]:
-    """The cases of a cluster that are open or ended lately, ranked: pinned, living, severity, score, onset."""
-    cases = {case.id: case for case in store.investigations.open(cluster)}
-    ended = store.investigations.page(cluster, since=now - RECENT_SECONDS, limit=RECENT_CASES)
-    cases |= {case.id: case for case in ended if case.id not in cases}
-    worst = store.anomalies.worst_of(list(cases))
-    titles = {row.id: row.title for row in catalogue.rows}
-    rows = [
-        InboxRow(
-            case,
-            worst[number],
-            reason(catalogue, worst[number]),
-            tuple(titles.get(signal, signal) for signal in case.signals[1:]),
-        )
-        for number, case in cases.items()
-        if number in worst
-    ]
-    return tuple(sorted(rows, key=lambda row: _rank(row.investigation)))
+class Inbox:
+    """The cases of a cluster that are open or ended lately; those are read again that have changed."""
+
+    def __init__(self, store: Store, catalogue: Catalogue) -> None:
+        self._store = store
+        self._catalogue = catalogue
+        self._titles = {row.id: row.title for row in catalogue.rows}
+        self._lock = threading.Lock()
+        """A cycle's end and the engineer's acts may look at the same time."""
+        self._cluster = ""
+        self._versions: dict[int, Version] = {}
+        self._rows: dict[int, InboxRow] = {}
+        self._ranked: tuple[InboxRow, ...] = ()
+
+    def rows(self, cluster: str, now: float) -> tuple[InboxRow, ...]:
+        """All of them, ranked: pinned, living, severity, score, onset."""
+        with self._lock:
+            if cluster != self._cluster:
+                self._cluster, self._versions, self._rows, self._ranked = cluster, {}, {}, ()
+            known, cases = self._versions, self._store.investigations
+            versions = cases.listed(cluster, since=now - RECENT_SECONDS, limit=RECENT_CASES)
+            changed = [number for number, version in versions.items() if known.get(number) != version]
+            if changed or versions.keys() != known.keys():
+                self._rows = {number: row for number, row in self._rows.items() if number in versions}
+                self._rows |= self._read(changed)
+                self._ranked = tuple(sorted(self._rows.values(), key=lambda row: _rank(row.investigation)))
+            self._versions = versions
+            return self._ranked
+
+    def _read(self, numbers: list[int]) -> dict[int, InboxRow]:
+        worst = self._store.anomalies.worst_of(numbers)
+        return {
+            case.id: InboxRow(
+                case,
+                worst[case.id],
+                reason(self._catalogue, worst[case.id]),
+                tuple(self._titles.get(signal, signal) for signal in case.signals[1:]),
+            )
+            for case in self._store.investigations.many(numbers)
+            if case.id in worst
+        }
 
 
 def _rank(case: InvestigationRecord) -> tuple[bool, bool, int, float, float, int]:

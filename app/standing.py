@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from app.exemptions import exemptions
 from app.tuning import in_scope
@@ -15,35 +15,29 @@ if TYPE_CHECKING:
     from detectors.model import Entity
 
 
-class Standing(NamedTuple):
-    """One entity's."""
-
-    wanted: bool
-    """In scope, and not switched off by annotation."""
-    tuning: Tuning
-    exempt: frozenset[str]
-    """The guards that leave it out, in rows that have them."""
-
-    def judged(self, exempting: frozenset[str]) -> bool:
-        """Whether a row with these guards judges it."""
-        return self.wanted and self.exempt.isdisjoint(exempting)
-
-
 class Standings:
-    """Everybody's in one cycle; each is found when it is first asked for."""
+    """Everybody's in one cycle; each is found when it is first asked for.
+
+    Entities are known by their keys, which the callers have at hand.
+    """
 
     def __init__(self, state: ClusterState | None, annotations: Annotations, scope: ScopeSettings) -> None:
         self._state = state
         self._annotations = annotations
         self._scope = scope
-        self._found: dict[str, Standing] = {}
+        self._tunings: dict[str, Tuning | None] = {}
+        self._exemptions: dict[str, frozenset[str]] = {}
 
-    def of(self, entity: Entity, key: str = "") -> Standing:
-        """An entity's; `key` saves making it again where it is known."""
-        key = key or entity.key
-        found = self._found.get(key)
-        if found is None:
-            tuning = self._annotations.tuning_of(entity)
+    def tuning(self, key: str, entity: Entity) -> Tuning | None:
+        """How an entity is judged; None when it is out of scope, or switched off by annotation."""
+        if key not in self._tunings:
+            tuning = self._annotations.tuning_of(key, entity)
             wanted = not tuning.disabled and in_scope(entity, self._scope)
-            found = self._found[key] = Standing(wanted, tuning, exemptions(entity, self._state))
-        return found
+            self._tunings[key] = tuning if wanted else None
+        return self._tunings[key]
+
+    def exempt(self, key: str, entity: Entity, guards: frozenset[str]) -> bool:
+        """Whether one of these guards leaves an entity out."""
+        if key not in self._exemptions:
+            self._exemptions[key] = exemptions(entity, self._state)
+        return not guards.isdisjoint(self._exemptions[key])

@@ -35,6 +35,8 @@ class Changes:
     reopened: tuple[AnomalyRecord, ...]
     updated: tuple[AnomalyRecord, ...]
     closed: tuple[AnomalyRecord, ...]
+    unchanged: tuple[AnomalyRecord, ...] = ()
+    """Not seen, and nothing follows from that yet."""
 
 
 @dataclass
@@ -65,7 +67,7 @@ class Tracker:
     def update(
         self,
         observations: Iterable[Observation],
-        coverage: Callable[[str, Entity], Coverage],
+        coverage: Callable[[AnomalyKey, Entity], Coverage],
         units: Mapping[str, str],
         now: float,
         allocate: Callable[[], int],
@@ -92,11 +94,13 @@ class Tracker:
             else:
                 unit = observation.unit or units.get(observation.signal, "")
                 opened.append(self._keep(_opened(allocate(), self.cluster, observation, unit, now)))
-        for key in [key for key in self.current if key not in seen]:
-            record = self._unseen(self.current[key], coverage, now)
-            (closed if record.state is AnomalyState.CLOSED else updated).append(record)
+        unchanged: list[AnomalyRecord] = []
+        for key, before in [(key, record) for key, record in self.current.items() if key not in seen]:
+            record = self._unseen(key, before, coverage, now)
+            over = record.state is AnomalyState.CLOSED
+            (closed if over else unchanged if record is before else updated).append(record)
         self.recent = {k: r for k, r in self.recent.items() if now - (r.closed or 0) <= self.reopen_seconds}
-        return Changes(tuple(opened), tuple(reopened), tuple(updated), tuple(closed))
+        return Changes(tuple(opened), tuple(reopened), tuple(updated), tuple(closed), tuple(unchanged))
 
     def reassign(self, record: AnomalyRecord) -> None:
         """Keep a changed copy (an investigation id, a band)."""
@@ -107,10 +111,13 @@ class Tracker:
         self.current[key_of(record)] = record
         return record
 
-    def _unseen(self, record: AnomalyRecord, coverage: Callable[[str, Entity], Coverage], now: float) -> AnomalyRecord:
-        key = key_of(record)
-        if coverage(record.signal, record.entity) not in CLEAN:
+    def _unseen(
+        self, key: AnomalyKey, record: AnomalyRecord, coverage: Callable[[AnomalyKey, Entity], Coverage], now: float
+    ) -> AnomalyRecord:
+        if coverage(key, record.entity) not in CLEAN:
             if now - record.last_seen <= HELD_SECONDS:
+                if record.state is AnomalyState.HELD and not record.clean_passes:
+                    return record
                 return self._store(replace(record, state=AnomalyState.HELD, clean_passes=0))
             return self._close(record, now)
         if now - self._counted.get(key, float("-inf")) < self.clean_seconds:

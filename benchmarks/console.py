@@ -89,7 +89,7 @@ class Paced:
 
 
 def remembered(cluster: str, count: int) -> Iterator[AnomalyRecord]:
-    """Open anomalies of workloads that no longer tell anything: they are held, and stay in the inbox."""
+    """Open anomalies of workloads that only metrics knew and that no longer tell anything: held, they stay open."""
     draw = random.Random(3)
     times = np.arange(AT - 35 * 60, AT, 60, dtype=np.int64)
     flat = np.ones(len(times))
@@ -101,7 +101,7 @@ def remembered(cluster: str, count: int) -> Iterator[AnomalyRecord]:
             cluster=cluster,
             investigation=number,
             signal="http-server-5xx-spike",
-            entity=Entity(EntityType.WORKLOAD, cluster, namespace, "Deployment", f"past-{number:05d}"),
+            entity=Entity(EntityType.WORKLOAD, cluster, namespace, "Workload", f"past-{number:05d}"),
             state=AnomalyState.OPEN,
             onset=float(AT - 3600),
             opened=float(AT - 3600),

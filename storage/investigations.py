@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from storage.codec import Names
     from storage.connections import Connections
 
+Version = tuple[object, ...]
+"""Of two versions of one investigation that are equal, nothing is different."""
+
 _LIFECYCLES = (Lifecycle.OPEN, Lifecycle.RECOVERED, Lifecycle.CLOSED)
 """In the order of the schema's generated column."""
 
@@ -66,6 +69,17 @@ class Investigations:
             row = connection.execute(_SELECT + "WHERE investigation.id = ?", (investigation,)).fetchone()
             return _read(row) if row else None
 
+    def many(self, investigations: Iterable[int]) -> tuple[InvestigationRecord, ...]:
+        """Several investigations, by id; those that are not known are left out."""
+        return self._select(_AMONG + " ORDER BY investigation.id", "", ids=str(list(investigations)))
+
+    def closed_among(self, investigations: Iterable[int]) -> set[int]:
+        """Those of these that the engineer has closed."""
+        query = f"SELECT investigation.id FROM investigation {_AMONG} AND lifecycle = :closed"  # noqa: S608
+        values = {"ids": str(list(investigations)), "closed": _LIFECYCLES.index(Lifecycle.CLOSED)}
+        with self._connections.read() as connection:
+            return {number for (number,) in connection.execute(query, values)}
+
     def open(self, cluster: str) -> tuple[InvestigationRecord, ...]:
         """Every open investigation of a cluster, and every pinned one, by id: what the inbox never leaves out."""
         return self._select(
@@ -75,6 +89,18 @@ class Investigations:
             ORDER BY investigation.id""",
             cluster,
         )
+
+    def listed(self, cluster: str, *, since: float, limit: int) -> dict[int, Version]:
+        """What a list of a cluster shows: all open and pinned ones, and those of the others that were updated last.
+
+        Args:
+            cluster: whose.
+            since: of those that are over, only what was updated at this time or later, unix seconds.
+            limit: how many at most have recovered, and how many at most were closed.
+        """
+        with self._connections.read() as connection:
+            values = {"cluster": cluster_id(connection, cluster), "since": since, "limit": limit}
+            return {row[0]: row for row in connection.execute(_LISTED, values)}
 
     def ended_since(self, cluster: str, since: float) -> tuple[InvestigationRecord, ...]:
         """Investigations of a cluster whose last anomaly closed at `since` or later, by id."""
@@ -162,6 +188,20 @@ class Investigations:
             cursor = connection.execute(_SELECT + where, {"cluster": cluster_id(connection, cluster), **values})
             return tuple(_read(row) for row in cursor)
 
+
+_OVER = """SELECT id FROM (SELECT id FROM investigation
+    WHERE cluster = :cluster AND lifecycle = {} AND updated >= :since ORDER BY updated DESC LIMIT :limit)"""
+
+_LISTED = f"""
+    SELECT id, updated, seen_at, acknowledged_at, acknowledged_by, snoozed_until, label, label_reason, pinned, closed_at
+    FROM investigation WHERE id IN (
+        SELECT id FROM investigation WHERE cluster = :cluster AND lifecycle = 0
+        UNION SELECT id FROM investigation WHERE cluster = :cluster AND pinned
+        UNION {_OVER.format(1)}
+        UNION {_OVER.format(2)})
+"""  # noqa: S608
+
+_AMONG = "WHERE investigation.id IN (SELECT value FROM json_each(:ids))"
 
 _IS_ENTITY = """investigation.entity = (
     SELECT id FROM entity WHERE cluster = :cluster AND namespace = :namespace AND name = :name

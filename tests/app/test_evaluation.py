@@ -84,7 +84,7 @@ def test_an_exporter_that_tells_only_what_is_wrong_is_live_while_nothing_is(serv
         result = rig.cycle().results[ROW]
     assert not result.observations
     assert result.status is Coverage.LIVE
-    assert result.coverage_of(workload("cart", "prod")) is Coverage.LIVE
+    assert result.coverage_of(workload("cart", "prod").key) is Coverage.LIVE
 
 
 def _measured(**volumes: float) -> Measurement:
@@ -140,4 +140,4 @@ def test_what_the_bound_on_false_discoveries_refuses_is_no_observation() -> None
 )
 def test_what_a_row_could_see_of_an_entity(result: dict, expected: Coverage) -> None:
     row = load(None).row("http-server-5xx-spike")
-    assert RowResult(row, **result).coverage_of(workload()) is expected
+    assert RowResult(row, **result).coverage_of(workload().key) is expected
