@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from detectors.catalog import Availability
 from detectors.model import Coverage
 from storage.records import CoverageRecord
 
@@ -70,17 +71,18 @@ def with_origin(records: Iterable[CoverageRecord], loaded: LoadedSettings) -> tu
 
 def advice(catalogue: Catalogue, row: Row) -> str:
     """What would feed a row that has no source: exporters by name, or the rights to read objects."""
-    titles = []
-    for source in catalogue.sources(row.id):
-        title = catalogue.convention(source.convention).title
-        if title not in titles:
-            titles.append(title)
+    sources = catalogue.sources(row.id)
+    told = (catalogue.convention(source.convention).title for source in sources if source.sampled is None)
+    titles = list(dict.fromkeys(told))
     parts = []
     if titles:
         more = f" or {len(titles) - 4} others" if len(titles) > 4 else ""
         parts.append(f"needs metrics of {', '.join(titles[:4])}{more}")
-    if row.fallback.state_detector and row.fallback.rights:
+    sampled = any(source.sampled is not None for source in sources)
+    if (row.fallback.state_detector or sampled) and row.fallback.rights:
         parts.append(f"or the Kubernetes rights: {'; '.join(row.fallback.rights)}")
+    if row.fallback.availability is Availability.PARTIAL:
+        parts.append(f"({row.fallback.how})")
     return " ".join(parts) or "nothing that this version reads can feed it"
 
 

@@ -13,6 +13,7 @@ from app.clock import SystemClock
 from app.planning import live_rows, presence
 from app.snapshot import CheckResult
 from app.sources.base import SourceError
+from app.sources.kubernetes.resources import SUMMARY
 from app.sources.prometheus.discovery import discover
 from app.wiring import connect, settle
 from detectors.cluster import AccessStatus
@@ -37,6 +38,9 @@ TESTED = {"prometheus": (2, 42), "victoria-metrics": (1, 79)}
 """The oldest versions that the tests run against."""
 
 READ_ROLE = "deploy/clusterrole.yaml has the rights: get, list and watch only."
+KUBELET_ROLE = (
+    "Optional, for network, disk and volume usage without Prometheus: tocsin-kubelets in deploy/clusterrole.yaml."
+)
 
 
 def examine(loaded: LoadedSettings) -> tuple[CheckResult, ...]:
@@ -107,6 +111,10 @@ def _kubernetes(state: ClusterState) -> Iterator[CheckResult]:
         return
     for resource, access in sorted(state.access.items()):
         match access.status:
+            case AccessStatus.LISTED if resource == SUMMARY.name:
+                yield CheckResult(f"  {resource}", True, access.detail)
+            case AccessStatus.FORBIDDEN if resource == SUMMARY.name:
+                yield CheckResult(f"  {resource}", None, access.detail, KUBELET_ROLE)
             case AccessStatus.LISTED:
                 limited = f" in {', '.join(access.namespaces)}" if access.namespaces else ""
                 yield CheckResult(f"  {resource}", True, f"list and watch{limited}")

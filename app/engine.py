@@ -24,6 +24,7 @@ from app.judging import Surroundings
 from app.ledger import Ledger
 from app.looking import MetricsLook
 from app.planning import live_rows, plan
+from app.sampling import SampledLook, needs_kubelets, unfed
 from app.standing import Standings
 from app.tracking import Tracker
 from detectors.cluster import gone, obscured
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from app.clock import Clock
+    from app.planning import Plan
     from app.settings.schema import Settings
     from app.sources.base import ClusterSource, MetricsSource, SourceError
     from app.tracking import AnomalyKey, Changes
@@ -101,6 +103,7 @@ class Engine:
         self._annotations = Annotations(self.settings.detection)
         self._ledger = Ledger(self.cluster)
         self.look = self._new_look() if self.metrics is not None else None
+        self.sampled = SampledLook(self.catalogue, self.settings)
         self.advisor = Advisor(self.cluster, self.store, self.catalogue, self.settings, self.metrics)
         self._restored = False
         self._leased = float("-inf")
@@ -161,6 +164,7 @@ class Engine:
         self.advisor.close()
         if self.owner:
             self.store.cycles.release_lease(self.cluster, self.owner)
+        self.sampled.close()
         if self.look:
             self.look.close()
 
@@ -230,12 +234,18 @@ class Engine:
         rows = live_rows(self.catalogue, self.settings.detection)
         look = self.look
         step = self.settings.detection.step_seconds
-        planned = plan(self.catalogue, rows, state, look.discovery if look else None, step)
+        told = self.sampled.observe(state) if state is not None else frozenset()
+        planned = plan(self.catalogue, rows, state, look.discovery if look else None, step, told)
+        self._follow(planned)
+        by_id = {row.id: row for row in rows}
+        resolver = Resolver(state, self.cluster, self.settings.scope.environment_of)
         if look and planned.sources and trouble is None:
-            look.measurer.begin(look.frame, Resolver(state, self.cluster, self.settings.scope.environment_of))
+            look.measurer.begin(look.frame, resolver)
             look.measurer.ask((each for found in planned.sources.values() for each in found), self.progress)
         # Objects are judged while the metrics server answers.
         results = judge_states(planned.states, state, around) if state is not None else {}
+        if state is not None:
+            results |= self.sampled.judged(by_id, planned.sampled, state, resolver, around)
         if trouble is not None:
             # Asking a server that does not answer would only make every row wait for its timeout.
             detail = " ".join(filter(None, (trouble.message, trouble.hint)))
@@ -243,10 +253,15 @@ class Engine:
                 if row.id not in results and self.catalogue.sources(row.id):
                     results[row.id] = RowResult(row, Coverage.QUERY_ERROR, detail=detail)
         elif look and planned.sources:
-            by_id = {row.id: row for row in rows}
             results |= judge_metrics(by_id, planned.sources, look.measurer, around, self.progress)
-        unfed = {row.id: RowResult(row, Coverage.NO_SOURCE) for row in planned.unfed}
-        return unfed | results
+        return {row.id: unfed(self.catalogue, row, state) for row in planned.unfed} | results
+
+    def _follow(self, planned: Plan) -> None:
+        """Have the kubelets asked where they could tell of a row that nobody else tells of."""
+        lacking = (*planned.unfed, *(self.catalogue.row(row_id) for row_id in planned.sampled))
+        allowed = self.objects is not None and self.settings.kubernetes.kubelets
+        if allowed and self.objects is not None and needs_kubelets(self.catalogue, lacking):
+            self.objects.follow_kubelets()
 
     def _adopted(self) -> set[AnomalyKey]:
         """The anomalies, living or just over, whose case the engineer has closed."""

@@ -184,7 +184,7 @@ class Subject(NamedTuple):
     def reference(self) -> SourceRef:
         """The convention and the expression; rendered only for what is reported."""
         source, labels = self.measurement.source, dict(self.measurement.labels[self.place])
-        text = source.evidence(labels, self.frame.window_seconds, self.frame.by, self.entity.name)
+        text = source.evidence(labels, self.frame.window_seconds, self.frame.by, self.entity.name, self.entity.cluster)
         return SourceRef(source.convention, text)
 
     def told(self, record: AnomalyRecord) -> bool:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from app.sources.base import MetricsSource
+    from app.sources.base import RangeSource
     from detectors.catalog import QueryTemplate, RowSource
     from detectors.catalog.identity import Identifier
     from detectors.entities import Resolver
@@ -116,7 +116,7 @@ class Measurer:
         concurrency: queries under way at once.
     """
 
-    def __init__(self, windows: MetricsSource, past: MetricsSource, concurrency: int = 2) -> None:
+    def __init__(self, windows: RangeSource, past: RangeSource, concurrency: int = 2) -> None:
         self._windows = windows
         self._past = References(past)
         self._pool = ThreadPoolExecutor(concurrency, thread_name_prefix="fetch")
@@ -266,7 +266,7 @@ class Measurer:
             parts=parts,
             volume=_volume(parts, index.size),
             seconds=sum(self._seconds.get(frame.rendered(q.promql), 0.0) for q in source.queries),
-            query=frame.rendered(source.display),
+            query=source.told(frame.rendered(source.display)),
             warnings=tuple(dict.fromkeys(text for block in blocks for text in block.warnings)),
             silent=present is not None and bool(present[-1]),
         )

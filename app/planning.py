@@ -13,7 +13,7 @@ from detectors.series import Grid
 from detectors.states import STATE_DETECTORS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Container, Iterable, Mapping
 
     from app.settings.schema import DetectionSettings
     from app.sources.prometheus.discovery import Discovery
@@ -34,6 +34,8 @@ class Plan:
     """Answered by Kubernetes objects."""
     sources: Mapping[str, tuple[RowSource, ...]] = field(default_factory=dict)
     """Row id -> what metrics answer it from, preferred first."""
+    sampled: Mapping[str, tuple[RowSource, ...]] = field(default_factory=dict)
+    """Row id -> what the numbers of the Kubernetes API answer it from, where no metrics server can."""
     unfed: tuple[Row, ...] = ()
     """Rows that nothing in this cluster can answer."""
 
@@ -43,7 +45,7 @@ def presence(catalogue: Catalogue, rows: Iterable[Row]) -> dict[str, list[str]]:
     wanted: dict[str, dict[str, None]] = {}
     for row in rows:
         for source in catalogue.sources(row.id):
-            if source.detect_selector:
+            if source.detect_selector and source.sampled is None:
                 wanted.setdefault(source.convention, {})[source.detect_selector] = None
     return {convention: list(selectors) for convention, selectors in wanted.items()}
 
@@ -54,10 +56,24 @@ def live_rows(catalogue: Catalogue, detection: DetectionSettings) -> tuple[Row, 
 
 
 def plan(
-    catalogue: Catalogue, rows: Iterable[Row], state: ClusterState | None, discovery: Discovery | None, step: int
+    catalogue: Catalogue,
+    rows: Iterable[Row],
+    state: ClusterState | None,
+    discovery: Discovery | None,
+    step: int,
+    told: Container[str] = (),
 ) -> Plan:
-    """Choose for each row: objects where they may be read, else metrics, else nothing; `step` is the grid's."""
-    states, sources, unfed = [], {}, []
+    """Choose for each row: objects where they may be read, else metrics, else numbers of the API, else nothing.
+
+    Args:
+        catalogue: for the rows' sources.
+        rows: those to be judged.
+        state: the cluster's objects.
+        discovery: what the metrics server has.
+        step: the grid's, seconds.
+        told: the names of what is sampled from the Kubernetes API.
+    """
+    states, sources, sampled, unfed = [], {}, {}, []
     for row in rows:
         objects = state is not None and row.fallback.state_detector in STATE_DETECTORS
         found = _sources(catalogue, row, discovery, step, objects=state is not None)
@@ -65,9 +81,16 @@ def plan(
             states.append(row)
         elif found and row.detector in DETECTORS:
             sources[row.id] = found
+        elif own := tuple(source for source in sampled_sources(catalogue, row) if source.detect_metric in told):
+            sampled[row.id] = own
         else:
             unfed.append(row)
-    return Plan(tuple(states), sources, tuple(unfed))
+    return Plan(tuple(states), sources, sampled, tuple(unfed))
+
+
+def sampled_sources(catalogue: Catalogue, row: Row) -> tuple[RowSource, ...]:
+    """What the Kubernetes API's own numbers can tell of a row."""
+    return tuple(s for s in catalogue.sources(row.id) if s.sampled is not None and s.judges(row))
 
 
 def _readable(row: Row, state: ClusterState) -> bool:
@@ -111,6 +134,11 @@ def _fitted(source: RowSource, aliases: tuple[tuple[str, str], ...], window: int
     return renamed.scoped(window, match) if window or match else renamed
 
 
+def grid(end: int, step: int) -> Grid:
+    """The grid that all windows of a cycle fit into."""
+    return Grid(end, step, (LONGEST_BASELINE + LONGEST_EVALUATION) * 60 // step + LONGEST_HOLD)
+
+
 def frame(discovery: Discovery, newest: float, detection: DetectionSettings, match: str = "") -> Frame:
     """The grid and the placeholders of a cycle.
 
@@ -121,10 +149,9 @@ def frame(discovery: Discovery, newest: float, detection: DetectionSettings, mat
         match: matchers that scope every query.
     """
     step = detection.step_seconds
-    points = (LONGEST_BASELINE + LONGEST_EVALUATION) * 60 // step + LONGEST_HOLD
     days = ((Views.DAY, DAY, discovery.day), (Views.WEEK, WEEK, discovery.week))
     return Frame(
-        grid=Grid(discovery.complete(newest, step), step, points),
+        grid=grid(discovery.complete(newest, step), step),
         window_seconds=discovery.window(step),
         match=match,
         by=discovery.cluster_label,

@@ -8,7 +8,7 @@ from app.sources.prometheus.kept import KeptBlocks
 from detectors.series import Grid, SeriesBlock
 
 if TYPE_CHECKING:
-    from app.sources.base import MetricsSource
+    from app.sources.base import RangeSource
 
 REFERENCE_CHUNK = 3600
 """Seconds of reference data fetched at once: one query serves an hour of cycles."""
@@ -26,7 +26,7 @@ class References:
         limit: bytes that the chunks may take; the least recently used are given up first.
     """
 
-    def __init__(self, metrics: MetricsSource, limit: int = LIMIT) -> None:
+    def __init__(self, metrics: RangeSource, limit: int = LIMIT) -> None:
         self._metrics = metrics
         self._chunks: KeptBlocks[tuple[str, int, int]] = KeptBlocks(limit)
 

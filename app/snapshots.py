@@ -6,6 +6,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from app.snapshot import Health, InboxRow, SourceStatus
+from app.sources.kubernetes.resources import SUMMARY
 from app.wording import reason
 from detectors.cluster import AccessStatus
 from storage.records import Lifecycle
@@ -104,7 +105,9 @@ def objects_status(state: ClusterState | None) -> SourceStatus:
         return SourceStatus("kubernetes", Health.CONNECTING, "connecting")
     by_status: dict[AccessStatus, list[str]] = {}
     for resource, access in sorted(state.access.items()):
-        by_status.setdefault(access.status, []).append(resource)
+        # Not to be allowed to ask the kubelets is nothing unusual: the coverage says what is missing for it.
+        if resource != SUMMARY.name:
+            by_status.setdefault(access.status, []).append(resource)
     listed, failing = by_status.get(AccessStatus.LISTED, []), by_status.get(AccessStatus.ERROR, [])
     refused = by_status.get(AccessStatus.FORBIDDEN, [])
     version = state.version or "Kubernetes"

@@ -24,6 +24,9 @@ log = logging.getLogger(__name__)
 LISTING_SECONDS = 30.0
 """How long the first cycle waits for the cluster's objects before it goes on with what there is."""
 
+KUBELETS_SECONDS = 10.0
+"""How long it waits for what the kubelets tell, where there is nothing else."""
+
 
 @dataclass
 class Sources:
@@ -106,6 +109,9 @@ def settle(sources: Sources, settings: Settings, clock: Clock, progress: Callabl
     if sources.metrics is None and sources.objects is not None and sources.client is not None:
         progress("looking for Prometheus in the cluster")
         sources.metrics = _located(sources, settings, clock)
+    if sources.metrics is None and sources.objects is not None and settings.kubernetes.kubelets:
+        progress("asking the kubelets")
+        sources.objects.follow_kubelets(KUBELETS_SECONDS)
 
 
 def _located(sources: Sources, settings: Settings, clock: Clock) -> MetricsSource | None:

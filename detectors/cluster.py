@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         Namespace,
         Node,
         NodeMetrics,
+        NodeSummary,
         PersistentVolume,
         PersistentVolumeClaim,
         Pod,
@@ -177,6 +178,8 @@ class ClusterState:
     pod_metrics: Mapping[tuple[str, str], PodMetrics] = field(default_factory=dict)
     """By namespace, name."""
     node_metrics: Mapping[str, NodeMetrics] = field(default_factory=dict)
+    summaries: Mapping[str, NodeSummary] = field(default_factory=dict)
+    """What the kubelets told last, by node."""
 
     def readable(self, *resources: str) -> bool:
         """All of these are listed and current."""

@@ -27,6 +27,13 @@ class KubernetesSettings(Section, frozen=True):
         tuple[str, ...],
         Meta(description="Namespaces to list one by one where the cluster-wide list is forbidden."),
     ] = ()
+    kubelets: Annotated[
+        bool,
+        Meta(
+            description="Ask the kubelets for their statistics (get on nodes/proxy) where nothing else tells of "
+            "network, disks and volumes."
+        ),
+    ] = True
 
 
 class ScopeSettings(Section, frozen=True):

@@ -71,7 +71,15 @@ class ServerInfo(msgspec.Struct, frozen=True):
     """Unix seconds of its own clock (the `Date` header), for skew."""
 
 
-class MetricsSource(Protocol):
+class RangeSource(Protocol):
+    """Whoever can tell the values of an expression over time."""
+
+    def range(self, promql: str, grid: Grid) -> SeriesBlock:
+        """The values of an expression on a grid. Raises SourceError."""
+        ...
+
+
+class MetricsSource(RangeSource, Protocol):
     """A Prometheus-compatible server, or a recording of one. All calls block; call them from worker threads.
 
     Every method raises SourceError.
@@ -79,10 +87,6 @@ class MetricsSource(Protocol):
 
     def info(self) -> ServerInfo:
         """What server this is; cheap, also the connection test."""
-        ...
-
-    def range(self, promql: str, grid: Grid) -> SeriesBlock:
-        """The values of an expression on a grid."""
         ...
 
     def instant(self, promql: str, at: float) -> SeriesBlock:
@@ -128,6 +132,10 @@ class ClusterSource(Protocol):
 
     def state(self, now: float) -> ClusterState:
         """An immutable view of everything known at this moment."""
+        ...
+
+    def follow_kubelets(self, timeout: float = 0.0) -> None:
+        """Begin to ask the kubelets for their statistics; waits so long for the first answers. Once is enough."""
         ...
 
     def log(self, namespace: str, pod: str, container: str, *, previous: bool = False, lines: int = 100) -> LogTail:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from detectors.catalog.compose import QueryTemplate
-    from detectors.catalog.schema import Instrument, Read
+    from detectors.catalog.schema import Instrument, Read, Sampled
 
 OWN = Convention(id="own", title="an expression of its own", detect=())
 """The convention of a row that carries its own expression."""
@@ -70,6 +71,8 @@ class RowSource(NamedTuple):
     """Names and values that replace the row's."""
     history: int = 0
     """Seconds that the row looks back on a coarser grid of its own; 0: the cycle's grid."""
+    sampled: Sampled | None = None
+    """Where the Kubernetes API has its numbers; None where a metrics server does."""
 
     def judges(self, row: Row) -> bool:
         """Whether it may raise findings of its row: it is primary, in the row's unit or with guards of its own."""
@@ -92,21 +95,33 @@ class RowSource(NamedTuple):
         """Whether a series of a `counts` answer counts failures."""
         return any(matcher(text)(labels) for text in self.errors)
 
-    def evidence(self, labels: Mapping[str, str], window_seconds: float, by: str = "", workload: str = "") -> str:
-        """An expression that gives the number behind a finding.
+    def evidence(
+        self, labels: Mapping[str, str], window_seconds: float, by: str = "", workload: str = "", cluster: str = ""
+    ) -> str:
+        """An expression, or a kubectl command, that gives the number behind a finding.
 
         Args:
             labels: of one of the entity's series.
             window_seconds: see `render`.
             by: see `render`.
             workload: the workload's name, when the series are per pod and its other pods belong to it too.
+            cluster: the context to ask, for what the Kubernetes API has.
         """
         names = [name for name in self.labels if name not in compose.OWNER_LABELS[1:]]
         pods = [name for name in self.identity.pod_labels if labels.get(name)] if workload else []
         exact = matchers(labels, (name for name in names if name not in pods))
         alike = [f"{name}=~{quoted(_pods_of(workload))}" for name in pods]
         template = self.summed if pods else self.display
-        return render(template, window_seconds, match=",".join(filter(None, (exact, *alike))), by=by)
+        text = render(template, window_seconds, match=",".join(filter(None, (exact, *alike))), by=by)
+        return self.told(text, cluster, labels.get("node", ""))
+
+    def told(self, text: str, cluster: str = "", node: str = "") -> str:
+        """An expression as anyone can ask for it: itself, or the command whose answer it is about."""
+        if self.sampled is None:
+            return text
+        context = ("--context", cluster) if cluster else ()
+        path = self.sampled.path.replace("{node}", node or "NODE")
+        return f"{shlex.join(('kubectl', *context, 'get', '--raw', path))}  # {text}"
 
     def aliased(self, aliases: Mapping[str, str]) -> RowSource:
         """The same source on a server that calls some labels otherwise (`namespace` `exported_namespace`).
@@ -258,6 +273,7 @@ def _source(row: Row, read: Read, convention: Convention, instrument: Instrument
         parts=instrument.by if queries[0].returns is compose.Returns.LEVEL else (),
         guards=tuple(instrument.guards.items()),
         history=_history(row),
+        sampled=convention.sampled,
     )
 
 

@@ -277,6 +277,15 @@ class Instrument(Part, frozen=True, kw_only=True):
     """What is peculiar about it."""
 
 
+class Sampled(Strict, frozen=True, kw_only=True):
+    """Where the numbers of a convention are asked from when no metrics server has them: the Kubernetes API itself."""
+
+    resource: str
+    """What has to be readable, as the API names it: `nodes/proxy`."""
+    path: str
+    """Of the request that gives the numbers; `{node}` in it stands for a node's name."""
+
+
 class Convention(Strict, frozen=True, kw_only=True):
     """How one family of exporters names things."""
 
@@ -292,6 +301,8 @@ class Convention(Strict, frozen=True, kw_only=True):
     """Rules by name; an instrument names one, `default` if it does not."""
     instrument: tuple[Instrument, ...] = ()
     """What it can tell."""
+    sampled: Sampled | None = None
+    """For what no metrics server has: Tocsin samples it itself, under the metric names that the instruments give."""
     notes: str = ""
     """What is peculiar about it."""
 

@@ -94,6 +94,7 @@ from detectors.objects.storage import (
     VolumeSpec,
     VolumeStatus,
 )
+from detectors.objects.summary import NodeStats, NodeSummary, PodStats
 from detectors.objects.workloads import (
     ClaimTemplate,
     CronJob,
@@ -155,7 +156,9 @@ __all__ = [
     "NodeAddress",
     "NodeMetrics",
     "NodeSpec",
+    "NodeStats",
     "NodeStatus",
+    "NodeSummary",
     "NodeSystemInfo",
     "Object",
     "ObjectReference",
@@ -166,6 +169,7 @@ __all__ = [
     "Pod",
     "PodMetrics",
     "PodSpec",
+    "PodStats",
     "PodStatus",
     "PodTemplate",
     "Probe",

@@ -68,6 +68,11 @@ class ClusterCache:
                 **tables,
             )
 
+    def keys(self, resource: str) -> tuple[Any, ...]:
+        """Of all objects of a resource that has a table of its own."""
+        with self._changed:
+            return tuple(self._tables[BY_NAME[resource].table])
+
     def wait_for(self, done: Callable[[dict[str, Access]], bool], timeout: float) -> bool:
         """Wait until the access to the resources satisfies a predicate; False on timeout."""
         with self._changed:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -54,6 +55,9 @@ class Resource:
         return f"{root}{scope}/{self.plural}"
 
 
+NAME = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?")
+"""RFC 1123, as the API demands of names: nothing else becomes part of a URL."""
+
 _CORE = ("/api/v1",)
 _APPS = ("/apis/apps/v1",)
 _BATCH = ("/apis/batch/v1",)
@@ -90,4 +94,9 @@ RESOURCES = (
     ),
 )  # fmt: skip
 
-BY_NAME = {resource.name: resource for resource in RESOURCES}
+SUMMARY = Resource(
+    "nodes/proxy", _CORE, objects.NodeSummary, "summaries", _by_name, namespaced=False, watched=False
+)  # fmt: skip
+"""The kubelets' own statistics, which are asked node by node, and only where nothing else tells of them."""
+
+BY_NAME = {resource.name: resource for resource in (*RESOURCES, SUMMARY)}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import threading
 import time
 from email.utils import parsedate_to_datetime
@@ -13,7 +12,8 @@ import msgspec
 from app.clock import SystemClock
 from app.sources.base import LogTail, SourceError, Trouble
 from app.sources.kubernetes.cache import ClusterCache
-from app.sources.kubernetes.resources import RESOURCES
+from app.sources.kubernetes.kubelets import KubeletPoll
+from app.sources.kubernetes.resources import NAME, RESOURCES, SUMMARY
 from app.sources.kubernetes.troubles import refusal, status_of
 from app.sources.kubernetes.watch import Pace, ResourceWatch
 from detectors.cluster import Access, AccessStatus, Readiness
@@ -33,8 +33,6 @@ READYZ = "/readyz"
 _LOG_BYTES = 1 << 20
 SKEW_SECONDS = 2.0
 _CLOSE_SECONDS = 1.0
-_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?")
-"""RFC 1123, as the API demands: nothing else becomes part of a URL."""
 
 
 class _Version(msgspec.Struct, rename="camel"):
@@ -72,6 +70,7 @@ class KubernetesSource:
         self._lock = threading.Lock()
         self._threads: list[threading.Thread] = []
         self._spread_out: set[str] = set()
+        self._kubelets: KubeletPoll | None = None
 
     @property
     def cluster(self) -> str:
@@ -101,9 +100,16 @@ class KubernetesSource:
         """An immutable view of everything known."""
         return self.cache.state(now)
 
+    def follow_kubelets(self, timeout: float = 0.0) -> None:
+        """Begin to ask the kubelets, once; waits so long for their first answers."""
+        if self._kubelets is None:
+            self._kubelets = KubeletPoll(self._client, self.cache, self._clock, self._pace, self._stop)
+            self._run("kubelets", self._kubelets.run)
+        self.cache.wait_for(lambda access: access[SUMMARY.name].status is not AccessStatus.LOADING, timeout)
+
     def log(self, namespace: str, pod: str, container: str, *, previous: bool = False, lines: int = 100) -> LogTail:
         """The tail of a container's log, each line after its RFC 3339 time. Raises SourceError."""
-        if not (_NAME.fullmatch(namespace) and _NAME.fullmatch(pod)):
+        if not (NAME.fullmatch(namespace) and NAME.fullmatch(pod)):
             return LogTail((), f"{namespace}/{pod} is no name of a pod")
         path = f"/api/v1/namespaces/{namespace}/pods/{pod}/log"
         query = {"container": container, "tailLines": str(lines), "timestamps": "true", "limitBytes": str(_LOG_BYTES)}
