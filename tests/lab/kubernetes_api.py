@@ -4,8 +4,8 @@
         api.load(folder)
         config = api.kubeconfig(tmp_path / "kubeconfig")
 
-Lists with paging, watches with bookmarks, logs, health, rights by resource, the service proxy. The texts of refusals
-are those of a recorded API server (1.36).
+Lists with paging, watches with bookmarks, logs, health, rights by resource, the service proxy, the kubelets behind it.
+The texts of refusals are those of a recorded API server (1.36).
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from tests.lab.kubernetes_http import ApiServer
 from tests.lab.kubernetes_store import BY_KIND, BY_PATH, Json, Store, read_json
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 USER = "system:serviceaccount:ops:console-readonly"
@@ -58,6 +59,8 @@ class KubernetesApi:
         self.logs: dict[LogKey, str] = {}
         self.refused_logs: dict[LogKey, str] = {}
         self.routes: dict[tuple[str, str, str], str] = {}
+        self.kubelets: dict[str, Callable[[], Json]] = {}
+        """By node: what its kubelet answers to `/stats/summary`; no other kubelet can be reached."""
         self.epoch = 0
         """Counts up when watches are broken off."""
         self._server = ApiServer(("127.0.0.1", 0), self, certificate)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 _LIST = re.compile(r"(?P<root>/api/v1|/apis/[^/]+/[^/]+)(?:/namespaces/(?P<namespace>[^/]+))?/(?P<plural>[^/]+)")
 _LOG = re.compile(r"/api/v1/namespaces/([^/]+)/pods/([^/]+)/log")
 _PROXY = re.compile(r"/api/v1/namespaces/([^/]+)/services/(?:https?:)?([^/:]+)(?::([^/]*))?/proxy(/.*)?")
+_SUMMARY = re.compile(r"/api/v1/nodes/([^/]+)/proxy/stats/summary")
 
 
 class ApiServer(ThreadingHTTPServer):
@@ -65,6 +66,8 @@ class Handler(BaseHTTPRequestHandler):
     """One connection."""
 
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    """Head and body are two writes: the second must not wait for the first one's acknowledgement."""
     server: ApiServer
 
     def log_message(self, *_: object) -> None:
@@ -83,6 +86,8 @@ class Handler(BaseHTTPRequestHandler):
             self._log(*(unquote(part) for part in match.groups()), query)
         elif match := _PROXY.fullmatch(split.path):
             self._proxy(match, split.query)
+        elif match := _SUMMARY.fullmatch(split.path):
+            self._summary(unquote(match[1]))
         elif (match := _LIST.fullmatch(split.path)) and (served := BY_PATH.get((match["root"], match["plural"]))):
             self._resource(served, match["namespace"] or "", query)
         else:
@@ -219,6 +224,18 @@ class Handler(BaseHTTPRequestHandler):
                     self._send(answer.status, answer.read(), answer.headers["Content-Type"])
             except HTTPError as error:
                 self._send(error.code, error.read(), error.headers["Content-Type"])
+
+    def _summary(self, node: str) -> None:
+        api = self.server.api
+        if message := api.refusal("get", "nodes/proxy"):
+            self._status(403, "Forbidden", message.replace("nodes/proxy", f'nodes "{node}"', 1))
+        elif ("", node) not in api.store.tables.get("nodes", {}):
+            self._status(404, "NotFound", f'nodes "{node}" not found')
+        elif node not in api.kubelets:
+            message = "error trying to reach service: dial tcp 10.0.0.9:10250: connect: connection refused"
+            self._status(503, "ServiceUnavailable", message)
+        else:
+            self._json(200, api.kubelets[node]())
 
     def _status(self, code: int, reason: str, message: str) -> None:
         head = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure"}

@@ -88,6 +88,8 @@ COMPANIONS = {
     ),
     ("cadvisor", "network-send"): (Companion("kube_pod_info", {"host_network": "true"}, "excused"),),
     ("cadvisor", "network-receive"): (Companion("kube_pod_info", {"host_network": "true"}, "excused"),),
+    ("kubelet-summary", "network-send"): (Companion("kube_pod_info", {"host_network": "true"}, "excused"),),
+    ("kubelet-summary", "network-receive"): (Companion("kube_pod_info", {"host_network": "true"}, "excused"),),
 }
 """By convention and instrument."""
 

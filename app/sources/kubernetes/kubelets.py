@@ -79,7 +79,7 @@ class KubeletPoll:
                 # A poll that dies unseen would leave numbers that look current.
                 log.exception("asking the kubelets failed")
                 self._say(AccessStatus.ERROR, "an internal error; see the log file")
-            self._stop.wait(self._pace.poll)
+            self._stop.wait(self._pace.kubelets)
 
     def round(self) -> None:
         """Ask those whose turn it is, and say what came of it."""
@@ -171,7 +171,7 @@ class KubeletPoll:
             parts = [f"{answering} of {len(self._turns)} kubelets answer"]
             parts += [f"{name}: {error.message}" for name, error in troubles[:1]]
             if len(self._turns) > self._most:
-                parts.append(f"{self._most} are asked every {self._pace.poll:.0f} s, in turns")
+                parts.append(f"{self._most} are asked every {self._pace.kubelets:.0f} s, in turns")
             self._say(AccessStatus.LISTED, "; ".join(parts))
         else:
             none = "no node is known: which there are may not be listed, or there are none"

@@ -70,7 +70,8 @@ class KubernetesSource:
         self._lock = threading.Lock()
         self._threads: list[threading.Thread] = []
         self._spread_out: set[str] = set()
-        self._kubelets: KubeletPoll | None = None
+        self.kubelets: KubeletPoll | None = None
+        """Once somebody wants to know what they tell."""
 
     @property
     def cluster(self) -> str:
@@ -102,9 +103,9 @@ class KubernetesSource:
 
     def follow_kubelets(self, timeout: float = 0.0) -> None:
         """Begin to ask the kubelets, once; waits so long for their first answers."""
-        if self._kubelets is None:
-            self._kubelets = KubeletPoll(self._client, self.cache, self._clock, self._pace, self._stop)
-            self._run("kubelets", self._kubelets.run)
+        if self.kubelets is None:
+            self.kubelets = KubeletPoll(self._client, self.cache, self._clock, self._pace, self._stop)
+            self._run("kubelets", self.kubelets.run)
         self.cache.wait_for(lambda access: access[SUMMARY.name].status is not AccessStatus.LOADING, timeout)
 
     def log(self, namespace: str, pod: str, container: str, *, previous: bool = False, lines: int = 100) -> LogTail:

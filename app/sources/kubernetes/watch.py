@@ -44,6 +44,8 @@ class Pace:
     """Until a refused resource is asked for again: rights may be granted."""
     poll: float = 60.0
     """Between two lists of what cannot be watched."""
+    kubelets: float = 60.0
+    """Between two rounds of questions to the kubelets."""
     health: float = 15.0
     """Between two questions for `/readyz`."""
     watch: float = 300.0
