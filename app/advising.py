@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from app.usage import OWN
+from app.usage import KUBELETS
 from detectors.model import Coverage, Sizing, SourceRef
 from detectors.rightsizing import FIRST_VERDICT_SECONDS, Rule, advise
 from storage.records import AdviceCoverage, AdviceRecord
@@ -129,6 +129,8 @@ def coverage_of(row: Row, found: Sequence[Judged], missing: Coverage, detail: st
     return AdviceCoverage(row.id, status, tuple(sources), live, len(learning), detail)
 
 
-def kubectl(key: ContainerKey | UsageKey) -> str:
-    """The command that shows what our own history is made of."""
-    return f"kubectl top pod --containers -n {key.entity.namespace}  # {OWN}, kept by Tocsin once a minute"
+def kubectl(key: ContainerKey | UsageKey, source: str) -> str:
+    """The command that shows what our own history of a source is made of."""
+    top = f"kubectl top pod --containers -n {key.entity.namespace}"
+    raw = "kubectl get --raw /api/v1/nodes/NODE/proxy/stats/summary"
+    return f"{raw if source == KUBELETS else top}  # {source}, kept by Tocsin once a minute"

@@ -15,6 +15,7 @@ from app.containers import ContainerKey, from_objects
 from app.coverage import advice
 from app.past_usage import PastUsage, PodOwners, present_sources
 from app.sources.base import SourceError
+from app.sources.kubernetes.resources import SUMMARY
 from app.usage import OWN, RESOURCES, UsageKey, day_of, key_of
 from detectors.cluster import AccessStatus
 from detectors.entities import Resolver
@@ -133,8 +134,8 @@ class Study:
     def query(self, each: Judged) -> str:
         """What gives the number behind a piece of advice."""
         assert each.past is not None
-        if each.past.source == OWN or self._asking is None:
-            return kubectl(each.key)
+        if each.past.source in OWN or self._asking is None:
+            return kubectl(each.key, each.past.source)
         sources = [
             source
             for row in (each.row, *self._rows)
@@ -142,7 +143,7 @@ class Study:
             if source.convention == each.past.source and source.instrument.startswith(f"{each.rule.resource}-of-")
         ]
         if not sources:
-            return kubectl(each.key)
+            return kubectl(each.key, each.past.source)
         source, frame = sources[0], self._asking.frame
         values = (each.key.entity.namespace, each.past.history.peak_pod, each.key.name)
         labels = dict(zip((source.labels[0], source.identity.pod_labels[0], source.labels[-1]), values, strict=True))
@@ -153,11 +154,13 @@ class Study:
         resource = row.instrument.partition("-")[0]
         if (error := self._troubles.get(resource)) is not None:
             return Coverage.QUERY_ERROR, " ".join(filter(None, (error.message, error.hint)))
-        access = self._state.access.get("pods.metrics.k8s.io") if self._state is not None else None
         if self._asking is not None and next(self._sources(resource), None) is not None:
             return Coverage.NO_DATA, "; ".join(self._remarks)
-        if access is not None and access.readable:
+        access = self._state.access if self._state is not None else {}
+        tellers = [access[name] for name in ("pods.metrics.k8s.io", SUMMARY.name) if name in access]
+        if any(each.readable for each in tellers):
             return Coverage.LEARNING, "; ".join(self._remarks)
-        refused = access is not None and access.status is AccessStatus.FORBIDDEN
-        detail = f"{advice(self._catalogue, row)}, or pods of metrics.k8s.io (list), of which a history is then kept"
+        refused = any(each.status is AccessStatus.FORBIDDEN for each in tellers)
+        rights = "pods of metrics.k8s.io (list) or nodes/proxy (get)"
+        detail = f"{advice(self._catalogue, row)}, or {rights}, of which a history is then kept"
         return (Coverage.FORBIDDEN if refused else Coverage.NO_SOURCE), detail

@@ -1,4 +1,4 @@
-"""What containers use, kept day by day: our own history of metrics.k8s.io, and the form in which days are stored."""
+"""What containers use, kept day by day: our own history of what the Kubernetes API tells, and how days are stored."""
 
 from __future__ import annotations
 
@@ -14,14 +14,15 @@ from detectors.usage import DAY, Sketch, UsageDay
 from storage.records import UsageRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from detectors.cluster import ClusterState
     from detectors.model import Entity
     from storage.database import Store
 
-OWN = "metrics.k8s.io"
-"""The source of what we have sampled ourselves."""
+METRICS, KUBELETS = "metrics.k8s.io", "kubelet-summary"
+OWN = (METRICS, KUBELETS)
+"""The sources of what we have sampled ourselves, preferred first."""
 FLUSH_SECONDS = 600.0
 """What a crash may cost of it."""
 _BATCH = 500
@@ -47,13 +48,14 @@ class Point(NamedTuple):
 
 
 class UsageRecorder:
-    """Keeps what metrics.k8s.io tells; cheap enough for every cycle, and written to the store every few minutes."""
+    """Keeps what metrics.k8s.io tells, else the kubelets; cheap enough for every cycle, stored every few minutes."""
 
     def __init__(self, cluster: str, store: Store) -> None:
         self._cluster, self._store = cluster, store
-        self._newest = ""
+        self._newest = ("", "")
         self._last: dict[UsageKey, float] = {}
-        self._pending: dict[UsageKey, list[Point]] = {}
+        self._pending: dict[tuple[str, UsageKey], list[Point]] = {}
+        """By source."""
         self._flushed: float | None = None
         self._lock = threading.RLock()
         """A session that ends flushes while a cycle may still observe."""
@@ -72,13 +74,19 @@ class UsageRecorder:
                 self._flushed = now
 
     def _take(self, state: ClusterState) -> None:
-        newest = max((each.timestamp or "" for each in state.pod_metrics.values()), default="")
+        source = METRICS if state.pod_metrics else KUBELETS
+        stamps = (
+            (each.timestamp or "" for each in state.pod_metrics.values())
+            if source == METRICS
+            else (each.metadata.resource_version for each in state.summaries.values())
+        )
+        newest = source, max(stamps, default="")
         if newest != self._newest:
             self._newest = newest
-            for key, point in _busiest(state).items():
+            for key, point in _busiest(state, _METERS[source](state)).items():
                 if point.at > self._last.get(key, -math.inf):
                     self._last[key] = point.at
-                    self._pending.setdefault(key, []).append(point)
+                    self._pending.setdefault((source, key), []).append(point)
 
     def flush(self) -> None:
         """Store what has not been stored yet.
@@ -90,37 +98,67 @@ class UsageRecorder:
             self._store_pending()
 
     def _store_pending(self) -> None:
-        known: dict[int, dict[UsageKey, UsageRecord]] = {}
+        known: dict[tuple[str, int], dict[UsageKey, UsageRecord]] = {}
         waiting = list(self._pending)
         for begin in range(0, len(waiting), _BATCH):
             keys = waiting[begin : begin + _BATCH]
-            parts = [(key, part) for key in keys for part in _days(self._pending[key])]
-            for day in {part.day for _, part in parts} - known.keys():
-                known[day] = {key_of(record): record for record in self._store.usage.day(self._cluster, OWN, day)}
-            self._store.usage.put(self._cluster, [_merged(key, part, known[part.day].get(key)) for key, part in parts])
-            for key in keys:
-                del self._pending[key]
+            parts = [(source, key, part) for source, key in keys for part in _days(self._pending[source, key])]
+            for source, day in {(source, part.day) for source, _, part in parts} - known.keys():
+                records = self._store.usage.day(self._cluster, source, day)
+                known[source, day] = {key_of(record): record for record in records}
+            merged = [_merged(source, key, part, known[source, part.day].get(key)) for source, key, part in parts]
+            self._store.usage.put(self._cluster, merged)
+            for each in keys:
+                del self._pending[each]
 
 
-def _merged(key: UsageKey, part: UsageDay, before: UsageRecord | None) -> UsageRecord:
-    return record_of(key, OWN, day_of(before).merged(part) if before is not None else part)
+def _merged(source: str, key: UsageKey, part: UsageDay, before: UsageRecord | None) -> UsageRecord:
+    return record_of(key, source, day_of(before).merged(part) if before is not None else part)
 
 
-def _busiest(state: ClusterState) -> dict[UsageKey, Point]:
+class Metered(NamedTuple):
+    """What one container of one pod used."""
+
+    namespace: str
+    pod: str
+    container: str
+    used: tuple[tuple[float, float | None], ...]
+    """Of each of `RESOURCES`: how much, NaN where that is not told, and when, in unix seconds."""
+
+
+def _busiest(state: ClusterState, told: Iterable[Metered]) -> dict[UsageKey, Point]:
     """By container and resource: the pod of the workload that uses most."""
     found: dict[UsageKey, Point] = {}
-    for (namespace, name), metrics in state.pod_metrics.items():
-        pod, at = state.pod_named(namespace, name), metrics.at
-        if pod is None or pod.metadata.uid not in state.pods or at is None:
+    for each in told:
+        pod = state.pod_named(each.namespace, each.pod)
+        if pod is None or pod.metadata.uid not in state.pods:
             continue
         entity = workload_entity(state, pod)
-        for container in metrics.containers:
-            for resource in RESOURCES:
-                value = quantity(container.usage.get(resource, ""))
-                key = UsageKey(entity, container.name, resource)
-                if math.isfinite(value) and (key not in found or value > found[key].value):
-                    found[key] = Point(max(at, found[key].at) if key in found else at, value, name)
+        for resource, (value, at) in zip(RESOURCES, each.used, strict=True):
+            key = UsageKey(entity, each.container, resource)
+            if at is not None and math.isfinite(value) and (key not in found or value > found[key].value):
+                found[key] = Point(max(at, found[key].at) if key in found else at, value, each.pod)
     return found
+
+
+def _by_metrics(state: ClusterState) -> Iterator[Metered]:
+    for (namespace, name), metrics in state.pod_metrics.items():
+        at = metrics.at
+        for container in metrics.containers:
+            used = tuple((quantity(container.usage.get(resource, "")), at) for resource in RESOURCES)
+            yield Metered(namespace, name, container.name, used)
+
+
+def _by_kubelets(state: ClusterState) -> Iterator[Metered]:
+    for pod in (pod for summary in state.summaries.values() for pod in summary.pods):
+        for container in pod.containers:
+            cores, held = container.cpu.usage_nano_cores, container.memory.working_set_bytes
+            cpu = math.nan if cores is None else cores * 1e-9, container.cpu.at
+            memory = math.nan if held is None else float(held), container.memory.at
+            yield Metered(pod.pod_ref.namespace, pod.pod_ref.name, container.name, (cpu, memory))
+
+
+_METERS = {METRICS: _by_metrics, KUBELETS: _by_kubelets}
 
 
 def _days(points: list[Point]) -> Iterator[UsageDay]:

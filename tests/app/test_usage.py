@@ -6,16 +6,18 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from msgspec.structs import replace
 
 from app import usage
-from app.usage import FLUSH_SECONDS, OWN, UsageRecorder, day_of, key_of
+from app.usage import FLUSH_SECONDS, KUBELETS, METRICS, UsageRecorder, day_of, key_of
 from detectors.cluster import ClusterState
-from detectors.objects import Pod, PodMetrics, decode
+from detectors.objects import Metadata, NodeSummary, Pod, PodMetrics, decode
 from detectors.usage import DAY
 from storage.database import Store
 from storage.errors import StoreError
 from tests.app import sized
 from tests.app.sized import AT, SHOP
+from tests.lab.manifests import stamp
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,8 +48,8 @@ def store(tmp_path: Path) -> Iterator[Store]:
         yield opened
 
 
-def days(store: Store, day: int = START // DAY * DAY) -> dict[tuple[str, str], UsageDay]:
-    records = store.usage.day(CLUSTER, OWN, day)
+def days(store: Store, day: int = START // DAY * DAY, source: str = METRICS) -> dict[tuple[str, str], UsageDay]:
+    records = store.usage.day(CLUSTER, source, day)
     return {(key_of(record).entity.name, record.resource): day_of(record) for record in records}
 
 
@@ -64,6 +66,29 @@ def test_the_pod_that_uses_most_counts_and_each_measurement_once(store: Store) -
     assert roomy.peak == pytest.approx(0.1)
     assert roomy.peak_pod == SHOP[0].names()[0]
     assert found["roomy", "memory"].peak == pytest.approx(200 * sized.MIB)
+
+
+def by_kubelet(at: int) -> ClusterState:
+    """The same as the kubelet of their node tells it, where there is no metrics-server."""
+    told = [sized.summary(each, at) for each in SHOP]
+    summary = decoded(NodeSummary, {"pods": [pod for pods in told for pod in pods]})
+    summary = replace(summary, metadata=Metadata(name="n1", resource_version=stamp(at)))
+    return ClusterState(CLUSTER, at, pods=PODS, summaries={"n1": summary})
+
+
+def test_without_a_metrics_server_the_kubelets_tell_the_same(store: Store) -> None:
+    recorder = UsageRecorder(CLUSTER, store)
+    for at in (START, START, START + 60):
+        recorder.observe(by_kubelet(at), at)
+    recorder.observe(view(START + 120), START + 120)
+    recorder.flush()
+    found, other = days(store, source=KUBELETS), days(store)
+    assert len(found) == len(other) == 2 * len(SHOP)
+    assert {day.points for day in found.values()} == {2}
+    assert {day.points for day in other.values()} == {1}
+    for key, day in found.items():
+        assert day.peak == pytest.approx(other[key].peak, rel=1e-3), key
+        assert day.peak_pod == other[key].peak_pod
 
 
 def test_it_is_written_every_few_minutes_and_goes_on_after_a_restart(store: Store) -> None:
