@@ -130,6 +130,7 @@ def guide(catalogue: Catalogue) -> str:
         "Read",
         "Fallback",
         "Convention",
+        "Sampled",
         "IdentityRule",
         "Split",
         "Instrument",
@@ -171,7 +172,8 @@ def _details(catalogue: Catalogue, row: Row, proofs: Proofs) -> list[str]:
         if names:
             lines.append(f"- {role.capitalize()}: {', '.join(names)}.")
     if row.fallback.how:
-        lines.append(f"- Kubernetes API: {row.fallback.how} Rights: {', '.join(row.fallback.rights)}.")
+        rights = f" Rights: {', '.join(row.fallback.rights)}." if row.fallback.rights else ""
+        lines.append(f"- Kubernetes API: {row.fallback.how}{rights}")
     lines.append(f"- Parameters: {_stated(row.params)}. Guards: {_stated(row.guards)}.")
     if row.look_alikes:
         lines.append(f"- Not to be mistaken for it: {'; '.join(row.look_alikes)}.")
