@@ -6,10 +6,11 @@ import logging
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from textual.app import App, SystemCommand
+from textual.app import SystemCommand
 from textual.widgets import Input
 
 from app.actions import BY_ID, COMMANDS, PLACES, actions_of
+from app.ordered_keys import OrderedKeys
 from app.screens.view import View
 from widgets.text import clean
 
@@ -36,7 +37,7 @@ GUARD = "-guard"
 """Marks the screen that says so; its own module is imported where there is need of it."""
 
 
-class Dispatch(App[int]):
+class Dispatch(OrderedKeys):
     """An app whose keys come from the registry of actions."""
 
     link: Link

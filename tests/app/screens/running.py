@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from tests.app.screens.fake_session import FakeSession
 
 PATIENCE = 30.0
+"""Seconds; a machine that is busy with other tests takes ten for what it does in one."""
 
 
 def console_of(session: FakeSession, **options: Any) -> Console:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 from textual import events
 
+from app.ordered_keys import LONGEST_WAIT
 from app.screens.help import HelpDialog
 from tests.app.screens.fake_session import FakeSession
 from tests.app.screens.running import eventually, running
+from widgets.row_list import RowList
 
 ACTS = ("labelled", "pinned", "acknowledged", "closed", "snoozed")
 
@@ -67,3 +69,48 @@ async def test_a_burst_on_the_investigation_goes_to_its_command_line():
         burst(console, *":inbox", "enter")
         await eventually(pilot, lambda: console.current_mode == "inbox")
         assert acts(session) == []
+
+
+async def test_keys_right_behind_a_command_mean_what_they_mean_after_it():
+    session = FakeSession()
+    async with running(session) as (console, pilot):
+        burst(console, *":theme nord", "enter", "p")
+        await eventually(pilot, lambda: acts(session) == [("pinned", 412)])
+        assert console.theme == "nord"
+        assert isinstance(console.focused, RowList)
+
+
+@pytest.mark.parametrize("leave", ["enter", "down"])
+async def test_keys_right_behind_a_filter_move_in_the_list(leave):
+    async with running(FakeSession()) as (console, pilot):
+        burst(console, *"/shop", leave, "j", "j")
+        await eventually(pilot, lambda: console.view.rows.cursor == console.view.rows.rows.order[2])
+        assert console.view.bar.query_text == "shop"
+
+
+async def test_what_is_typed_behind_the_key_that_clears_a_filter_is_the_next_filter():
+    session = FakeSession()
+    async with running(session) as (console, pilot):
+        burst(console, *"/paz", "escape", *"xa")
+        await eventually(pilot, lambda: console.view.bar.query_text == "xa")
+        burst(console, "backspace", "backspace", "escape", "p")
+        await eventually(pilot, lambda: acts(session) == [("pinned", 412)])
+        assert console.view.bar.query_text == ""
+
+
+async def test_keys_are_looked_at_in_time_whatever_becomes_of_the_one_before(monkeypatch):
+    async def lost(way):
+        """The note never comes back."""
+
+    session = FakeSession()
+    async with running(session) as (console, pilot):
+        burst(console, *"/pa")
+        await eventually(pilot, lambda: console.view.bar.query_text == "pa")
+        monkeypatch.setattr(console, "_follow", lost)
+        burst(console, "enter", "p")
+        await eventually(pilot, lambda: isinstance(console.focused, RowList))
+        assert acts(session) == []
+        late = events.Key("t", "t")
+        late.time += LONGEST_WAIT
+        console.post_message(late)
+        await eventually(pilot, lambda: [act[0] for act in acts(session)] == ["pinned", "labelled true"])
