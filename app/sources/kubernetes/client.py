@@ -157,7 +157,14 @@ class KubernetesClient:
         """Ask; with a fresh login once more when the credential has run out."""
         login, pool = self._connected()
         response = self._ask(login, pool, path, query, headers, timeout)
-        if response.status == 401 and (again := self._renewed(login)) is not None:
+        if response.status != 401:
+            return login, response
+        try:
+            again = self._renewed(login)
+        except SourceError:
+            response.close()
+            raise
+        if again is not None:
             response.read()
             response.release_conn()
             login, pool = again
@@ -197,7 +204,7 @@ class KubernetesClient:
             raise self._failed(error, login) from None
 
     def _authorization(self, login: Configuration) -> dict[str, str]:
-        """The Authorization header; refreshed by the official client when its token is about to expire."""
+        """The Authorization header."""
         with self._lock:
             settings: Any = login.auth_settings()
         return {each["key"]: each["value"] for each in settings.values() if each["in"] == "header" and each["value"]}
@@ -221,10 +228,16 @@ class KubernetesClient:
         return time.monotonic() - self._tried >= _LOGIN_PAUSE
 
     def _renewed(self, used: Configuration) -> tuple[Configuration, Any] | None:
-        """A login made after the one that was refused; None when nothing new came of it."""
+        """A login made after the one that was refused; None when nothing new came of it.
+
+        Raises:
+            SourceError: there is no new one; until the next try it is the answer to everybody.
+        """
         with self._lock:
             if self._login is used:
                 if not self._may_try():
+                    if self._refused is not None:
+                        raise self._refused
                     return None
                 before = used.api_key.copy(), used.cert_file
                 self._connect()

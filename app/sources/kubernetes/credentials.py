@@ -22,6 +22,7 @@ IN_CLUSTER = "in-cluster"
 """The cluster's name when the console runs in a pod of it."""
 
 _PLUGIN_SECONDS = 60.0
+_LOG_IN = "Log in outside of Tocsin first: any kubectl command with this context shows what is missing."
 _SERVICE_HOST = "KUBERNETES_SERVICE_HOST"
 
 
@@ -75,19 +76,36 @@ def log_in(place: Place) -> Configuration:
     """
     official = _official("config.kube_config")
     configuration: Configuration = _official("client").Configuration()
+    provider = ""
     try:
         if place.paths:
-            _loader(official, place.merger, place.context).load_and_set(configuration)
+            loader = _loader(official, place.merger, place.context)
+            provider = _provider(loader)
+            loader.load_and_set(configuration)
         else:
             _official("config").load_incluster_config(client_configuration=configuration)
-    except (official.ConfigException, OSError, ValueError, TypeError, KeyError) as error:
+    except SourceError:
+        raise
+    except Exception as error:
+        if provider:
+            message = f"the auth-provider {provider} of context {place.context} failed: {_reason(error)}"
+            raise SourceError(Trouble.UNAUTHENTICATED, message, _LOG_IN) from None
         whose = f"context {place.context} of {place.paths}" if place.paths else "the pod's service account"
         raise SourceError(
             Trouble.CONFIGURATION,
             f"{whose} cannot be used: {_reason(error)}",
             f"Check it with: kubectl --context {place.context} get --raw /version" if place.paths else "",
         ) from None
+    if provider and not configuration.api_key:
+        message = f"the auth-provider {provider} of context {place.context} gave no token"
+        raise SourceError(Trouble.UNAUTHENTICATED, message, "Use a login plugin (`exec`) instead, as kubectl does now.")
     return configuration
+
+
+def _provider(loader: Any) -> str:
+    """The name of the `auth-provider` that gives the token: what login plugins have replaced; empty without one."""
+    provider = loader._user.safe_get("auth-provider") if loader._user else None
+    return str(provider.get("name") or "(unnamed)") if provider is not None else ""
 
 
 def _official(module: str) -> Any:
@@ -149,8 +167,7 @@ def _loader(official: Any, merger: Any, context: str) -> Any:
             if status.get(key):
                 part = official.FileOrData(status, None, data_key_name=key, base64_file_content=False)
                 setattr(loader, attribute, part.as_file())
-        if "expirationTimestamp" in status:
-            loader.expiry = official.parse_rfc3339(status["expirationTimestamp"])
+        # When it runs out the server says so, and whoever asked logs in again: no plugin is run for every request.
         return True
 
     loader._load_from_exec_plugin = load_from_plugin
@@ -171,28 +188,38 @@ def run_plugin(settings: Any, folder: str, cluster: Any) -> dict[str, str]:
     if shutil.which(command, path=provider.env.get("PATH")) is None and not Path(folder, command).exists():
         advice = settings.safe_get("installHint") or f"Install {command}, or put it on PATH."
         raise SourceError(Trouble.CONFIGURATION, f"the login plugin {command} is not installed", str(advice).strip())
+    if settings.safe_get("interactiveMode") == "Always":
+        message = f"the login plugin {command} wants a terminal for every login (interactiveMode: Always)"
+        advice = "Where it can keep its login, set interactiveMode: IfAvailable in the kubeconfig, and log in outside."
+        raise SourceError(Trouble.UNAUTHENTICATED, message, advice)
     info: dict[str, Any] = {"apiVersion": provider.api_version, "kind": "ExecCredential"}
-    info["spec"] = {"interactive": False} | ({"cluster": provider.cluster.value} if provider.cluster else {})
+    info["spec"] = {"interactive": False} | ({"cluster": _told(provider.cluster)} if provider.cluster else {})
     provider.env["KUBERNETES_EXEC_INFO"] = json.dumps(info)
     failed = f"the login plugin {command} failed"
-    hint = "Log in outside of Tocsin first: any kubectl command with this context shows what is missing."
     try:
         done = subprocess.run(
             provider.args, cwd=provider.cwd, env=provider.env, stdin=subprocess.DEVNULL, capture_output=True,
             text=True, timeout=_PLUGIN_SECONDS, check=False,
         )  # fmt: skip
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise SourceError(Trouble.UNAUTHENTICATED, f"{failed}: {_reason(error)}", hint) from None
+        raise SourceError(Trouble.UNAUTHENTICATED, f"{failed}: {_reason(error)}", _LOG_IN) from None
     if done.returncode != 0:
         last = done.stderr.strip().splitlines()[-1:] or ["no message"]
-        raise SourceError(Trouble.UNAUTHENTICATED, f"{failed} (exit code {done.returncode}): {last[0][:200]}", hint)
+        raise SourceError(Trouble.UNAUTHENTICATED, f"{failed} (exit code {done.returncode}): {last[0][:200]}", _LOG_IN)
     try:
         status = json.loads(done.stdout)["status"]
     except (ValueError, KeyError, TypeError):
         status = None
     if not isinstance(status, dict) or not (status.get("token") or status.get("clientCertificateData")):
-        raise SourceError(Trouble.UNAUTHENTICATED, f"the login plugin {command} gave no credential", hint)
+        raise SourceError(Trouble.UNAUTHENTICATED, f"the login plugin {command} gave no credential", _LOG_IN)
     return status
+
+
+def _told(cluster: Any) -> dict[str, Any]:
+    """What a plugin that asks for it is told of the cluster, with what the kubeconfig has for plugins."""
+    extensions = {each["name"]: each["extension"] for each in cluster.value.get("extensions") or []}
+    config = extensions.get("client.authentication.k8s.io/exec")
+    return {**cluster.value} | ({"config": config} if config is not None else {})
 
 
 def _reason(error: Exception) -> str:
@@ -200,4 +227,6 @@ def _reason(error: Exception) -> str:
         return f"no answer within {error.timeout:.0f} s"
     if isinstance(error, OSError):
         return error.strerror or type(error).__name__
+    if isinstance(error, KeyError):
+        return f"{error} is missing"
     return str(error).splitlines()[0][:200] if str(error) else type(error).__name__

@@ -27,6 +27,14 @@ NOW = 1_795_165_800.0
 
 
 @pytest.fixture
+def no_kubeconfig(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Nothing of this machine's own."""
+    monkeypatch.setenv("HOME", str(tmp_path / "nobody"))
+    for name in ("KUBECONFIG", "KUBERNETES_SERVICE_HOST", "HTTPS_PROXY", "HTTP_PROXY", "https_proxy", "http_proxy"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
 def api() -> Iterator[KubernetesApi]:
     with KubernetesApi() as server:
         yield server

@@ -3,7 +3,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import stat
 import subprocess
 import sys
 import threading
@@ -11,47 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from app.sources.base import SourceError, Trouble
+from app.sources.base import Trouble
 from app.sources.kubernetes import KubernetesClient
 from app.sources.kubernetes.client import StreamRefusedError
+from tests.app.sources.kubernetes.kubeconfigs import TOKEN, config, trouble
 from tests.lab.kubernetes_api import KubernetesApi
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-TOKEN = "sesame-0451"
-
-
-@pytest.fixture(autouse=True)
-def no_kubeconfig(monkeypatch, tmp_path):
-    monkeypatch.setenv("HOME", str(tmp_path / "nobody"))
-    for name in ("KUBECONFIG", "KUBERNETES_SERVICE_HOST", "HTTPS_PROXY", "HTTP_PROXY", "https_proxy", "http_proxy"):
-        monkeypatch.delenv(name, raising=False)
-
-
-def trouble(ask: Any) -> SourceError:
-    with pytest.raises(SourceError) as caught:
-        ask()
-    assert TOKEN not in f"{caught.value} {caught.value.hint}"
-    return caught.value
-
-
-def config(path: Path, server: str = "http://127.0.0.1:1", user: dict[str, Any] | None = None, **cluster: Any) -> str:
-    path.write_text(
-        json.dumps(
-            {
-                "current-context": "here",
-                "clusters": [{"name": "c", "cluster": {"server": server, **cluster}}],
-                "users": [{"name": "u", "user": {"token": TOKEN} if user is None else user}],
-                "contexts": [
-                    {"name": "here", "context": {"cluster": "c", "user": "u", "namespace": "team"}},
-                    {"name": "there", "context": {"cluster": "c", "user": "u"}},
-                    {"name": "broken", "context": {"cluster": "nowhere", "user": "u"}},
-                ],
-            }
-        )
-    )
-    return str(path)
+pytestmark = pytest.mark.usefixtures("no_kubeconfig")
 
 
 def test_an_answer_comes_raw_whatever_its_status(api, tmp_path):
@@ -123,73 +91,6 @@ def test_a_wrong_token_and_a_missing_right_are_told_apart(api, tmp_path):
     assert bad.get("/api/v1/pods").status == 401
     api.forbid("pods")
     assert KubernetesClient(str(api.kubeconfig(tmp_path / "good"))).get("/api/v1/pods").status == 403
-
-
-def test_a_renewed_token_file_is_picked_up(api, tmp_path, monkeypatch):
-    monkeypatch.setattr("app.sources.kubernetes.client._LOGIN_PAUSE", 0.0)
-    token = tmp_path / "token"
-    token.write_text("stale")
-    client = KubernetesClient(config(tmp_path / "k", api.url, {"tokenFile": str(token)}))
-    assert client.get("/version").status == 401
-    token.write_text(api.token)
-    assert client.get("/version").status == 200
-
-
-def plugin(path: Path, body: str) -> str:
-    path.write_text(f"#!{sys.executable}\n{body}")
-    path.chmod(path.stat().st_mode | stat.S_IXUSR)
-    return str(path)
-
-
-def login(command: str, **more: Any) -> dict[str, Any]:
-    return {
-        "exec": {"apiVersion": "client.authentication.k8s.io/v1", "command": command, "args": ["get-token"], **more}
-    }
-
-
-GIVES = """
-import json, os, sys
-info = json.loads(os.environ["KUBERNETES_EXEC_INFO"])
-assert not info["spec"]["interactive"] and sys.stdin.read() == "" and sys.argv[1] == "get-token"
-print(json.dumps({"apiVersion": info["apiVersion"], "kind": "ExecCredential", "status": {"token": os.environ["T"]}}))
-"""
-
-
-def test_a_login_plugin_gives_the_token(api, tmp_path):
-    command = plugin(tmp_path / "login", GIVES)
-    user = login(command, env=[{"name": "T", "value": api.token}])
-    assert KubernetesClient(config(tmp_path / "k", api.url, user)).get("/version").status == 200
-
-
-@pytest.mark.parametrize(
-    ("body", "kind", "words"),
-    [
-        (None, Trouble.CONFIGURATION, "is not installed"),
-        ("import sys; sys.exit('session expired, run: cloud login')", Trouble.UNAUTHENTICATED, "cloud login"),
-        ("print('{}')", Trouble.UNAUTHENTICATED, "gave no credential"),
-        (f"print('{TOKEN}')", Trouble.UNAUTHENTICATED, "gave no credential"),
-    ],
-)
-def test_a_login_plugin_that_fails_is_named(tmp_path, body, kind, words):
-    command = plugin(tmp_path / "login", body) if body is not None else "no-such-login-plugin"
-    user = login(command, installHint="brew install it")
-    error = trouble(lambda: KubernetesClient(config(tmp_path / "k", user=user)).get("/version"))
-    assert error.trouble is kind
-    assert words in error.message and command in error.message
-    assert error.hint and (body is not None or error.hint == "brew install it")
-
-
-def test_a_failing_login_plugin_is_not_run_for_every_request(tmp_path):
-    runs = tmp_path / "runs"
-    command = plugin(tmp_path / "login", f"open({str(runs)!r}, 'a').write('x'); raise SystemExit(1)")
-    client = KubernetesClient(config(tmp_path / "k", user=login(command)))
-    for _ in range(3):
-        trouble(lambda: client.get("/version"))
-    assert runs.read_text() == "x"
-
-
-def test_the_context_is_known_before_anybody_logs_in(tmp_path):
-    assert KubernetesClient(config(tmp_path / "k", user=login("no-such-login-plugin"))).cluster == "here"
 
 
 def test_nobody_listens(tmp_path):
