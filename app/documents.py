@@ -45,6 +45,24 @@ One finding (`scan`, `watch`, `replay`; and `findings` of `show`):
 | `severity` | `info`, `low`, `medium`, `high`, `critical` |
 | `state` | `open`; `held` (its source cannot be seen); `closed` |
 | `source` | a convention of the catalogue or `kubernetes-api`; the PromQL or kubectl command that gives the number |
+
+One line of `evidence` (`show`):
+
+```json
+{"step": "object", "text": "cart-7c9/app CrashLoopBackOff (Error, exit 1), 5 restarts", "value": "CrashLoopBackOff",
+ "source": "kubectl --context prod-eu-1 --namespace shop get pod cart-7c9 --output jsonpath=...",
+ "at": "2026-03-14T02:41:00Z", "stance": "supports", "convention": "kubernetes-api",
+ "object": {"kind": "Pod", "namespace": "shop", "name": "cart-7c9",
+            "field": ".status.containerStatuses[app].state.waiting.reason"}}
+```
+
+| field | meaning |
+| --- | --- |
+| `step` | `detect`, `object`, `event`; `compare` where another convention was asked about the same entity |
+| `stance` | `supports`, `contradicts`, `silent` (it says nothing of it), `unknown` (it could not be asked) |
+| `convention` | who measured it |
+| `object` | whose field holds `value`; `null` where the line is about a number or an event |
+| `source` | the PromQL or kubectl command that gives `value` again |
 """
 
 

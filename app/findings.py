@@ -11,7 +11,7 @@ import msgspec
 if TYPE_CHECKING:
     from app.snapshot import Case
     from detectors.catalog import Row
-    from detectors.model import Entity
+    from detectors.model import Entity, FieldRef
     from storage.records import AdviceRecord, AnomalyRecord, CoverageRecord, InvestigationRecord
 
 SCHEMA = 1
@@ -100,6 +100,8 @@ def case_object(case: Case, now: float) -> dict[str, Any]:
                 "value": line.value,
                 "at": instant(line.at),
                 "stance": str(line.stance),
+                "convention": line.convention,
+                "object": _field(line.field),
             }
             for line in case.evidence
         ],
@@ -109,6 +111,12 @@ def case_object(case: Case, now: float) -> dict[str, Any]:
             for act in case.history
         ],
     }
+
+
+def _field(field: FieldRef | None) -> dict[str, str] | None:
+    if field is None:
+        return None
+    return {"kind": field.kind, "namespace": field.namespace, "name": field.name, "field": field.path}
 
 
 def coverage_object(record: CoverageRecord, row: Row) -> dict[str, Any]:

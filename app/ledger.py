@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from app.redaction import redact
-from storage.records import EventRecord, EvidenceRecord, Stance, TimelineEntry
+from storage.records import EventRecord, EvidenceRecord, TimelineEntry
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -79,7 +79,8 @@ def _lines(anomaly: AnomalyRecord, observation: Observation, now: float) -> Iter
             value=redact(fact.value),
             at=fact.at,
             recorded=now,
-            stance=Stance.SUPPORTS,
+            convention=observation.source.convention,
+            field=fact.field,
         )
 
 

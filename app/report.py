@@ -40,8 +40,8 @@ def _lines(case: Case, now: float) -> Iterator[str]:
     yield "EVIDENCE"
     for line in case.evidence:
         yield f"  {_SIGNS[line.stance]} {clean(line.text)}"
-        if line.source:
-            yield f"      {clean(line.source)}"
+        for origin in filter(None, (line.held, line.source)):
+            yield f"      {clean(origin)}"
     yield ""
     yield "TIMELINE"
     for entry in case.timeline:

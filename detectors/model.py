@@ -148,6 +148,23 @@ class SourceRef(msgspec.Struct, frozen=True):
     """The PromQL expression or the kubectl command that reproduces it."""
 
 
+class FieldRef(msgspec.Struct, frozen=True):
+    """One field of one Kubernetes object."""
+
+    kind: str
+    namespace: str
+    """Empty for nodes and volumes."""
+    name: str
+    path: str
+    """`.status.containerStatuses[app].state.waiting.reason`: elements of lists go by their name or type."""
+
+    @property
+    def title(self) -> str:
+        """`Pod shop/cart-7c9 .status.phase`."""
+        place = f"{self.namespace}/{self.name}" if self.namespace else self.name
+        return f"{self.kind} {place} {self.path}"
+
+
 class Fact(msgspec.Struct, frozen=True):
     """One checkable statement that an observation rests on; becomes a line of the ledger."""
 
@@ -160,6 +177,8 @@ class Fact(msgspec.Struct, frozen=True):
     at: float | None = None
     """Unix seconds of what was seen."""
     value: str = ""
+    field: FieldRef | None = None
+    """What holds the value, where it is an object's state."""
 
 
 class Observation(msgspec.Struct, frozen=True):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
+from detectors.model import FieldRef
 from storage.codec import NAME_LIMIT, clean
 from storage.records import EvidenceRecord, Stance
 
@@ -14,6 +15,12 @@ if TYPE_CHECKING:
     from typing import Any
 
     from storage.connections import Connections
+
+_NO_FIELD = FieldRef("", "", "", "")
+_COLUMNS = (
+    "investigation, anomaly, step, text, source, value, at, recorded, stance, convention, "
+    "object_kind, object_namespace, object_name, field"
+)
 
 
 class Evidence:
@@ -26,8 +33,7 @@ class Evidence:
         """The ledger of one investigation, in the order in which it was written."""
         with self._connections.read() as connection:
             cursor = connection.execute(
-                """SELECT id, investigation, anomaly, step, text, source, value, at, recorded, stance
-                FROM evidence WHERE investigation = ? ORDER BY id""",
+                f"SELECT id, {_COLUMNS} FROM evidence WHERE investigation = ? ORDER BY id",  # noqa: S608
                 (investigation,),
             )
             return tuple(_read(row) for row in cursor)
@@ -36,17 +42,18 @@ class Evidence:
 def append(connection: sqlite3.Connection, records: Iterable[EvidenceRecord]) -> None:
     """Add lines (their `id` is given here); a line with the same anomaly, step and text stays as it was first found."""
     connection.executemany(
-        """INSERT INTO evidence (investigation, digest, anomaly, step, text, source, value, at, recorded, stance)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (investigation, digest) DO NOTHING""",
+        f"""INSERT INTO evidence (digest, {_COLUMNS}) VALUES ({", ".join("?" * (_COLUMNS.count(",") + 2))})
+        ON CONFLICT (investigation, digest) DO NOTHING""",  # noqa: S608
         (_row(record) for record in records),
     )
 
 
 def _row(record: EvidenceRecord) -> tuple[object, ...]:
     step, text = clean(record.step, NAME_LIMIT), clean(record.text)
+    field = record.field or _NO_FIELD
     return (
-        record.investigation,
         _digest(record.anomaly, step, text),
+        record.investigation,
         record.anomaly,
         step,
         text,
@@ -55,12 +62,15 @@ def _row(record: EvidenceRecord) -> tuple[object, ...]:
         record.at,
         record.recorded,
         record.stance.value,
+        clean(record.convention, NAME_LIMIT),
+        *(clean(part, NAME_LIMIT) for part in (field.kind, field.namespace, field.name, field.path)),
     )
 
 
 def _read(row: tuple[Any, ...]) -> EvidenceRecord:
-    identity, investigation, anomaly, step, text, source, value, at, recorded, stance = row
-    return EvidenceRecord(identity, investigation, anomaly, step, text, source, value, at, recorded, Stance(stance))
+    identity, investigation, anomaly, step, text, source, value, at, recorded, stance, convention, *names = row
+    told = (identity, investigation, anomaly, step, text, source, value, at, recorded)
+    return EvidenceRecord(*told, Stance(stance), convention, FieldRef(*names) if names[0] else None)
 
 
 def _digest(anomaly: int | None, step: str, text: str) -> int:

@@ -43,19 +43,18 @@ class Migration:
     """Runs inside the transaction that records it; `Database` brings `transform` and full-text set-up."""
 
 
-def _first(database: Database) -> None:
-    for statement in schema.FIRST:
-        database.execute(statement)
+def _run(statements: tuple[str, ...]) -> Callable[[Database], None]:
+    def apply(database: Database) -> None:
+        for statement in statements:
+            database.execute(statement)
 
-
-def _usage(database: Database) -> None:
-    for statement in schema.USAGE:
-        database.execute(statement)
+    return apply
 
 
 MIGRATIONS: tuple[Migration, ...] = (
-    Migration(1, "clusters, investigations, anomalies, evidence, history", _first),
-    Migration(2, "what containers used, and advice on their requests and limits", _usage),
+    Migration(1, "clusters, investigations, anomalies, evidence, history", _run(schema.FIRST)),
+    Migration(2, "what containers used, and advice on their requests and limits", _run(schema.USAGE)),
+    Migration(3, "evidence names its convention and the object's field", _run(schema.EVIDENCE_ORIGIN)),
 )
 
 

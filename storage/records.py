@@ -9,7 +9,7 @@ from enum import StrEnum
 
 import msgspec
 
-from detectors.model import Confidence, Coverage, Entity, Severity, Sizing, SourceRef
+from detectors.model import Confidence, Coverage, Entity, FieldRef, Severity, Sizing, SourceRef
 
 
 class AnomalyState(StrEnum):
@@ -140,6 +140,15 @@ class EvidenceRecord(msgspec.Struct, frozen=True):
     """When it happened in the cluster."""
     recorded: float
     stance: Stance = Stance.SUPPORTS
+    convention: str = ""
+    """Who measured it: a convention id, or `kubernetes-api`."""
+    field: FieldRef | None = None
+    """The object's field that holds the value; None where no object's state is told."""
+
+    @property
+    def held(self) -> str:
+        """The field with its value: `Pod shop/cart-7c9 .status.phase = Pending`; empty where there is none."""
+        return f"{self.field.title} = {self.value}" if self.field is not None else ""
 
 
 class TimelineEntry(msgspec.Struct, frozen=True):

@@ -195,6 +195,12 @@ _REST = (
 
 FIRST = (*_NAMES, *_INVESTIGATIONS, *_ANOMALIES, *_LEDGER, *_CYCLES, *_HISTORY, *_REST)
 
+# Who measured it, and the object's field that holds its value; empty in lines from before there were these columns.
+EVIDENCE_ORIGIN = tuple(
+    f"ALTER TABLE evidence ADD COLUMN {column} TEXT NOT NULL DEFAULT ''"
+    for column in ("convention", "object_kind", "object_namespace", "object_name", "field")
+)
+
 # A day of a container is written over as it goes on. What nothing uses any more leaves with the retention.
 USAGE = (
     """CREATE TABLE usage_series (

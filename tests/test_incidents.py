@@ -135,3 +135,27 @@ def test_an_incident_is_one_case_with_its_consequences(scenario, tmp_path):
 
 def test_every_scenario_is_here():
     assert len(scenarios) == 14
+
+
+def test_a_shown_case_names_the_field_of_the_object_that_proves_it(tmp_path, capsys):
+    database = tmp_path / "tocsin.db"
+    now = SystemClock().now()
+    with KubernetesApi() as api, Store.open(database) as store:
+        api.load(FIXTURES / "crashloop-expired-certificate")
+        loaded = settings(tmp_path, kubeconfig=api.kubeconfig(tmp_path / "kubeconfig"))
+        with Rig(loaded, store, now, api) as rig:
+            rig.catch_up()
+            rig.engine.clock = ManualClock(newest_instant(rig.run, now))
+            rig.cycle()
+            (number,) = (str(case.id) for case in store.investigations.open(rig.run.cluster))
+    stored = ["--db", str(database), "--config", str(_empty(tmp_path))]
+    assert main(["show", number, "--json", *stored]) == Exit.OK
+    lines = json.loads(capsys.readouterr().out)["evidence"]
+    line = next(each for each in lines if each["value"] == "CrashLoopBackOff")
+    told = line["object"]
+    assert (told["kind"], told["namespace"], line["convention"]) == ("Pod", "prod", "kubernetes-api")
+    assert told["field"].startswith(".status.containerStatuses[") and told["field"].endswith("].state.waiting.reason")
+    assert main(["show", number, *stored]) == Exit.OK
+    text = capsys.readouterr().out
+    assert f"Pod prod/{told['name']} {told['field']} = CrashLoopBackOff" in text
+    assert line["source"] in text

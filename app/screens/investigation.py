@@ -157,18 +157,18 @@ class InvestigationScreen(CaseView):
 
     def _draw_line(self) -> None:
         """The selected line of the pane that has the focus, whole: lists have room for its beginning and end only."""
-        text, source = self._line()
-        parts = [plain(text), plain(source, style=palette.ACCENT)]
+        *told, source = self._line()
+        parts = [*map(plain, told), plain(source, style=palette.ACCENT)]
         self.query_one("#line", Static).update(Content("\n").join(part for part in parts if part))
 
-    def _line(self) -> tuple[str, str]:
-        """What the selected line says, and what gives it."""
+    def _line(self) -> tuple[str, ...]:
+        """What the selected line says, and what gives it last."""
         if self._pane in {"timeline", "history"}:
             timeline = self.query_one(f"#{self._pane}", Timeline)
             return (timeline.told(timeline.highlighted), "") if timeline.highlighted else ("", "")
         if self._pane == "ledger":
             record = self.query_one("#ledger", Ledger).highlighted
-            return (record.text, record.source) if record else ("", "")
+            return (record.text, record.held, record.source) if record else ("", "")
         anomaly = self.anomaly
         return (self._words(anomaly), anomaly.source.query) if anomaly else ("", "")
 
@@ -218,7 +218,8 @@ class InvestigationScreen(CaseView):
     @on(Ledger.SourceAsked)
     def _source_asked(self, event: Ledger.SourceAsked) -> None:
         record = event.record
-        self.explain(record.step, "\n".join(part for part in (record.text, record.value) if part), record.source)
+        told = (record.text, record.held or record.value)
+        self.explain(record.step, "\n".join(part for part in told if part), record.source)
 
     @on(RowList.Opened, "#anomalies")
     def _anomaly_opened(self, event: RowList.Opened) -> None:

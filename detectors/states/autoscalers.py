@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from detectors.model import Coverage
 from detectors.objects import quantity
+from detectors.states.paths import condition_path
 from detectors.states.report import (
     StateResult,
     guard,
@@ -53,7 +54,7 @@ def at_maximum(state: ClusterState, row: Row, now: float) -> StateResult:
         target = autoscaler.spec.scale_target_ref
         load = _loads(autoscaler)
         text = f"{target.kind} {target.name} has its maximum of {most} replicas and {load}: {limited.message}"
-        path = '{.status.conditions[?(@.type=="ScalingLimited")]}'
+        path = condition_path("ScalingLimited", "reason")
         kind = "HorizontalPodAutoscaler"
         fact = object_fact(state, kind, autoscaler, text, path, at=onset, value=limited.reason)
         entity = object_entity(state, kind, autoscaler.namespace, autoscaler.name)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from detectors.model import Coverage, EntityType, Severity
 from detectors.objects import unix
+from detectors.states.paths import condition_path
 from detectors.states.report import (
     StateResult,
     event_fact,
@@ -84,8 +85,7 @@ def deletion_failure(state: ClusterState, row: Row, now: float) -> StateResult:
         if deleted is not None and now - deleted >= hold and key not in users and not _namespace_ends(state, key[0]):
             held = ", ".join(claim.metadata.finalizers) or "nothing that it names"
             text = f"{claim.name} is being deleted, no pod uses it, held by {held}"
-            path = "{.metadata.deletionTimestamp}{.metadata.finalizers}"
-            value = claim.metadata.deletion_timestamp or ""
+            path, value = "{.metadata.deletionTimestamp}", claim.metadata.deletion_timestamp or ""
             found.append(
                 _Unwell(claim, [object_fact(state, CLAIM, claim, text, path, at=deleted, value=value)], deleted)
             )
@@ -153,7 +153,7 @@ def _not_bound(state: ClusterState, claim: PersistentVolumeClaim, events: list[E
     for pod in users:
         text = f"{pod.name} waits for {claim.name}"
         facts.append(
-            object_fact(state, "Pod", pod, text, "{.spec.volumes}", at=pod.metadata.created, value=pod.status.phase)
+            object_fact(state, "Pod", pod, text, "{.status.phase}", at=pod.metadata.created, value=pod.status.phase)
         )
     return _Unwell(claim, facts, min([event.first_seen for event in events], default=at))
 
@@ -185,8 +185,8 @@ def _conditions(state: ClusterState, claim: PersistentVolumeClaim, hold: float, 
         since = condition.since if condition.since is not None else claim.metadata.created
         if now - since >= hold * patience:
             text = f"{claim.name} {condition.type}: {condition.message or condition.reason}"
-            path = f'{{.status.conditions[?(@.type=="{condition.type}")]}}'
-            fact = object_fact(state, CLAIM, claim, text, path, at=since, value=condition.type)
+            path = condition_path(condition.type)
+            fact = object_fact(state, CLAIM, claim, text, path, at=since, value=condition.status)
             yield _Unwell(claim, [fact], since)
 
 

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from detectors.model import Coverage
 from detectors.objects import unix
+from detectors.states.paths import container_path
 from detectors.states.report import (
     Affected,
     StateResult,
-    container_path,
     guard,
     is_sidecar,
     judged_pods,
@@ -108,7 +108,7 @@ def oom_killed(state: ClusterState, row: Row, now: float) -> StateResult:
             if finished < window and not _waits(status, CRASH_LOOP):
                 continue
             kills = [each for each in _seen_restarts(state, pod, status, window) if each.reason == OOM_KILLED]
-            path = container_path(pod, status, f"{field}.terminated")
+            path = container_path(pod, status, f"{field}.terminated.reason")
             text = f"{pod.name}/{status.name} OOMKilled (exit {ended.exit_code}), {status.restart_count} restarts"
             onset = min([finished, *(each.at for each in kills)])
             count = max(1.0, sum(each.delta for each in kills))
@@ -148,8 +148,9 @@ def init_error(state: ClusterState, row: Row, now: float) -> StateResult:
         if gave_up or (not pod.finished and lasted >= guard(row, "min_duration_seconds", 60)):
             reason = ended.reason or (f"Signal:{ended.signal}" if ended.signal else f"ExitCode:{ended.exit_code}")
             text = f"{pod.name}/{status.name} Init:{reason} (exit {ended.exit_code}), {status.restart_count} restarts"
-            path = container_path(pod, status, f"{field}.terminated")
-            affected.append(Affected(pod, text, path, reason, onset, at=ended.finished))
+            told, value = ("reason", reason) if ended.reason else ("exitCode", str(ended.exit_code))
+            path = container_path(pod, status, f"{field}.terminated.{told}")
+            affected.append(Affected(pod, text, path, value, onset, at=ended.finished))
     return _result(row, state, pods, affected, guard(row, "min_affected_containers", 1))
 
 
@@ -175,7 +176,7 @@ def config_error(state: ClusterState, row: Row, now: float) -> StateResult:
             waiting = status.state.waiting
             reason = _waiting_reason(status) or ""
             text = f"{pod.name}/{status.name} {reason}: {waiting.message if waiting is not None else ''}"
-            affected.append(Affected(pod, text, container_path(pod, status, "state.waiting"), reason, onset))
+            affected.append(Affected(pod, text, container_path(pod, status, "state.waiting.reason"), reason, onset))
     return _result(row, state, pods, affected, guard(row, "min_affected_containers", 1))
 
 
@@ -228,7 +229,7 @@ def _crashed(crash: _Crash, onset: float) -> Affected:
 def _unpulled(pod: Pod, status: ContainerStatus, onset: float) -> Affected:
     reason = _waiting_reason(status) or ""
     text = f"{pod.name}/{status.name} cannot pull {status.image} ({reason})"
-    return Affected(pod, text, container_path(pod, status, "state.waiting"), reason, onset)
+    return Affected(pod, text, container_path(pod, status, "state.waiting.reason"), reason, onset)
 
 
 def _crashing_since(state: ClusterState, crash: _Crash, window: float) -> float:

@@ -144,8 +144,7 @@ def _told(pod: Pod, events: list[Event], start: float, now: float, since: float)
     count = sum(event.between(start, now) for event in events)
     onset = min(max(event.first_seen, since) for event in events)
     text = f"{pod.name}: {newest.reason} ({count:.0f} times): {newest.message}"
-    path = "{.status.containerStatuses[*].state}"
-    return Affected(pod, text, path, newest.reason, onset, at=newest.last_seen, count=max(count, 1.0))
+    return Affected(pod, text, "", newest.reason, onset, at=newest.last_seen, count=max(count, 1.0))
 
 
 def _by_workload(row: Row, state: ClusterState, pods: list[Pod], affected: list[Affected]) -> StateResult:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from detectors.model import Coverage, EntityType
 from detectors.states.occurrences import EVALUATION_SECONDS
+from detectors.states.paths import condition_path
 from detectors.states.report import (
     Affected,
     StateResult,
@@ -61,7 +62,7 @@ def evictions(state: ClusterState, row: Row, now: float) -> StateResult:
                 )
             )
     scattered = [each for members in by_node.values() if len(members) < least for each in members]
-    affected = [Affected(each.pod, _text(each), "{.status}", "Evicted", each.at) for each in scattered]
+    affected = [Affected(each.pod, _text(each), *_proof(each.pod), each.at) for each in scattered]
     found = (*observations, *workload_observations(row, state, affected, least=least, per_pod=True))
     return StateResult(found, Coverage.LIVE, max(1, len(state.nodes)), partial(state, "pods"))
 
@@ -92,4 +93,12 @@ def _text(each: _Evicted) -> str:
 
 
 def _fact(state: ClusterState, each: _Evicted) -> Fact:
-    return object_fact(state, "Pod", each.pod, _text(each), "{.status.message}", at=each.at, value="Evicted")
+    path, value = _proof(each.pod)
+    return object_fact(state, "Pod", each.pod, _text(each), path, at=each.at, value=value)
+
+
+def _proof(pod: Pod) -> tuple[str, str]:
+    """The field that says so, and what it holds."""
+    if pod.status.reason == "Evicted":
+        return "{.status.reason}", pod.status.reason
+    return condition_path("DisruptionTarget", "reason"), _BY_KUBELET

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from detectors.model import Coverage, EntityType
 from detectors.objects import unix
+from detectors.states.paths import condition_path
 from detectors.states.report import (
     CONFIDENCE,
     StateResult,
@@ -103,13 +104,11 @@ def _observation(row: Row, state: ClusterState, node: Node, condition: Condition
     text = f"{node.name} {condition.type}={condition.status}: {condition.message or condition.reason}"
     if many:
         text += " (most nodes at once: the control plane may not hear them)"
-    path = f'{{.status.conditions[?(@.type=="{condition.type}")]}}'
-    value = f"{condition.type}={condition.status}"
     return object_observation(
         row,
         state,
         object_entity(state, "Node", "", node.name, EntityType.NODE),
-        [object_fact(state, "Node", node, text, path, at=onset, value=value)],
+        [object_fact(state, "Node", node, text, condition_path(condition.type), at=onset, value=condition.status)],
         onset=onset,
         confidence=CONFIDENCE * (0.6 if many else 1.0),
     )

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from detectors.model import Coverage
 from detectors.states.containers import PULL_REASONS
+from detectors.states.paths import condition_path, container_path
 from detectors.states.report import (
     Affected,
     StateResult,
@@ -76,10 +77,12 @@ def _stuck(pod: Pod) -> Affected:
     scheduled = pod.status.condition("PodScheduled")
     if scheduled is not None and scheduled.status != "True":
         text = f"{pod.name} is not scheduled: {scheduled.message or scheduled.reason}"
-        path = '{.status.conditions[?(@.type=="PodScheduled")]}'
-        return Affected(pod, text, path, scheduled.reason, pod.metadata.created)
-    reasons = [each.state.waiting for each in pod.statuses if each.state.waiting is not None]
-    first = next((each for each in reasons if each.reason != "PodInitializing"), None)
-    reason = first.reason if first is not None else "Pending"
-    text = f"{pod.name} is scheduled and does not start: {(first.message if first else '') or reason}"
-    return Affected(pod, text, "{.status.containerStatuses[*].state.waiting}", reason, pod.metadata.created)
+        return Affected(pod, text, condition_path("PodScheduled", "reason"), scheduled.reason, pod.metadata.created)
+    text = f"{pod.name} is scheduled and does not start"
+    for status in pod.statuses:
+        waiting = status.state.waiting
+        if waiting is not None and waiting.reason != "PodInitializing":
+            path = container_path(pod, status, "state.waiting.reason")
+            told = f"{text}: {waiting.message or waiting.reason}"
+            return Affected(pod, told, path, waiting.reason, pod.metadata.created)
+    return Affected(pod, text, "{.status.phase}", pod.status.phase, pod.metadata.created)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from detectors.model import Coverage
 from detectors.objects import unix
 from detectors.states.occurrences import EVALUATION_SECONDS, spikes
+from detectors.states.paths import condition_path
 from detectors.states.report import (
     Affected,
     StateResult,
@@ -98,7 +99,7 @@ def readiness_failing(state: ClusterState, row: Row, now: float) -> StateResult:
         if max(now - since, probed) >= guard(row, "min_duration_seconds", 60):
             last = max(failing.events, key=lambda event: event.last_seen).message if failing else "no event says why"
             text = f"{pod.name}/{idle.name} runs and is not ready: {last}"
-            affected.append(Affected(pod, text, '{.status.conditions[?(@.type=="Ready")]}', "False", since, at=now))
+            affected.append(Affected(pod, text, condition_path("Ready"), "False", since, at=now))
     least = guard(row, "min_pods", 1)
     observations = workload_observations(row, state, affected, least=least, per_pod=True)
     return StateResult(observations, Coverage.LIVE, workloads_of(state, pods), partial(state, "pods"))
@@ -193,8 +194,7 @@ def _told(each: _Failing, count: float, now: float) -> Affected:
     text = (
         f"{each.pod.name}: about {count:.0f} failed probes in {EVALUATION_SECONDS / 60:.0f} minutes: {newest.message}"
     )
-    path = '{.status.conditions[?(@.type=="Ready")]}'
     since = _unready_since(each.pod, now)
     first = min(event.first_seen for event in each.events)
     onset = max(first, now - EVALUATION_SECONDS) if since is None else min(since, max(first, now - EVALUATION_SECONDS))
-    return Affected(each.pod, text, path, each.kind, onset, at=newest.last_seen, count=count)
+    return Affected(each.pod, text, "", newest.reason, onset, at=newest.last_seen, count=count)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 from dataclasses import dataclass
 from math import isfinite
@@ -10,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from detectors.cluster import AccessStatus
 from detectors.entities import environment_of, workload_entity
-from detectors.model import Coverage, Entity, EntityType, Fact, Observation, Severity, SourceRef, Views
+from detectors.model import Coverage, Entity, EntityType, Fact, FieldRef, Observation, Severity, SourceRef, Views
+from detectors.states.paths import readable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -35,7 +35,6 @@ _COVERAGE = {
     AccessStatus.NOT_SERVED: Coverage.NO_SOURCE,
     AccessStatus.ERROR: Coverage.QUERY_ERROR,
 }
-_PLAIN_NAME = re.compile(r"[A-Za-z0-9._-]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +57,9 @@ class Affected:
     pod: Pod
     text: str
     path: str
-    """The field that proves it, as a kubectl JSONPath."""
+    """The field that proves it, as a kubectl JSONPath; empty where events do."""
     value: str
-    """What that field holds."""
+    """What that field holds; of events, their reason."""
     onset: float
     """Unix seconds."""
     at: float | None = None
@@ -121,14 +120,6 @@ def living(pods: Iterable[Pod]) -> list[Pod]:
 def is_sidecar(pod: Pod, status: ContainerStatus) -> bool:
     """An init container that keeps running beside the others."""
     return any(each.name == status.name and each.restart_policy == "Always" for each in pod.spec.init_containers)
-
-
-def container_path(pod: Pod, status: ContainerStatus, field: str) -> str:
-    """JSONPath to a field of a container's status."""
-    init = any(each.name == status.name for each in pod.status.init_container_statuses)
-    where = "initContainerStatuses" if init else "containerStatuses"
-    choice = f'[?(@.name=="{status.name}")]' if _PLAIN_NAME.fullmatch(status.name) else "[*]"
-    return f"{{.status.{where}{choice}.{field}}}"
 
 
 def kubectl(state: ClusterState, *words: str) -> str:
@@ -233,19 +224,23 @@ def object_entity(
 def object_fact(
     state: ClusterState, kind: str, item: Object, text: str, path: str, *, at: float | None = None, value: str = ""
 ) -> Fact:
-    """One field of one object, and the command that shows it."""
+    """One field of one object, what it holds, and the command that shows it."""
     where = ("--namespace", item.namespace) if item.namespace else ()
     command = kubectl(state, *where, "get", kind.lower(), item.name, "--output", f"jsonpath={path}")
-    return Fact("object", text, command, at, value)
+    return Fact("object", text, command, at, value, FieldRef(kind, item.namespace, item.name, readable(path)))
 
 
 def event_fact(state: ClusterState, event: Event) -> Fact:
     """What the cluster said about an object, and how often."""
-    chosen = f"involvedObject.name={event.regarding.name},reason={event.reason}"
-    where = ("--namespace", event.namespace or "default")
-    command = kubectl(state, *where, "get", "events", "--field-selector", chosen)
-    text = f"{event.regarding.kind} {event.regarding.name}: {event.reason} ({event.count} times): {event.message}"
+    about = event.regarding
+    command = _events_command(state, event.namespace or "default", about.name, event.reason)
+    text = f"{about.kind} {about.name}: {event.reason} ({event.count} times): {event.message}"
     return Fact("event", text, command, event.last_seen, str(event.count))
+
+
+def _events_command(state: ClusterState, namespace: str, name: str, reason: str) -> str:
+    chosen = f"involvedObject.name={name},reason={reason}"
+    return kubectl(state, "--namespace", namespace, "get", "events", "--field-selector", chosen)
 
 
 def lowered(severity: Severity, state: ClusterState, namespace: str) -> Severity:
@@ -284,15 +279,19 @@ def _desired(state: ClusterState, owner: Owner) -> int:
 
 
 def _facts(state: ClusterState, members: Sequence[Affected]) -> tuple[Fact, ...]:
-    facts = []
-    for each in members[:MOST_FACTS]:
-        where = ("--namespace", each.pod.namespace, "get", "pod", each.pod.name)
-        command = kubectl(state, *where, "--output", f"jsonpath={each.path}")
-        facts.append(Fact("object", each.text, command, each.onset if each.at is None else each.at, each.value))
+    facts = [_fact(state, each) for each in members[:MOST_FACTS]]
     if len(members) > MOST_FACTS:
         listing = kubectl(state, "--namespace", members[0].pod.namespace, "get", "pods")
         facts.append(Fact("object", f"and {len(members) - MOST_FACTS} more", listing))
     return tuple(facts)
+
+
+def _fact(state: ClusterState, each: Affected) -> Fact:
+    at = each.onset if each.at is None else each.at
+    if each.path:
+        return object_fact(state, "Pod", each.pod, each.text, each.path, at=at, value=each.value)
+    command = _events_command(state, each.pod.namespace, each.pod.name, each.value)
+    return Fact("event", each.text, command, at, f"{each.count:.0f}")
 
 
 def workloads_of(state: ClusterState, pods: Iterable[Pod]) -> int:

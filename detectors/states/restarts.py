@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from detectors.model import Coverage
+from detectors.states.paths import container_path
 from detectors.states.report import (
     Affected,
     StateResult,
@@ -78,6 +79,7 @@ def _restarted(state: ClusterState, pod: Pod, count: int, start: float) -> Affec
     times = seen + [end.finished for end in ends if end.finished is not None and end.finished > start]
     total = sum(status.restart_count for status in pod.statuses)
     text = f"{pod.name} restarted {count} times in {EVALUATION_SECONDS / 60:.0f} minutes ({total} in all)"
-    path = "{.status.containerStatuses[*].restartCount}"
+    worst = max(pod.statuses, key=lambda status: status.restart_count)
+    path = container_path(pod, worst, "restartCount")
     onset = min(times, default=max(start, pod.metadata.created))
-    return Affected(pod, text, path, str(total), onset, at=max(times, default=None), count=count)
+    return Affected(pod, text, path, str(worst.restart_count), onset, at=max(times, default=None), count=count)

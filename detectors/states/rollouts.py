@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from detectors.model import Coverage
 from detectors.objects import unix
 from detectors.states.containers import back_off_seconds
+from detectors.states.paths import condition_path, container_path, pairs
 from detectors.states.probes import probed_seconds
 from detectors.states.report import (
     StateResult,
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 DEADLINE_EXCEEDED = "ProgressDeadlineExceeded"
 _OVER_QUOTA = re.compile(r"\b(?:exceeded|failed) quota: ?([\w.-]*)")
 """What the API server's quota admission says; the name of the quota follows."""
+_READY_FIELDS = {"DaemonSet": "numberReady"}
+"""By kind of workload, where the number of ready pods is not called `readyReplicas`."""
 _FINISHED_WELL = ("Complete", "SuccessCriteriaMet")
 
 
@@ -56,7 +59,7 @@ def rollout_stuck(state: ClusterState, row: Row, now: float) -> StateResult:
             f"{workload.name} did not progress for {workload.spec.progress_deadline_seconds} s: {progress.message} "
             f"{workload.status.updated_replicas} updated, {workload.available} available of {workload.desired}"
         )
-        path = '{.status.conditions[?(@.type=="Progressing")]}'
+        path = condition_path("Progressing", "reason")
         fact = object_fact(state, workload.kind, workload, text, path, at=onset, value=progress.reason)
         observations.append(_observation(row, state, workload, [fact], onset, down=not workload.available))
     return StateResult(tuple(observations), Coverage.LIVE, judged, partial(state, "deployments"))
@@ -81,8 +84,7 @@ def stateful_set_degraded(state: ClusterState, row: Row, now: float) -> StateRes
         onset = _short_since(state, workload)
         if max(now - onset, _proven(state, workload)) >= hold:
             text = f"{workload.name} has {workload.ready} ready pods of {workload.desired}"
-            fact = object_fact(state, workload.kind, workload, text, "{.status}", at=onset, value=str(workload.ready))
-            facts = [fact, *_unready_facts(state, workload)]
+            facts = [_ready_fact(state, workload, text, at=onset), *_unready_facts(state, workload)]
             observations.append(_observation(row, state, workload, facts, onset, down=not workload.ready))
     return StateResult(tuple(observations), Coverage.LIVE, judged, partial(state, "statefulsets"))
 
@@ -144,7 +146,7 @@ def _failed_job(row: Row, state: ClusterState, job: Workload, key: tuple[str, st
     failed = job.status.condition("Failed")
     assert failed is not None
     text = f"{job.name} failed ({failed.reason}): {failed.message}, {job.status.failed} pods failed"
-    path = '{.status.conditions[?(@.type=="Failed")]}'
+    path = condition_path("Failed", "reason")
     facts = [object_fact(state, "Job", job, text, path, at=ended, value=failed.reason)]
     for pod in state.workload_pods(*key):
         controller = pod.metadata.controller
@@ -154,7 +156,7 @@ def _failed_job(row: Row, state: ClusterState, job: Workload, key: tuple[str, st
             end = status.state.terminated
             if end is not None and end.exit_code:
                 text = f"{pod.name}/{status.name} ended with exit code {end.exit_code} ({end.reason})"
-                path = "{.status.containerStatuses[*].state.terminated}"
+                path = container_path(pod, status, "state.terminated.exitCode")
                 facts.append(object_fact(state, "Pod", pod, text, path, at=end.finished, value=str(end.exit_code)))
     return object_observation(row, state, object_entity(state, *key), facts, onset=ended)
 
@@ -227,8 +229,8 @@ def _unready_facts(state: ClusterState, workload: Workload) -> Iterator[Fact]:
         if not pod.ready:
             ready = pod.status.condition("Ready")
             text = f"{pod.name} is {pod.status.phase} and not ready: {ready.message if ready is not None else ''}"
-            path = '{.status.conditions[?(@.type=="Ready")]}'
-            yield object_fact(state, "Pod", pod, text, path, at=pod.metadata.created, value="False")
+            value = ready.status if ready is not None else ""
+            yield object_fact(state, "Pod", pod, text, condition_path("Ready"), at=pod.metadata.created, value=value)
 
 
 def _lacks_pods(state: ClusterState, workload: Workload) -> bool:
@@ -242,7 +244,13 @@ def _refusal(state: ClusterState, workload: Workload, events: list[Event]) -> Fa
     quota = state.quotas.get((workload.namespace, name))
     if quota is None:
         text = f"{workload.name} has {workload.ready} ready pods of {workload.desired}: quota {name} refuses more"
-        return object_fact(state, workload.kind, workload, text, "{.status}", value=str(workload.ready))
+        return _ready_fact(state, workload, text)
     full = [f"{each} {quota.status.used.get(each, 0)} of {most}" for each, most in quota.status.hard.items()]
     text = f"quota {name} of {workload.namespace} refuses pods of {workload.name}: {', '.join(full)}"
-    return object_fact(state, "ResourceQuota", quota, text, "{.status}", value=name)
+    return object_fact(state, "ResourceQuota", quota, text, "{.status.used}", value=pairs(quota.status.used))
+
+
+def _ready_fact(state: ClusterState, workload: Workload, text: str, at: float | None = None) -> Fact:
+    """How many of its pods are ready, by the field in which a workload of its kind says so."""
+    field = _READY_FIELDS.get(workload.kind, "readyReplicas")
+    return object_fact(state, workload.kind, workload, text, f"{{.status.{field}}}", at=at, value=str(workload.ready))

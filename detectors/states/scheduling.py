@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from detectors.entities import workload_entity
 from detectors.model import Coverage, EntityType, Fact
 from detectors.objects import quantity
+from detectors.states.paths import condition_path
 from detectors.states.report import (
     Affected,
     StateResult,
@@ -144,7 +145,7 @@ def _unwanted(state: ClusterState, each: _Waiting) -> bool:
 
 def _affected(each: _Waiting) -> Affected:
     text = f"{each.pod.name} is not scheduled: {each.message}"
-    return Affected(each.pod, text, '{.status.conditions[?(@.type=="PodScheduled")]}', "Unschedulable", each.since)
+    return Affected(each.pod, text, condition_path("PodScheduled", "reason"), "Unschedulable", each.since)
 
 
 def _of_the_cluster(row: Row, state: ClusterState, waiting: list[_Waiting], least: float) -> Observation:

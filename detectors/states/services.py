@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from detectors.model import Coverage
+from detectors.states.paths import pairs
 from detectors.states.report import (
     StateResult,
     guard,
@@ -45,7 +46,7 @@ def no_endpoints(state: ClusterState, row: Row, now: float) -> StateResult:
         why = labelled.own_fault(service, now) if old and not ready else ""
         if why:
             text = f"{service.name} has no ready endpoint: {why}"
-            fact = object_fact(state, "Service", service, text, "{.spec.selector}", value=_written(service))
+            fact = object_fact(state, "Service", service, text, "{.spec.selector}", value=pairs(service.spec.selector))
             entity = object_entity(state, "Service", service.namespace, service.name)
             severity = lowered(row.severity, state, service.namespace)
             if not labelled.meant(service):
@@ -84,7 +85,7 @@ class _Labelled:
         if any(_settled(pod, now) for pod in pods):
             return "its pods are ready, but none serves a port that it names"
         behind = (wanted <= each.spec.template.metadata.labels.items() for each in self._workloads.get(place, ()))
-        return "" if pods or any(behind) else f"nothing in {service.namespace} carries {_written(service)}"
+        return "" if pods or any(behind) else f"nothing in {service.namespace} carries {pairs(service.spec.selector)}"
 
     def meant(self, service: Service) -> bool:
         """Somebody expects it to work: a workload has its name, or carries part of its selector."""
@@ -97,7 +98,3 @@ def _settled(pod: Pod, now: float) -> bool:
     ready = pod.status.condition("Ready")
     since = ready.since if ready is not None else None
     return pod.ready and pod.metadata.deletion_timestamp is None and since is not None and now - since >= 60
-
-
-def _written(service: Service) -> str:
-    return ",".join(f"{name}={value}" for name, value in sorted(service.spec.selector.items()))

@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from detectors.model import Coverage, Entity, EntityType, SourceRef
+from detectors.model import Coverage, Entity, EntityType, FieldRef, SourceRef
 from storage.cycles import CycleUpdate
 from storage.database import Store
 from storage.errors import LeaseError, StoreError
@@ -23,7 +23,8 @@ from tests.storage.samples import CHECKOUT, CLUSTER, NOW
 
 
 def test_everything_comes_back_as_it_was_written(store: Store) -> None:
-    line = samples.evidence(stance=Stance.UNKNOWN, at=None)
+    field = FieldRef("Pod", "shop", "checkout-6f9d-x", ".status.phase")
+    line = samples.evidence(stance=Stance.UNKNOWN, at=None, convention="kubernetes-api", field=field)
     store.cycles.write(
         samples.update(
             samples.case(),

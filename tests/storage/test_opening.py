@@ -19,6 +19,7 @@ from storage.database import Store
 from storage.errors import StoreError
 from storage.history import Act
 from storage.migrations import Migration
+from storage.records import Stance
 from tests.storage import samples
 
 if TYPE_CHECKING:
@@ -334,3 +335,20 @@ def test_a_failed_migration_changes_nothing(path: Path, monkeypatch: pytest.Monk
 
 def test_migrations_are_numbered_without_gaps() -> None:
     assert [each.number for each in migrations.MIGRATIONS] == list(range(1, len(migrations.MIGRATIONS) + 1))
+
+
+def test_a_ledger_from_before_fields_is_read(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(migrations, "MIGRATIONS", migrations.MIGRATIONS[:2])
+        Store.open(path).close()
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("PRAGMA foreign_keys = OFF")
+        connection.execute(
+            """INSERT INTO evidence (investigation, digest, anomaly, step, text, source, value, at, recorded, stance)
+            VALUES (1, 7, 1, 'object', 'it waits', 'kubectl get pod x', 'Pending', NULL, 5, 'supports')"""
+        )
+        connection.execute("INSERT INTO cluster (name) VALUES ('lab')")
+    with Store.open(path) as store:
+        (line,) = store.evidence.of(1)
+    assert (line.text, line.value, line.at, line.stance) == ("it waits", "Pending", None, Stance.SUPPORTS)
+    assert (line.convention, line.field, line.held) == ("", None, "")

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
+
+from msgspec.structs import replace
+
 from app.screens.inbox_rows import fields, lasting, now_cell
 from app.screens.preview import expectation, farthest, reasons
 from app.screens.query import QueryDialog
+from detectors.model import FieldRef
 from tests.app.screens.fake_session import FakeSession, session_of
 from tests.app.screens.night import NOW
 from tests.app.screens.running import eventually, painted, running
@@ -71,6 +76,18 @@ async def test_the_line_below_follows_the_pane_with_the_focus():
         await eventually(pilot, lambda: "2.41 s, expected 0.30-0.42 s" in str(line.content))
         await pilot.press("tab", "g")
         await eventually(pilot, lambda: "checkout 6 -> 8 replicas" in str(line.content))
+
+
+async def test_evidence_of_an_object_names_the_field_that_holds_it(monkeypatch):
+    session = FakeSession()
+    case = session.case(CRASHING)
+    field = FieldRef("Pod", "shop", "cart-7c9", ".status.containerStatuses[app].state.waiting.reason")
+    line = replace(case.evidence[0], value="CrashLoopBackOff", field=field)
+    monkeypatch.setattr(session, "case", lambda number: dataclasses.replace(case, evidence=(line,)))
+    told = "Pod shop/cart-7c9 .status.containerStatuses[app].state.waiting.reason = CrashLoopBackOff"
+    async with running(session) as (console, pilot):
+        await opened(console, pilot, CRASHING)
+        await eventually(pilot, lambda: told in str(console.view.query_one("#line").content))
 
 
 async def test_signals_go_by_their_titles_in_the_timeline():

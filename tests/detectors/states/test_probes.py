@@ -51,7 +51,7 @@ def test_failing_probes_are_found_by_workload(kind):
     assert spike.entity.title == "prod/web"
     assert spike.observed == pytest.approx(15)
     assert f"{kind} probe failed" in spike.facts[0].text
-    assert spike.facts[0].value == kind
+    assert (spike.facts[0].step, spike.facts[0].value) == ("event", "15")
 
 
 def test_a_recorder_that_fell_silent_does_not_end_what_the_pod_still_says():
