@@ -9,13 +9,14 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from app.corroboration import compared
 from app.judging import combined, judge
+from app.preference import alternatives, choose
 from app.sources.base import SourceError, Trouble
-from detectors.catalog import DetectorKind
 from detectors.model import Coverage
 from detectors.states import STATE_DETECTORS
 from detectors.statistics import false_discoveries
@@ -23,6 +24,7 @@ from detectors.statistics import false_discoveries
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 
+    from app.corroboration import Witness
     from app.judging import Surroundings, Verdict
     from app.measuring import Measurement, Measurer
     from detectors.catalog import Row, RowSource
@@ -34,12 +36,6 @@ log = logging.getLogger(__name__)
 
 KUBERNETES = "kubernetes-api"
 """The convention of what the Kubernetes API itself tells."""
-
-ONE_TRUTH = frozenset({DetectorKind.STATE_TRANSITION, DetectorKind.COUNT_SPIKE})
-"""Kinds of rows whose instruments tell the same thing in several ways."""
-
-PARTIAL_SHARE = 0.8
-"""A preferred source that sees less than this share of the next one's volume is partial instrumentation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +50,8 @@ class RowResult:
     """By entity key, where the row is judged entity by entity."""
     bands: Mapping[str, Band] = field(default_factory=dict)
     """By entity key, of those that are or were out of band."""
+    witnesses: Mapping[str, Sequence[Witness]] = field(default_factory=dict)
+    """By key of an entity that is out of band: what the conventions say of it that did not judge it."""
     silence: Coverage = Coverage.NO_DATA
     """What it means for an entity that `coverage` does not mention it."""
     live: int = 0
@@ -98,18 +96,18 @@ def judge_metrics(
 
     The bound on false discoveries is drawn over all tests of all rows: one cycle is one family of tests.
     """
-    judged: dict[str, tuple[RowResult, list[Verdict]]] = {}
+    judged: dict[str, Judged] = {}
     for row_id in _as_answered(rows, sources, measurer):
         progress(f"judging {row_id}")
         try:
             judged[row_id] = _judge_row(rows[row_id], sources[row_id], measurer, around)
         except Exception as error:
-            judged[row_id] = _failed(rows[row_id], error), []
+            judged[row_id] = Judged(_failed(rows[row_id], error))
     measurer.settle()
-    p_values = np.array([verdict.p_value for _, verdicts in judged.values() for verdict in verdicts])
+    p_values = np.array([verdict.p_value for found in judged.values() for verdict in found.verdicts])
     accepted = false_discoveries(p_values, around.false_discovery_rate) if len(p_values) else np.zeros(0, dtype=bool)
     limit = float(p_values[accepted].max()) if accepted.any() else 0.0
-    return {row_id: _bounded(*judged[row_id], limit, around.open) for row_id in sources}
+    return {row_id: _with_witnesses(judged[row_id], limit, around) for row_id in sources}
 
 
 def _as_answered(
@@ -126,6 +124,31 @@ def _as_answered(
             break
     measurer.meet((source, rows[row_id].entity) for row_id, found in sources.items() for source in found)
     yield from waiting
+
+
+class Judged(NamedTuple):
+    """One row's verdicts before the bound on false discoveries, and what they rest on."""
+
+    result: RowResult
+    verdicts: Sequence[Verdict] = ()
+    groups: Sequence[Sequence[Measurement]] = ()
+    """Measurements of which one speaks for an entity."""
+    errors: Sequence[tuple[RowSource, SourceError]] = ()
+    """The sources that could not be asked."""
+
+
+def _with_witnesses(judged: Judged, limit: float, around: Surroundings) -> RowResult:
+    """The bounded result, with what the other conventions say of whatever is out of band; nothing is asked for it."""
+    result = _bounded(judged.result, judged.verdicts, limit, around.open)
+    alone = all(len(group) == 1 for group in judged.groups) and not judged.errors
+    if alone or not result.observations:
+        return result
+    try:
+        told = compared(result.row, judged.groups, judged.errors, result.observations, around)
+        return replace(result, witnesses=told)
+    except Exception:
+        log.exception("comparing the conventions of row %s", result.row.id)
+        return result
 
 
 def _bounded(
@@ -149,19 +172,17 @@ def _failed(row: Row, error: Exception) -> RowResult:
     return RowResult(row, Coverage.QUERY_ERROR, detail=f"{type(error).__name__}: {error}")
 
 
-def _judge_row(
-    row: Row, candidates: Sequence[RowSource], measurer: Measurer, around: Surroundings
-) -> tuple[RowResult, list[Verdict]]:
+def _judge_row(row: Row, candidates: Sequence[RowSource], measurer: Measurer, around: Surroundings) -> Judged:
     measured: list[Measurement] = []
-    errors: list[SourceError] = []
+    errors: list[tuple[RowSource, SourceError]] = []
     for source in candidates:
         try:
             measured.append(measurer.measure(source, row.entity))
         except SourceError as error:
-            errors.append(error)
+            errors.append((source, error))
     if not measured:
-        return _unmeasured(row, candidates, errors, measurer), []
-    groups = _alternatives(row, measured)
+        return Judged(_unmeasured(row, candidates, errors, measurer))
+    groups = alternatives(row, measured)
     verdicts = [each for group in groups for each in _verdicts(row, group, around, shared=len(groups) > 1)]
     entities = combined(verdicts)
     counts = Counter(verdict.coverage for verdict in entities)
@@ -174,24 +195,12 @@ def _judge_row(
         bands={verdict.key: verdict.band for verdict in entities if verdict.band is not None},
         silence=silence,
         live=counts[Coverage.LIVE],
-        detail="; ".join(error.message for error in errors),
+        detail="; ".join(error.message for _, error in errors),
         seconds=sum(m.seconds for m in measured),
         query=measured[0].query,
         warnings=tuple(dict.fromkeys(text for m in measured for text in m.warnings)),
     )
-    return result, verdicts
-
-
-def _alternatives(row: Row, measured: Sequence[Measurement]) -> list[list[Measurement]]:
-    """Measurements of which one speaks for an entity.
-
-    A state or an event is the same whichever instrument tells it. Traffic and levels of different instruments (HTTP and
-    gRPC, bytes and inodes) are different numbers: each is judged, and none is added to another.
-    """
-    groups: dict[str, list[Measurement]] = {}
-    for measurement in measured:
-        groups.setdefault("" if row.detector in ONE_TRUTH else measurement.source.instrument, []).append(measurement)
-    return list(groups.values())
+    return Judged(result, verdicts, groups, errors)
 
 
 def _verdicts(row: Row, group: Sequence[Measurement], around: Surroundings, *, shared: bool) -> Iterator[Verdict]:
@@ -204,17 +213,6 @@ def _spoken_for(chosen: Mapping[str, int], number: int) -> Callable[[str], bool]
     return lambda key: chosen[key] == number
 
 
-def choose(measured: Sequence[Measurement]) -> dict[str, int]:
-    """Which of several measurements speaks for each entity, by key: the first, unless the next sees much more."""
-    chosen: dict[str, int] = {}
-    volumes: dict[str, float] = {}
-    for number, measurement in enumerate(measured):
-        for key, volume in zip(measurement.keys, measurement.volume.tolist(), strict=True):
-            if key not in chosen or volumes[key] < PARTIAL_SHARE * volume:
-                chosen[key], volumes[key] = number, volume
-    return chosen
-
-
 def _status(counts: Mapping[Coverage, int]) -> Coverage:
     """A row's own word: the best that any of its entities has."""
     order = (Coverage.LIVE, Coverage.LEARNING, Coverage.NO_TRAFFIC)
@@ -222,15 +220,16 @@ def _status(counts: Mapping[Coverage, int]) -> Coverage:
 
 
 def _unmeasured(
-    row: Row, candidates: Sequence[RowSource], errors: Sequence[SourceError], measurer: Measurer
+    row: Row, candidates: Sequence[RowSource], errors: Sequence[tuple[RowSource, SourceError]], measurer: Measurer
 ) -> RowResult:
     if not errors:
         return RowResult(row, Coverage.NO_SOURCE)
+    first = errors[0][1]
     refused = {Trouble.FORBIDDEN, Trouble.UNAUTHENTICATED}
     return RowResult(
         row=row,
-        status=Coverage.FORBIDDEN if errors[0].trouble in refused else Coverage.QUERY_ERROR,
+        status=Coverage.FORBIDDEN if first.trouble in refused else Coverage.QUERY_ERROR,
         conventions=tuple(source.convention for source in candidates),
-        detail=" ".join(filter(None, (errors[0].message, errors[0].hint))),
+        detail=" ".join(filter(None, (first.message, first.hint))),
         query=measurer.frame.rendered(candidates[0].display),
     )

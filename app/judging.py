@@ -112,6 +112,36 @@ def judge(
         around: what else verdicts depend on.
         shared: whether other measurements say something else about the same entities.
     """
+    for batch in batches(row, measurement, speaks, around, shared=shared):
+        judgement, row = batch.judgement, batch.row
+        out, p_values = (judgement.score >= 1).tolist(), judgement.p_value.tolist()
+        for index, subject in enumerate(batch.subjects):
+            record = batch.records.get(index)
+            if record is None and not out[index]:
+                yield Verdict(subject.key, judgement.coverage[index], p_values[index], None, None)
+            elif record is not None and judgement.coverage[index] is not Coverage.LIVE:
+                yield _unjudged(row, subject, judgement, index, record, consumed=bool(batch.consumed[index]))
+            else:
+                yield _verdict(row, subject, judgement, index, record, around)
+
+
+class Batch(NamedTuple):
+    """What the detector said of those of a measurement's entities that have the same windows."""
+
+    row: Row
+    """In the source's unit, with its guards."""
+    subjects: list[Subject]
+    records: Mapping[int, AnomalyRecord]
+    """What some of them are out of band with already, by place among the subjects."""
+    judgement: Judgement
+    consumed: BoolArray
+    """Whose baseline is mostly an anomaly of its own."""
+
+
+def batches(
+    row: Row, measurement: Measurement, speaks: Callable[[str], bool], around: Surroundings, *, shared: bool = False
+) -> Iterator[Batch]:
+    """The detector's judgements of all entities that a measurement speaks for; see `judge`."""
     source, frame = measurement.source, measurement.frame
     row = msgspec.structs.replace(row, unit=source.unit, guards=row.guards | dict(source.guards))
     shared = shared or bool(source.parts)
@@ -123,16 +153,7 @@ def judge(
             past = _records(subjects, around.recent_by_signal.get(row.id), shared=shared)
             data = _without_anomalies(past | records, part.data.rows(rows))
             judgement = DETECTORS[row.detector](data, row.params, row.guards, windows)
-            consumed = _consumed(data, windows)
-            out, p_values = (judgement.score >= 1).tolist(), judgement.p_value.tolist()
-            for index, subject in enumerate(subjects):
-                record = records.get(index)
-                if record is None and not out[index]:
-                    yield Verdict(subject.key, judgement.coverage[index], p_values[index], None, None)
-                elif record is not None and judgement.coverage[index] is not Coverage.LIVE:
-                    yield _unjudged(row, subject, judgement, index, record, consumed=bool(consumed[index]))
-                else:
-                    yield _verdict(row, subject, judgement, index, record, around)
+            yield Batch(row, subjects, records, judgement, _consumed(data, windows))
 
 
 def combined(verdicts: Iterable[Verdict]) -> list[Verdict]:

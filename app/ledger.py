@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from app.redaction import redact
@@ -10,11 +11,12 @@ from storage.records import EventRecord, EvidenceRecord, TimelineEntry
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from app.corroboration import Witness
     from app.evaluation import RowResult
     from detectors.cluster import ClusterState
     from detectors.model import Observation
     from detectors.objects import Event, ReplicaSet
-    from storage.records import AnomalyRecord
+    from storage.records import AnomalyRecord, Stance
 
 CHANGE_SECONDS = 3600.0
 """Rollouts this long before an onset stand on the timeline."""
@@ -29,19 +31,33 @@ class Ledger:
     def __init__(self, cluster: str) -> None:
         self._cluster = cluster
         self._told: dict[int, float] = {}
+        self._said: dict[tuple[int, str], Stance] = {}
+        """By anomaly and convention."""
         self._events: dict[str, tuple[int, float]] = {}
 
     def evidence(
         self, results: Iterable[RowResult], anomalies: Iterable[AnomalyRecord], now: float
     ) -> tuple[EvidenceRecord, ...]:
-        """A line for every fact that the anomalies rest on."""
-        observed = {(o.signal, o.entity.key): o for result in results for o in result.observations}
+        """A line for every fact that the anomalies rest on, and for what other conventions say of them."""
+        observed = {(o.signal, o.entity.key): (o, result) for result in results for o in result.observations}
         records: list[EvidenceRecord] = []
         for anomaly in anomalies:
-            observation = observed.get((anomaly.signal, anomaly.entity.key))
-            if observation is not None and self._worth_telling(anomaly, observation):
+            observation, result = observed.get((anomaly.signal, anomaly.entity.key), (None, None))
+            if observation is None or result is None:
+                continue
+            worth = self._worth_telling(anomaly, observation)
+            if worth:
                 records += _lines(anomaly, observation, now)
+            for witness in result.witnesses.get(anomaly.entity.key, ()):
+                if self._changed(anomaly, witness) or worth:
+                    records.append(_comparison(anomaly, witness, now))
         return tuple(records)
+
+    def _changed(self, anomaly: AnomalyRecord, witness: Witness) -> bool:
+        """Whether a convention says something else of an anomaly than before."""
+        key = (anomaly.id, witness.convention)
+        before, self._said[key] = self._said.get(key), witness.stance
+        return before is not witness.stance
 
     def _worth_telling(self, anomaly: AnomalyRecord, observation: Observation) -> bool:
         measured = any(fact.step == "detect" for fact in observation.facts)
@@ -82,6 +98,22 @@ def _lines(anomaly: AnomalyRecord, observation: Observation, now: float) -> Iter
             convention=observation.source.convention,
             field=fact.field,
         )
+
+
+def _comparison(anomaly: AnomalyRecord, witness: Witness, now: float) -> EvidenceRecord:
+    return EvidenceRecord(
+        id=0,
+        investigation=anomaly.investigation,
+        anomaly=anomaly.id,
+        step="compare",
+        text=redact(witness.text),
+        source=witness.query,
+        value=f"score {witness.score:.1f}" if math.isfinite(witness.score) else "",
+        at=witness.at,
+        recorded=now,
+        stance=witness.stance,
+        convention=witness.convention,
+    )
 
 
 def _rollouts(anomaly: AnomalyRecord, state: ClusterState) -> Iterator[TimelineEntry]:

@@ -41,6 +41,9 @@ UP_QUERY = 'max by (namespace, pod, $by) (max_over_time(up{pod!="",$match}[$wind
 HISTORY_STEP = 300
 """Seconds between the samples of rows that look back for hours: what they judge moves slowly."""
 
+SILENT_SECONDS = 300
+"""How long an entity has no sample until another source that has may speak for it."""
+
 PRESENCE_QUERY = "count({selector})"
 """Whether an exporter was there, for sources whose missing series mean that nothing happened."""
 
@@ -99,7 +102,7 @@ class Measurement:
     parts: tuple[Part, ...]
     volume: FloatArray
     """Shape (S,): events per second over the window, NaN where the source counts nothing; for levels 0, or -inf where a
-    share could not be told for want of what it is a share of."""
+    share could not be told for want of what it is a share of; -inf also where the source has fallen silent."""
     seconds: float
     query: str
     warnings: tuple[str, ...]
@@ -451,9 +454,16 @@ def _volume(parts: Sequence[Part], size: int) -> FloatArray:
             volume[part.entities] = np.where(np.isnan(part.data.level).all(axis=1), -np.inf, 0.0)
             continue
         total = part.data.total if part.data.buckets is None else assemble.observations(part.data).total
-        if total is None or not total.size:
+        values = part.data.level if total is None else total
+        if values is None or not values.size:
+            continue
+        recent = max(1, SILENT_SECONDS // int(part.data.times[-1] - part.data.times[-2])) if values.shape[1] > 1 else 1
+        silent = np.isnan(values[:, -recent:]).all(axis=1)
+        if total is None:
+            volume[part.entities[silent]] = -np.inf
             continue
         present = ~np.isnan(total)
         sums = np.where(present, total, 0.0).sum(axis=1)
-        volume[part.entities] = np.divide(sums, present.sum(axis=1), out=np.zeros(len(sums)), where=present.any(axis=1))
+        means = np.divide(sums, present.sum(axis=1), out=np.zeros(len(sums)), where=present.any(axis=1))
+        volume[part.entities] = np.where(silent, -np.inf, means)
     return volume

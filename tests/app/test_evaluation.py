@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from app.evaluation import PARTIAL_SHARE, RowResult, _bounded, choose
+from app.evaluation import RowResult, _bounded
 from app.judging import Verdict, combined
+from app.preference import PARTIAL_SHARE, choose
 from detectors.catalog import load
 from detectors.model import Coverage
 from storage.database import Store
