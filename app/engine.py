@@ -23,6 +23,8 @@ from app.grouping import Casebook
 from app.judging import Surroundings
 from app.ledger import Ledger
 from app.looking import MetricsLook
+from app.lost_conventions import ROW as MISSING
+from app.lost_conventions import LostConventions
 from app.planning import live_rows, plan
 from app.sampling import SampledLook, needs_kubelets, unfed
 from app.standing import Standings
@@ -102,6 +104,7 @@ class Engine:
         self._book = Casebook(engine.grouping_minutes * 60, titles)
         self._annotations = Annotations(self.settings.detection)
         self._ledger = Ledger(self.cluster)
+        self._conventions = LostConventions(self.cluster, self.catalogue)
         self.look = self._new_look() if self.metrics is not None else None
         self.sampled = SampledLook(self.catalogue, self.settings)
         self.advisor = Advisor(self.cluster, self.store, self.catalogue, self.settings, self.metrics)
@@ -212,6 +215,7 @@ class Engine:
         self._tracker.recent.clear()
         self._tracker.restore((*known, *recent))
         self._ledger = Ledger(self.cluster)
+        self._conventions.restore(self.store.conventions.of(self.cluster))
         fired = self.store.cycles.coverage(self.cluster)
         self._last_fired = {record.signal: record.last_fired for record in fired if record.last_fired is not None}
 
@@ -254,7 +258,10 @@ class Engine:
                     results[row.id] = RowResult(row, Coverage.QUERY_ERROR, detail=detail)
         elif look and planned.sources:
             results |= judge_metrics(by_id, planned.sources, look.measurer, around, self.progress)
-        return {row.id: unfed(self.catalogue, row, state) for row in planned.unfed} | results
+        results = {row.id: unfed(self.catalogue, row, state) for row in planned.unfed} | results
+        if look and trouble is None and MISSING in results:
+            results[MISSING] = self._conventions.added(results[MISSING], by_id, planned, look, state, resolver, around)
+        return results
 
     def _follow(self, planned: Plan) -> None:
         """Have the kubelets asked where they could tell of a row that nobody else tells of."""
@@ -297,6 +304,7 @@ class Engine:
                 timeline=self._ledger.timeline((members[a.id] for a in changes.opened), state),
                 events=self._ledger.events(state),
                 coverage=self._coverage(results, now),
+                conventions=self._conventions.records if self.look else None,
                 owner=self.owner,
             )
         )

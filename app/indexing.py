@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from detectors.series import Labels, SeriesBlock
 
+UNSETTLED = ("Workload", "Service (unresolved)")
+"""Kinds of entities of which only metrics tell: what they are is not known."""
 HOSTS = 100
 """External hosts of one workload that are judged by themselves; the others are judged together."""
 OTHER_HOSTS = "other hosts"

@@ -49,7 +49,7 @@ class MetricsLook:
         *,
         live: bool = True,
     ) -> None:
-        self._metrics = metrics
+        self.metrics = metrics
         self._detection = settings.detection
         self._cluster, self._named = cluster, settings.scope.cluster
         wanted = presence(catalogue, live_rows(catalogue, settings.detection))
@@ -68,7 +68,7 @@ class MetricsLook:
             self.discovery = self._rediscovery.current(now)
             skew = self.discovery.skew or 0.0
             match = self._match(self.discovery)
-            newest = newest_sample(self._metrics, now + skew, match)
+            newest = newest_sample(self.metrics, now + skew, match)
         except SourceError as error:
             log.warning("metrics: %s", error.message)
             self._note(str(error.trouble), now)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from msgspec import structs
 
-from app.indexing import Hosts, Index
+from app.indexing import UNSETTLED, Hosts, Index
 from app.references import References
 from app.sources.base import SourceError
 from app.sources.prometheus.sharding import restricted
@@ -46,8 +46,6 @@ SILENT_SECONDS = 300
 
 PRESENCE_QUERY = "count({selector})"
 """Whether an exporter was there, for sources whose missing series mean that nothing happened."""
-
-_UNSETTLED = ("Workload", "Service (unresolved)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +144,7 @@ class Measurer:
         self.settle()
         self.frame = frame
         self._resolver = resolver
-        self._entities = {key: entity for key, entity in self._entities.items() if entity.kind not in _UNSETTLED}
+        self._entities = {key: entity for key, entity in self._entities.items() if entity.kind not in UNSETTLED}
         self._asked.clear()
         self._seconds.clear()
         self._measured.clear()
@@ -235,9 +233,9 @@ class Measurer:
             except SourceError:
                 continue
             for entity in self._index(source, blocks, kind).entities:
-                if entity.type is EntityType.WORKLOAD and entity.kind not in _UNSETTLED:
+                if entity.type is EntityType.WORKLOAD and entity.kind not in UNSETTLED:
                     self._kinds[entity.cluster, entity.namespace, entity.name] = entity.kind
-        self._entities = {key: entity for key, entity in self._entities.items() if entity.kind not in _UNSETTLED}
+        self._entities = {key: entity for key, entity in self._entities.items() if entity.kind not in UNSETTLED}
 
     def measure(self, source: RowSource, kind: EntityType) -> Measurement:
         """The numbers of one source. Raises SourceError when its query failed."""
@@ -298,7 +296,7 @@ class Measurer:
             found = Index(lambda labels: self._entity(source.identity, labels, kind), source.parts, pods)
             for query, block in zip(source.queries, blocks, strict=True):
                 (found.add_known if query.returns is Returns.PER else found.add)(block)
-        if all(entity.kind not in _UNSETTLED for entity in found.entities):
+        if all(entity.kind not in UNSETTLED for entity in found.entities):
             self._indexes[key] = found
         return found
 
@@ -309,7 +307,7 @@ class Measurer:
         if found is None:
             assert self._resolver is not None
             entity = self._resolver.entity(identity.identify(dict(relevant)), kind)
-            if entity.kind in _UNSETTLED:
+            if entity.kind in UNSETTLED:
                 known = self._kinds.get((entity.cluster, entity.namespace, entity.name), entity.kind)
                 entity = structs.replace(entity, kind=known)
             found = self._entities[key] = self._hosts.bounded(entity)

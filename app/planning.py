@@ -120,13 +120,13 @@ def _sources(
         if present is not None and present.series.get(source.detect_selector, 0) != 0:
             window = discovery.window(step, source.convention)
             own = window if window != discovery.window(step) else 0
-            found.append(_fitted(source, tuple(sorted(present.aliases.items())), own, present.match))
+            found.append(fitted(source, tuple(sorted(present.aliases.items())), own, present.match))
     return tuple(found)
 
 
 @lru_cache(maxsize=4096)
-def _fitted(source: RowSource, aliases: tuple[tuple[str, str], ...], window: int, match: str) -> RowSource:
-    """The source in this server's labels, scrape interval and jobs.
+def fitted(source: RowSource, aliases: tuple[tuple[str, str], ...], window: int, match: str) -> RowSource:
+    """A source in its server's labels, scrape interval and jobs.
 
     It is the same object in every cycle, since what it measures is remembered by it.
     """

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from detectors.model import Coverage
-from storage import anomalies, events, evidence, investigations, timeline
+from storage import anomalies, conventions, events, evidence, investigations, timeline
 from storage.codec import NAME_LIMIT, Names, clean, cluster_id, names_json, next_ids, read_names
 from storage.errors import LeaseError
 from storage.records import CoverageRecord, CycleRecord
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from storage.connections import Connections
     from storage.records import (
         AnomalyRecord,
+        ConventionRecord,
         EventRecord,
         EvidenceRecord,
         InvestigationRecord,
@@ -46,6 +47,8 @@ class CycleUpdate:
     events: Sequence[EventRecord] = ()
     coverage: Sequence[CoverageRecord] | None = None
     """The whole matrix of the cluster; None leaves the stored one."""
+    conventions: Sequence[ConventionRecord] | None = None
+    """All that is remembered of the server's conventions; None leaves what is stored."""
     owner: str = ""
     """Who holds the lease on the cluster; empty where nobody else can write (a replay's own database)."""
 
@@ -84,6 +87,8 @@ class Cycles:
             events.put(connection, names, update.events)
             if update.coverage is not None:
                 _replace_coverage(connection, cluster, update.coverage)
+            if update.conventions is not None:
+                conventions.replace(connection, cluster, update.conventions)
             connection.execute(
                 "INSERT INTO cycle VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET seconds = excluded.seconds, "
                 "series = excluded.series, observations = excluded.observations, errors = excluded.errors",

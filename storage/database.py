@@ -34,6 +34,7 @@ from storage import migrations
 from storage.advice import AdviceBook
 from storage.anomalies import Anomalies
 from storage.connections import Connections
+from storage.conventions import Conventions
 from storage.cycles import Cycles
 from storage.errors import StoreError
 from storage.events import Events
@@ -75,6 +76,7 @@ class Store:
         self.events = Events(connections)
         self.history = History(connections)
         self.cycles = Cycles(path, connections)
+        self.conventions = Conventions(connections)
         self.usage = UsageDays(connections)
         self.advice = AdviceBook(connections)
         self.screen = ScreenState(connections)

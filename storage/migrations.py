@@ -55,6 +55,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration(1, "clusters, investigations, anomalies, evidence, history", _run(schema.FIRST)),
     Migration(2, "what containers used, and advice on their requests and limits", _run(schema.USAGE)),
     Migration(3, "evidence names its convention and the object's field", _run(schema.EVIDENCE_ORIGIN)),
+    Migration(4, "which conventions a server has had", _run(schema.CONVENTIONS)),
 )
 
 

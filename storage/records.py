@@ -229,6 +229,46 @@ class CoverageRecord(msgspec.Struct, frozen=True):
     query: str = ""
 
 
+class Spell(msgspec.Struct, frozen=True):
+    """How long the series of one selector have been there; unix seconds by the server's clock."""
+
+    since: float
+    last: float
+    """When they were seen last."""
+    absent: float | None = None
+    """The first look that did not find them."""
+
+    def seen(self, at: float, hold: float) -> Spell:
+        """They are there; after an absence of more than `hold` seconds they are new."""
+        returned = self.absent is not None and at - self.absent >= hold
+        return Spell(at if returned else self.since, at)
+
+    def unseen(self, at: float) -> Spell:
+        """They are not there."""
+        return self if self.absent is not None else Spell(self.since, self.last, at)
+
+    def missed(self, at: float, hold: float, lasting: float) -> bool:
+        """Whether they had been there for `lasting` seconds and have been gone for `hold`."""
+        return self.absent is not None and at - self.absent >= hold and self.last - self.since >= lasting
+
+
+class ConventionRecord(msgspec.Struct, frozen=True):
+    """One metric convention as a cluster's server has it, or had it until lately."""
+
+    cluster: str
+    convention: str
+    jobs: tuple[str, ...]
+    """Its scrape jobs; empty where it is pushed."""
+    aliases: dict[str, str]
+    """Labels that are called otherwise there."""
+    match: str
+    """A matcher in every query over it."""
+    interval: float
+    """Seconds between its samples."""
+    selectors: dict[str, Spell]
+    """By presence selector."""
+
+
 class UsageRecord(msgspec.Struct, frozen=True):
     """What one container of a workload used of one resource on one day: always the pod that used most."""
 

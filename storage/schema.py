@@ -201,6 +201,14 @@ EVIDENCE_ORIGIN = tuple(
     for column in ("convention", "object_kind", "object_namespace", "object_name", "field")
 )
 
+CONVENTIONS = (
+    """CREATE TABLE convention (
+        cluster INTEGER NOT NULL,
+        name TEXT NOT NULL,
+        body TEXT NOT NULL,
+        PRIMARY KEY (cluster, name)) WITHOUT ROWID""",
+)
+
 # A day of a container is written over as it goes on. What nothing uses any more leaves with the retention.
 USAGE = (
     """CREATE TABLE usage_series (

@@ -108,6 +108,8 @@ class Discovery:
     week: bool = False
     troubles: Mapping[str, str] = field(default_factory=dict)
     """What the server said to selectors that it did not count."""
+    absent: frozenset[str] = frozenset()
+    """Conventions that were looked for and that have no series now, even where they are still counted on."""
 
     def grid_end(self, step: int) -> int | None:
         """The newest multiple of the step at which all targets' samples are there; None without samples."""
@@ -120,7 +122,12 @@ class Discovery:
     def window(self, step: int, convention: str = "") -> int:
         """Seconds for `$window`: at least the step, and wide enough for the convention's scrape interval."""
         presence = self.conventions.get(convention)
-        return max(step, round(SAMPLES_PER_WINDOW * (presence.interval if presence else self.interval)))
+        return window_of(step, presence.interval if presence else self.interval)
+
+
+def window_of(step: int, interval: float) -> int:
+    """Seconds that a `rate` needs over samples that far apart; at least the step."""
+    return max(step, round(SAMPLES_PER_WINDOW * interval))
 
 
 def discover(
@@ -172,6 +179,7 @@ def discover(
         day=day,
         week=week,
         troubles={selector: text for known in found for selector, text in known.troubles.items()},
+        absent=frozenset(known.convention for known in found if not known.live and not known.troubles),
     )
 
 
