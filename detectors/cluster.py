@@ -93,15 +93,14 @@ class Readiness(msgspec.Struct, frozen=True, omit_defaults=True):
     """Unix seconds of the first of the answers in a row that said the same; 0 where only one is known."""
     times: int = 1
     """How many answers in a row said the same."""
+    skew: float = 0.0
+    """Seconds by which the API server's clock is ahead of ours."""
 
     def after(self, earlier: Readiness | None) -> Readiness:
         """This answer, with how long and how often it has been the same."""
         if earlier is None or earlier.ok is not self.ok:
             return msgspec.structs.replace(self, since=self.at, times=1)
         return msgspec.structs.replace(self, since=earlier.since or earlier.at, times=earlier.times + 1)
-
-    skew: float = 0.0
-    """Seconds by which the API server's clock is ahead of ours."""
 
 
 class Restart(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from typing import TYPE_CHECKING
 
@@ -26,13 +27,20 @@ def run(options: argparse.Namespace) -> int:
     from app.runs import LiveRun
     from app.session import owner_name
     from storage.database import Store
+    from widgets.text import clean
 
     loaded = loaded_settings(options)
     stop, wake = threading.Event(), threading.Event()
     with Store.open(loaded.database) as store:
         live = LiveRun(loaded, store, open_catalogue(loaded), SystemClock(), owner=owner_name())
 
+        said: set[str] = set()
+
         def done(outcome: Outcome) -> None:
+            for warning in (each for each in outcome.warnings if each not in said):
+                sys.stderr.write(f"warning: {clean(warning)}\n")
+            said.clear()
+            said.update(outcome.warnings)
             if outcome.changes is not None:
                 ids = {a.id for a in (*outcome.changes.opened, *outcome.changes.reopened)}
                 known = {a.id: a for a in store.anomalies.unresolved(live.cluster)}

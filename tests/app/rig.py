@@ -50,6 +50,7 @@ class Rig:
         api: the played Kubernetes API, where there is one: a cycle waits until its watches have told all.
         owner: names the lease; empty takes none.
         writer: gets every input.
+        live: whether the clock shows the present, so that others' clocks can be compared with it.
     """
 
     def __init__(
@@ -61,11 +62,12 @@ class Rig:
         *,
         owner: str = "",
         writer: RecordingWriter | None = None,
+        live: bool = False,
     ) -> None:
         self.store = store
         self.clock = ManualClock(at)
         self.api = api
-        self.run = LiveRun(loaded, store, open_catalogue(loaded), self.clock, owner=owner, live=False, writer=writer)
+        self.run = LiveRun(loaded, store, open_catalogue(loaded), self.clock, owner=owner, live=live, writer=writer)
         self.played = False
         """Whether a cycle was run where the clock stands."""
 

@@ -195,7 +195,8 @@ def readiness_of(response: Response, at: float) -> Readiness:
     lines = response.body.decode(errors="replace").splitlines()
     failed = tuple(line[3:].split(" ", 1)[0] for line in lines if line.startswith("[-]"))
     detail = "" if response.status == 200 else f"HTTP {response.status}"
-    return Readiness(at, response.status == 200, failed, detail, _skew(response.headers.get("date", ""), at))
+    skew = _skew(response.headers.get("date", ""), at)
+    return Readiness(at, response.status == 200, failed, detail, skew=skew)
 
 
 def _skew(date: str, at: float) -> float:
