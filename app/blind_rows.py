@@ -33,11 +33,7 @@ if TYPE_CHECKING:
 NEAR_SECONDS = 900
 """How far around the last sighting the server is asked whom a convention told of."""
 
-EXEMPT = {
-    "ignore_when_desired_replicas_zero": True,
-    "ignore_when_workload_deleted": True,
-    "ignore_silent_nodes": True,
-}
+EXEMPT = frozenset(("ignore_when_desired_replicas_zero", "ignore_when_workload_deleted", "ignore_silent_nodes"))
 """Who has no metrics for a reason of its own."""
 
 
@@ -135,7 +131,7 @@ class BlindSearch:
 
     def _there(self, entity: Entity, *, whole: bool) -> bool:
         """Whether it still exists and should have metrics; what no object tells, the jobs' answers do."""
-        if not self.around.wanted(entity) or self.around.exempt(entity, EXEMPT):
+        if not self.around.standings.of(entity).judged(EXEMPT):
             return False
         known = self.state is not None and entity.kind not in UNSETTLED
         return known or whole

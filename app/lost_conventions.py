@@ -111,7 +111,7 @@ class LostConventions:
             search = BlindSearch(self._catalogue, rows, planned, look, state, resolver, around)
             self._told = self._missing(search, discovery, result.row)
         found, warnings = self._told
-        living = [entity.key for signal, entity in _open(around) if signal == ROW and entity.kind == KIND]
+        living = [each.entity.key for each in around.open.values() if each.signal == ROW and each.entity.kind == KIND]
         return dataclasses.replace(
             result,
             status=Coverage.LIVE if found else result.status,
@@ -257,7 +257,3 @@ def _answers(record: ConventionRecord, discovery: Discovery) -> bool:
 
 def _forgotten(spell: Spell, at: float) -> bool:
     return spell.absent is not None and at - spell.absent > FORGET_SECONDS
-
-
-def _open(around: Surroundings) -> Iterator[tuple[str, Entity]]:
-    return ((signal, record.entity) for (signal, _), record in around.open.items())

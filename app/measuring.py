@@ -210,7 +210,7 @@ class Measurer:
             blocks = [self._block(query, frame) for query in source.queries]
         except SourceError:
             return True
-        if any(entity.kind in _UNSETTLED for entity in self._index(source, blocks, kind).entities):
+        if any(entity.kind in UNSETTLED for entity in self._index(source, blocks, kind).entities):
             self._unmet.add(key)
             return False
         return True
