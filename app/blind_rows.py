@@ -14,7 +14,6 @@ from app.planning import fitted
 from app.preference import quantity_of
 from app.sources.base import SourceError
 from app.sources.prometheus.discovery import window_of
-from detectors.catalog import Owners
 from detectors.series import Grid
 
 if TYPE_CHECKING:
@@ -107,9 +106,8 @@ class BlindSearch:
         return (row for row in self.rows.values() if row.id not in by_objects)
 
     def _sources(self, row: Row, record: ConventionRecord, gone: Sequence[str]) -> Iterator[RowSource]:
-        owners = Owners.NONE if self.state is not None else Owners.RAW
         window = window_of(self.look.frame.grid.step, record.interval)
-        for source in self.catalogue.sources(row.id, owners):
+        for source in self.catalogue.sources(row.id, self.planned.owners):
             if source.convention == record.convention and source.detect_selector in gone and source.judges(row):
                 yield fitted(source, tuple(sorted(record.aliases.items())), window, record.match)
 

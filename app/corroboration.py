@@ -69,11 +69,11 @@ def compared(
             keys = {o.entity.key for o in told if o.source.convention != measurement.source.convention}
             for key, witness in testify(row, measurement, keys, around):
                 note(found.setdefault(key, {}), witness)
-        failed = [pair for pair in errors if quantity_of(row, pair[0]) == quantity_of(row, group[0].source)]
+        refused = [pair for pair in errors if quantity_of(row, pair[0]) == quantity_of(row, group[0].source)]
         for observation in told:
-            for source, error in failed:
+            for source, error in refused:
                 if source.convention != observation.source.convention:
-                    note(found.setdefault(observation.entity.key, {}), unasked(source, error, group[0].frame))
+                    note(found.setdefault(observation.entity.key, {}), failed(source, error, group[0].frame))
     return {key: tuple(witnesses.values()) for key, witnesses in found.items()}
 
 
@@ -91,7 +91,7 @@ def testify(
         yield key, Witness(convention, Stance.SILENT, f"{convention} does not see it", query)
 
 
-def unasked(source: RowSource, error: SourceError, frame: Frame) -> Witness:
+def failed(source: RowSource, error: SourceError, frame: Frame) -> Witness:
     """What is left to say of a convention that could not be asked: it is no evidence of health."""
     text = f"{source.convention} could not be asked: {error.message}"
     return Witness(source.convention, Stance.UNKNOWN, text, frame.rendered(source.display))

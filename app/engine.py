@@ -27,6 +27,7 @@ from app.lost_conventions import ROW as MISSING
 from app.lost_conventions import LostConventions
 from app.planning import live_rows, plan
 from app.sampling import SampledLook, needs_kubelets, unfed
+from app.second_look import SecondLook
 from app.standing import Standings
 from app.tracking import Tracker
 from detectors.cluster import gone, obscured
@@ -105,6 +106,7 @@ class Engine:
         self._annotations = Annotations(self.settings.detection)
         self._ledger = Ledger(self.cluster)
         self._conventions = LostConventions(self.cluster, self.catalogue)
+        self._second = SecondLook(self.catalogue)
         self.look = self._new_look() if self.metrics is not None else None
         self.sampled = SampledLook(self.catalogue, self.settings)
         self.advisor = Advisor(self.cluster, self.store, self.catalogue, self.settings, self.metrics)
@@ -259,8 +261,11 @@ class Engine:
         elif look and planned.sources:
             results |= judge_metrics(by_id, planned.sources, look.measurer, around, self.progress)
         results = {row.id: unfed(self.catalogue, row, state) for row in planned.unfed} | results
-        if look and trouble is None and MISSING in results:
-            results[MISSING] = self._conventions.added(results[MISSING], by_id, planned, look, state, resolver, around)
+        if look and trouble is None:
+            if MISSING in results:
+                added = self._conventions.added(results[MISSING], by_id, planned, look, state, resolver, around)
+                results[MISSING] = added
+            results |= self._second.witnessed(results, planned, look, resolver, around)
         return results
 
     def _follow(self, planned: Plan) -> None:

@@ -7,13 +7,14 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from app.measuring import Frame
+from detectors.catalog import Owners, Role
 from detectors.kinds import DETECTORS
 from detectors.model import Views
 from detectors.series import Grid
 from detectors.states import STATE_DETECTORS
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Mapping
+    from collections.abc import Container, Iterable, Iterator, Mapping
 
     from app.settings.schema import DetectionSettings
     from app.sources.prometheus.discovery import Discovery
@@ -38,6 +39,8 @@ class Plan:
     """Row id -> what the numbers of the Kubernetes API answer it from, where no metrics server can."""
     unfed: tuple[Row, ...] = ()
     """Rows that nothing in this cluster can answer."""
+    owners: Owners = Owners.NONE
+    """Who maps pods to workloads."""
 
 
 def presence(catalogue: Catalogue, rows: Iterable[Row]) -> dict[str, list[str]]:
@@ -74,9 +77,11 @@ def plan(
         told: the names of what is sampled from the Kubernetes API.
     """
     states, sources, sampled, unfed = [], {}, {}, []
+    owners = Owners.RAW if state is None else Owners.NONE
     for row in rows:
         objects = state is not None and row.fallback.state_detector in STATE_DETECTORS
-        found = _sources(catalogue, row, discovery, step, objects=state is not None)
+        present = _present(catalogue, row, discovery, step, owners) if discovery is not None else ()
+        found = tuple(source for source in present if source.judges(row))
         if objects and state is not None and (not found or _readable(row, state)):
             states.append(row)
         elif found and row.detector in DETECTORS:
@@ -85,7 +90,7 @@ def plan(
             sampled[row.id] = own
         else:
             unfed.append(row)
-    return Plan(tuple(states), sources, sampled, tuple(unfed))
+    return Plan(tuple(states), sources, sampled, tuple(unfed), owners)
 
 
 def sampled_sources(catalogue: Catalogue, row: Row) -> tuple[RowSource, ...]:
@@ -105,23 +110,28 @@ def _resource(right: str) -> str:
     return name if name.startswith("/") else name.rpartition("/")[2]
 
 
-def _sources(
-    catalogue: Catalogue, row: Row, discovery: Discovery | None, step: int, *, objects: bool
-) -> tuple[RowSource, ...]:
-    """The row's primary sources that this server has, in the labels it uses."""
-    if discovery is None:
-        return ()
-    owners = "none" if objects else "raw"
-    found = []
+def others(catalogue: Catalogue, row: Row, discovery: Discovery, step: int, planned: Plan) -> tuple[RowSource, ...]:
+    """The row's sources in its unit that this server has and that a cycle does not ask; surrogates left out."""
+    asked = {(source.convention, source.queries) for source in planned.sources.get(row.id, ())}
+    present = _present(catalogue, row, discovery, step, planned.owners)
+    return tuple(
+        source
+        for source in present
+        if source.role is not Role.SURROGATE
+        and (source.unit == row.unit or source.guards)
+        and (source.convention, source.queries) not in asked
+        and row.detector in DETECTORS
+    )
+
+
+def _present(catalogue: Catalogue, row: Row, discovery: Discovery, step: int, owners: Owners) -> Iterator[RowSource]:
+    """The row's sources that this server has, in the labels it uses."""
     for source in catalogue.sources(row.id, owners):
         present = discovery.conventions.get(source.convention)
-        if not source.judges(row):
-            continue
         if present is not None and present.series.get(source.detect_selector, 0) != 0:
             window = discovery.window(step, source.convention)
             own = window if window != discovery.window(step) else 0
-            found.append(fitted(source, tuple(sorted(present.aliases.items())), own, present.match))
-    return tuple(found)
+            yield fitted(source, tuple(sorted(present.aliases.items())), own, present.match)
 
 
 @lru_cache(maxsize=4096)
