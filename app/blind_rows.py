@@ -129,7 +129,8 @@ class BlindSearch:
 
     def _there(self, entity: Entity, *, whole: bool) -> bool:
         """Whether it still exists and should have metrics; what no object tells, the jobs' answers do."""
-        if not self.around.standings.of(entity).judged(EXEMPT):
+        key, standings = entity.key, self.around.standings
+        if standings.tuning(key, entity) is None or standings.exempt(key, entity, EXEMPT):
             return False
         known = self.state is not None and entity.kind not in UNSETTLED
         return known or whole

@@ -7,6 +7,7 @@ from collections import Counter
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from app.coverage import price
 from app.findings import instant
 from widgets.text import NOTHING, clean
 
@@ -60,7 +61,7 @@ def _group(record: CoverageRecord, rows: Mapping[str, Row]) -> str:
 
 
 def _cells(record: CoverageRecord) -> tuple[str, ...]:
-    cost = NOTHING if record.query_seconds is None else f"{record.query_seconds:.2f} s"
+    why = "; ".join(filter(None, (record.detail, record.thinned and f"thinned: {record.thinned}")))
     fired, fed = instant(record.last_fired) or "never", ", ".join(record.conventions) or NOTHING
     numbers = (str(number) for number in (record.live, record.learning, record.silent))
-    return record.signal, record.status, *numbers, fed, fired, cost, record.detail or NOTHING
+    return record.signal, record.status, *numbers, fed, fired, price(record) or NOTHING, why or NOTHING

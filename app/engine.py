@@ -246,6 +246,8 @@ class Engine:
         by_id = {row.id: row for row in rows}
         resolver = Resolver(state, self.cluster, self.settings.scope.environment_of)
         if look and planned.sources and trouble is None:
+            self.progress("measuring what queries cost")
+            planned = look.affordable(planned)
             look.measurer.begin(look.frame, resolver)
             look.measurer.ask((each for found in planned.sources.values() for each in found), self.progress)
         # Objects are judged while the metrics server answers.
@@ -345,10 +347,17 @@ class Engine:
             if result.observations:
                 self._last_fired[signal] = now
         advised = self.advisor.coverage()
+        costs = self.look.budget.costs if self.look is not None else {}
         return [
             advised.get(row.id)
             or coverage_record(
-                self.cluster, self.catalogue, row, results.get(row.id), self.settings, self._last_fired.get(row.id)
+                self.cluster,
+                self.catalogue,
+                row,
+                results.get(row.id),
+                self.settings,
+                self._last_fired.get(row.id),
+                costs.get(row.id),
             )
             for row in self.catalogue.rows
         ]

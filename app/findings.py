@@ -135,6 +135,9 @@ def coverage_object(record: CoverageRecord, row: Row) -> dict[str, Any]:
         "detail": record.detail,
         "query": record.query,
         "query_seconds": None if record.query_seconds is None else number(record.query_seconds),
+        "query_series": record.query_series,
+        "query_samples": record.query_samples,
+        "thinned": record.thinned,
     }
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+from app.budget import Budget
 from app.measuring import Measurer
 from app.planning import frame, live_rows, presence
 from app.sources.base import SourceError, Trouble
@@ -14,10 +16,12 @@ from app.sources.prometheus.probes import newest_sample
 from app.sources.prometheus.rediscovery import Rediscovery
 from app.sources.prometheus.window import WindowCache
 from detectors.catalog import matchers
+from detectors.model import EntityType
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from app.planning import Plan
     from app.settings.schema import Settings
     from app.sources.base import MetricsSource
     from app.sources.prometheus.discovery import Discovery
@@ -54,7 +58,10 @@ class MetricsLook:
         self._cluster, self._named = cluster, settings.scope.cluster
         wanted = presence(catalogue, live_rows(catalogue, settings.detection))
         self._rediscovery = Rediscovery(partial(discover, metrics, wanted, live=live))
-        self.measurer = Measurer(WindowCache(metrics), metrics, settings.prometheus.concurrency)
+        whole = {row.id for row in catalogue.rows if row.entity is EntityType.CLUSTER}
+        self.budget = Budget(metrics, settings.budget, whole)
+        asked = self.budget.metrics
+        self.measurer = Measurer(WindowCache(asked), asked, settings.prometheus.concurrency)
         self.discovery: Discovery | None = None
         self.frame = self.measurer.frame
         self.since: float | None = None
@@ -77,6 +84,12 @@ class MetricsLook:
         newest = max(newest or 0.0, now + skew - STALE_SECONDS)
         self.frame = frame(self.discovery, newest, self._detection, match)
         return None
+
+    def affordable(self, planned: Plan) -> Plan:
+        """The plan with its sources fitted into the budget."""
+        if not planned.sources or self.discovery is None:
+            return planned
+        return replace(planned, sources=self.budget.fit(planned.sources, self.discovery, self.frame))
 
     def _match(self, discovery: Discovery) -> str:
         """The matcher that keeps other clusters' series out where the server holds several."""

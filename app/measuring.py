@@ -269,7 +269,7 @@ class Measurer:
             seconds=sum(self._seconds.get(frame.rendered(q.promql), 0.0) for q in source.queries),
             query=source.told(frame.rendered(source.display)),
             warnings=tuple(dict.fromkeys(text for block in blocks for text in block.warnings)),
-            silent=present is not None and bool(present[-1]),
+            silent=present is not None and bool(present[-1]) and not source.thinned,
         )
 
     def _present(self, source: RowSource, frame: Frame, back: int = 0) -> BoolArray | None:

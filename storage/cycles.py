@@ -109,8 +109,8 @@ class Cycles:
         """The coverage matrix of a cluster as the last cycle saw it, by signal."""
         with self._connections.read() as connection:
             cursor = connection.execute(
-                """SELECT signal, status, conventions, live, learning, silent, last_fired, detail, query_seconds, query
-                FROM coverage WHERE cluster = ? ORDER BY signal""",
+                """SELECT signal, status, conventions, live, learning, silent, last_fired, detail, query_seconds, query,
+                query_series, query_samples, thinned FROM coverage WHERE cluster = ? ORDER BY signal""",
                 (cluster_id(connection, cluster),),
             )
             return tuple(
@@ -173,7 +173,7 @@ def _alive(pid: int) -> bool:
 def _replace_coverage(connection: sqlite3.Connection, cluster: int, records: Sequence[CoverageRecord]) -> None:
     connection.execute("DELETE FROM coverage WHERE cluster = ?", (cluster,))
     connection.executemany(
-        "INSERT INTO coverage VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO coverage VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [
             (
                 cluster,
@@ -187,6 +187,9 @@ def _replace_coverage(connection: sqlite3.Connection, cluster: int, records: Seq
                 clean(record.detail),
                 record.query_seconds,
                 clean(record.query),
+                record.query_series,
+                record.query_samples,
+                clean(record.thinned),
             )
             for record in records
         ],

@@ -227,6 +227,12 @@ class CoverageRecord(msgspec.Struct, frozen=True):
     """The error, the missing right, or what to install."""
     query_seconds: float | None
     query: str = ""
+    query_series: int | None = None
+    """Series that its queries touch on the server, at most."""
+    query_samples: int | None = None
+    """Samples of these over the whole window."""
+    thinned: str = ""
+    """What was left out of its queries to keep them within the budget, and why."""
 
 
 class Spell(msgspec.Struct, frozen=True):

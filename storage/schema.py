@@ -263,3 +263,9 @@ USAGE = (
         seconds REAL NOT NULL,
         coverage TEXT NOT NULL)""",
 )
+
+COST = (
+    "ALTER TABLE coverage ADD COLUMN query_series INTEGER",
+    "ALTER TABLE coverage ADD COLUMN query_samples INTEGER",
+    "ALTER TABLE coverage ADD COLUMN thinned TEXT NOT NULL DEFAULT ''",
+)

@@ -117,20 +117,26 @@ def fired(row: CoverageRow, now: float) -> str:
 def fields(row: CoverageRow) -> dict[str, str]:
     """What a filter sees."""
     record = row.record
+    marks = {"blind": record.status in BLIND, "thinned": bool(record.thinned)}
     return {
         "group": row.group,
         "signal": f"{record.signal} {row.title}",
-        "status": f"{record.status} blind" if record.status in BLIND else record.status,
+        "status": " ".join((record.status, *(mark for mark, holds in marks.items() if holds))),
         "fed": " ".join(record.conventions),
         "detail": record.detail,
     }
 
 
-def cost(seconds: float | None) -> str:
-    """What asking takes in every cycle."""
-    if seconds is None:
-        return ""
-    return f"{quantity(seconds, 'seconds') if seconds >= NEGLIGIBLE else 'under 50 ms'} per cycle"
+def cost(record: CoverageRecord) -> str:
+    """What asking takes in every cycle, and touches."""
+    facts = []
+    if (seconds := record.query_seconds) is not None:
+        facts.append(f"{quantity(seconds, 'seconds') if seconds >= NEGLIGIBLE else 'under 50 ms'} per cycle")
+    if record.query_series is not None:
+        facts.append(f"{record.query_series:,} series")
+    if record.query_samples is not None:
+        facts.append(f"{record.query_samples:,} samples at first")
+    return ", ".join(facts)
 
 
 def explanation(row: CoverageRow, now: float) -> list[tuple[str, str]]:
@@ -142,7 +148,8 @@ def explanation(row: CoverageRow, now: float) -> list[tuple[str, str]]:
         ("entities", f"{record.live} live, {record.learning} learning, {record.silent} without data or traffic"),
         ("fed by", ", then ".join(record.conventions) or "nothing here"),
         ("fired", "never" if record.last_fired is None else f"{age(now - record.last_fired)} ago"),
-        ("cost", cost(record.query_seconds)),
+        ("cost", cost(record)),
+        ("thinned", record.thinned),
         ("id", record.signal),
     ]
     return [(name, text) for name, text in facts if text]

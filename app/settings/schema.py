@@ -77,6 +77,28 @@ class DetectionSettings(Section, frozen=True):
     ] = ()
 
 
+class BudgetSettings(Section, frozen=True):
+    """What one query may cost the metrics server. Costs are measured first; a row that had to be thinned says so."""
+
+    part_series: Annotated[
+        int, Meta(ge=1_000, le=10_000_000, description="Series above which a query is asked in parts, one at a time.")
+    ] = 200_000
+    part_samples: Annotated[
+        int, Meta(ge=100_000, le=10_000_000_000, description="The same in samples of the whole window.")
+    ] = 50_000_000
+    most_series: Annotated[
+        int,
+        Meta(
+            ge=1_000,
+            le=10_000_000,
+            description="Series above which a query is thinned: to fewer histogram bounds, to the busiest entities.",
+        ),
+    ] = 1_000_000
+    most_samples: Annotated[
+        int, Meta(ge=100_000, le=10_000_000_000, description="The same in samples of the whole window.")
+    ] = 250_000_000
+
+
 class EngineSettings(Section, frozen=True):
     """How often, and how findings live and die."""
 
@@ -126,6 +148,7 @@ class Settings(Section, frozen=True):
     scope: ScopeSettings = ScopeSettings()
     detection: DetectionSettings = DetectionSettings()
     engine: EngineSettings = EngineSettings()
+    budget: BudgetSettings = BudgetSettings()
     store: StoreSettings = StoreSettings()
     console: ConsoleSettings = ConsoleSettings()
 
@@ -140,3 +163,7 @@ class Settings(Section, frozen=True):
                 f"detection.evaluation_minutes is {d.evaluation_minutes}: at most half of baseline_minutes "
                 f"({d.baseline_minutes})"
             )
+        for unit in ("series", "samples"):
+            part, most = getattr(self.budget, f"part_{unit}"), getattr(self.budget, f"most_{unit}")
+            if part > most:
+                raise ValueError(f"budget.part_{unit} is {part}: at most budget.most_{unit} ({most})")

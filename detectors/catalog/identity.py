@@ -38,6 +38,7 @@ CANONICAL_KINDS = {
 _CLUSTER = ("cluster", "k8s_cluster_name", "cluster_name")
 _ENVIRONMENT = ("env", "environment", "deployment_environment_name", "deployment_environment")
 _FIELDS = ("namespace", "workload", "kind", "pod", "service", "node", "address", "peer", "claim")
+_WHOLE = ("namespace", "workload", "service")
 _OBJECT_FIELD = {"Pod": "pod", "Node": "node", "Service": "service", "PersistentVolumeClaim": "claim"}
 
 SPLIT_FIELDS = frozenset((*_FIELDS, "cluster", "environment"))
@@ -90,6 +91,20 @@ class Identifier:
     @property
     def _rules(self) -> tuple[object, ...]:
         return self._firsts, self._kinds, self._splits, self._object, self._peer_port, self._ignore
+
+    @property
+    def whole_labels(self) -> tuple[str, ...]:
+        """Labels whose every value has entities as a whole, the widest first: to leave a value out halves nobody.
+
+        Names of pods, addresses and far ends are parts of a workload; and so are nodes, but where they are the entity.
+        """
+        names = dict(self._firsts)
+        found = [label for field in _WHOLE for label in names.get(field, ())]
+        found += [label for label, _ in self._kinds]
+        cut = [(label, set(pattern.groupindex)) for label, pattern, _ in self._splits]
+        parts = {label for label, fields in cut if "pod" in fields}
+        found += [label for label, fields in cut if label not in parts and fields & {*_WHOLE}]
+        return tuple(dict.fromkeys(found)) if found or self.pod_labels else names.get("node", ())
 
     def relevant(self, labels: Labels) -> Labels:
         """Those of a series' labels that its identity depends on."""

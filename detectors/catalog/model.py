@@ -73,6 +73,8 @@ class RowSource(NamedTuple):
     """Seconds that the row looks back on a coarser grid of its own; 0: the cycle's grid."""
     sampled: Sampled | None = None
     """Where the Kubernetes API has its numbers; None where a metrics server does."""
+    thinned: str = ""
+    """What was left out of its queries, and why; empty when they tell all there is."""
 
     def judges(self, row: Row) -> bool:
         """Whether it may raise findings of its row: it is primary, in the row's unit or with guards of its own."""

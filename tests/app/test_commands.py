@@ -49,7 +49,7 @@ INVESTIGATION = {
 }  # fmt: skip
 COVERAGE = {
     "schema", "signal", "title", "group", "status", "conventions", "live", "learning", "silent", "last_fired", "detail",
-    "query", "query_seconds",
+    "query", "query_seconds", "query_series", "query_samples", "thinned",
 }  # fmt: skip
 CHECK = {"name", "ok", "detail", "hint"}
 
@@ -239,6 +239,9 @@ class TestCoverage:
         status = {line["signal"]: line["status"] for line in lines}
         assert status["http-server-5xx-spike"] == "live"
         assert "no data source" in status.values()
+        [spike] = [line for line in lines if line["signal"] == "http-server-5xx-spike"]
+        assert spike["query_samples"] > spike["query_series"] > 0
+        assert {line["thinned"] for line in lines} == {""}
 
     def test_the_matrix_as_markdown(self, world: World, tocsin: Callable[..., Said], database: Path) -> None:
         lines = tocsin("coverage", "--markdown", "--db", database, *_cluster(world)).out.splitlines()

@@ -91,6 +91,8 @@ def test_lists_and_pairs_come_as_text_from_outside_the_file(file: Path) -> None:
         ("[engin]\ninterval_seconds = 30\n", ("engin", "engine")),
         ("interval_seconds = 30\n", ("interval_seconds", "outside any table", "engine")),
         ("[detection]\nevaluation_minutes = 9\nbaseline_minutes = 10\n", ("9", "half", "10")),
+        ("[budget]\npart_series = 10\n", ("{file}:2", "budget.part_series", "10", "1000")),
+        ("[budget]\nmost_series = 100_000\n", ("part_series", "200000", "most_series", "100000")),
         ("[engine\n", ("{file}", "not valid TOML", "line 1")),
         ("[prometheus]\npassword = 'hunter2'\n", ("{file}:2", "prometheus.password", "password_env")),
     ],

@@ -111,7 +111,20 @@ def event(uid: str = "e1", **changes: Any) -> EventRecord:
 
 def coverage(signal: str = "http-server-5xx-spike", **changes: Any) -> CoverageRecord:
     record = CoverageRecord(
-        CLUSTER, signal, Coverage.LIVE, ("opentelemetry", "istio"), 3, 2, 1, NOW, "", 0.25, "rate(x)"
+        CLUSTER,
+        signal,
+        Coverage.LIVE,
+        ("opentelemetry", "istio"),
+        3,
+        2,
+        1,
+        NOW,
+        "",
+        0.25,
+        "rate(x)",
+        61,
+        2_623,
+        "opentelemetry: 61 of 200 bounds",
     )
     return msgspec.structs.replace(record, **changes)
 

@@ -38,7 +38,7 @@ def store_everywhere(store: Store, text: str) -> None:
             evidence=[samples.evidence(text=text, step=text, source=text, value=text)],
             timeline=[(1, TimelineEntry(NOW, text, text))],
             events=[samples.event(text or "e", name=text, namespace=text, message=text, reason=text, owner_name=text)],
-            coverage=[samples.coverage(text, detail=text, query=text, conventions=(text,))],
+            coverage=[samples.coverage(text, detail=text, query=text, thinned=text, conventions=(text,))],
         )
     )
     values = {"label": "true", "label_reason": text}

@@ -12,7 +12,7 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
 _TOKEN = re.compile(
     r"""(?P<space>\s+|\#[^\n]*)
@@ -103,19 +103,32 @@ def restricted(promql: str, matcher: str) -> str:
 
 def matchers(label: str, values: Sequence[str], count: int) -> tuple[str, ...]:
     """Matchers that divide series by a label into about `count` parts, those without the label included."""
-    parts: list[str] = []
-    share = -(-len(values) // count)
-    chosen: list[str] = []
-    for value in sorted(values):
-        escaped = re.sub(r"([\\^$.|?*+()\[\]{}])", r"\\\1", value).replace("\\", "\\\\").replace('"', '\\"')
-        escaped = escaped.replace("\n", "\\n")
-        if chosen and (len(chosen) >= share or sum(map(len, chosen)) + len(chosen) + len(escaped) > _LONGEST_PATTERN):
-            parts.append("|".join(chosen))
-            chosen = []
-        chosen.append(escaped)
-    if chosen:
-        parts.append("|".join(chosen))
-    return (*(f'{label}=~"{part}"' for part in parts), f'{label}=""')
+    return (*(f'{label}=~"{pattern(group)}"' for group in grouped(values, count)), f'{label}=""')
+
+
+def grouped(values: Iterable[str], count: int) -> list[list[str]]:
+    """Values in about `count` groups of as many each; more where a group's pattern would become too long."""
+    groups: list[list[str]] = []
+    length, ordered = 0, sorted(values)
+    share = -(-len(ordered) // count)
+    for value in ordered:
+        own = len(_escaped(value)) + 1
+        if not groups or len(groups[-1]) >= share or length + own > _LONGEST_PATTERN:
+            groups.append([])
+            length = 0
+        groups[-1].append(value)
+        length += own
+    return groups
+
+
+def pattern(values: Iterable[str]) -> str:
+    """A regular expression for these values, as it stands between a matcher's quotes."""
+    return "|".join(map(_escaped, values))
+
+
+def _escaped(value: str) -> str:
+    text = re.sub(r"([\\^$.|?*+()\[\]{}])", r"\\\1", value).replace("\\", "\\\\").replace('"', '\\"')
+    return text.replace("\n", "\\n")
 
 
 Token = tuple[str, str, int]

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 MOST_POINTS = 11_000
 """Points of a series in one answer: Prometheus's fixed limit, the lowest of all servers."""
-_MOST_PARTS = 64
+MOST_PARTS = 64
+"""Queries that one becomes at most."""
 _BEFORE = 3600.0
 """Seconds: how far before the grid a range selector may reach; a label value more does no harm."""
 _REMEMBERED = 1000
@@ -71,15 +72,18 @@ class Splitter:
 
     def _parts(self, promql: str, grid: Grid, count: int) -> tuple[str, ...]:
         """The expression for each of about `count` parts; empty where no label has that many values."""
-        if not 1 < count <= _MOST_PARTS:
+        if not 1 < count <= MOST_PARTS:
             return ()
-        chosen = tuple(selector.text for selector in selectors(promql))
         for label in divisible_by(promql):
-            values = self._values(label, chosen, grid)
-            parts = matchers(label, values, count)
+            parts = self.parts(promql, grid, label, count)
             if len(parts) - 1 > count // 2:
-                return tuple(restricted(promql, part) for part in parts)
+                return parts
         return ()
+
+    def parts(self, promql: str, grid: Grid, label: str, count: int) -> tuple[str, ...]:
+        """The expression for each of about `count` groups of a label's present values, and for series without it."""
+        values = self._values(label, tuple(selector.text for selector in selectors(promql)), grid)
+        return tuple(restricted(promql, part) for part in matchers(label, values, count))
 
     def _values(self, label: str, chosen: Sequence[str], grid: Grid) -> tuple[str, ...]:
         try:

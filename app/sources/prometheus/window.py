@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from app.sources.prometheus.blocks import merge
+from app.sources.prometheus.forwarding import ForwardingSource
 from app.sources.prometheus.kept import KeptBlocks
 from detectors.series import Grid, SeriesBlock
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from app.sources.base import MetricsSource, ServerInfo
+    from app.sources.base import MetricsSource
 
 RECHECKED = 2
 """How many of the newest steps are asked for again: they may have been incomplete, for late scrapes and pushes."""
@@ -21,7 +20,7 @@ _ANNOTATION = "PromQL "
 """How Prometheus 3 begins remarks about the expression itself; all others are about missing data."""
 
 
-class WindowCache:
+class WindowCache(ForwardingSource):
     """A `MetricsSource` that keeps the windows of another one's range queries; thread-safe.
 
     An expression may have several windows, for example today's and the same minutes of a week ago.
@@ -33,7 +32,7 @@ class WindowCache:
     """
 
     def __init__(self, source: MetricsSource, limit: int = 256_000_000, rechecked: int = RECHECKED) -> None:
-        self._source = source
+        super().__init__(source)
         self._rechecked = rechecked
         self._windows: KeptBlocks[tuple[str, Grid]] = KeptBlocks(limit)
 
@@ -44,26 +43,10 @@ class WindowCache:
         self._windows.put((promql, grid), block, [(promql, found[0])] if found else [])
         return block
 
-    def info(self) -> ServerInfo:
-        """As the source."""
-        return self._source.info()
-
-    def instant(self, promql: str, at: float) -> SeriesBlock:
-        """As the source."""
-        return self._source.instant(promql, at)
-
-    def label_values(self, label: str, matchers: Sequence[str], start: float, end: float) -> tuple[str, ...]:
-        """As the source."""
-        return self._source.label_values(label, matchers, start, end)
-
-    def label_names(self, matchers: Sequence[str], start: float, end: float) -> tuple[str, ...]:
-        """As the source."""
-        return self._source.label_names(matchers, start, end)
-
     def close(self) -> None:
         """Forget the windows and close the source."""
         self._windows.clear()
-        self._source.close()
+        super().close()
 
     def _overlapping(self, promql: str, grid: Grid) -> tuple[Grid, SeriesBlock] | None:
         """The window that can be moved onto a grid with less than a whole query, and where it stands."""

@@ -100,4 +100,14 @@ def test_the_explanation_says_what_to_do_about_it():
     assert ("missing", "list on pods") in explanation(covered(Coverage.FORBIDDEN), now)
     assert ("to see it", "list on pods") in explanation(covered(Coverage.NO_SOURCE), now)
     assert ("cost", "under 50 ms per cycle") in explanation(covered(Coverage.LIVE), now)
-    assert (cost(None), cost(1.5)) == ("", "1.50 s per cycle")
+    assert (cost(covered(Coverage.NO_DATA, query_seconds=None).record)) == ""
+    dear = covered(Coverage.LIVE, query_seconds=1.5, query_series=61_000, query_samples=10_492_000)
+    assert cost(dear.record) == "1.50 s per cycle, 61,000 series, 10,492,000 samples at first"
+
+
+def test_a_thinned_row_says_so():
+    whole, thinned = covered(Coverage.LIVE), covered(Coverage.LIVE, thinned="istio: 61 of 200 bounds of histograms")
+    assert ("thinned", "istio: 61 of 200 bounds of histograms") in explanation(thinned, 0.0)
+    assert "thinned" not in dict(explanation(whole, 0.0))
+    assert parse("status:thinned").matches(fold(coverage_fields(thinned)))
+    assert not parse("status:thinned").matches(fold(coverage_fields(whole)))

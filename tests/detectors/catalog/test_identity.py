@@ -305,3 +305,27 @@ def test_every_label_a_rule_needs_is_asked_for() -> None:
                 if source.instrument and "absent(" not in query.promql:
                     missing = [label for label in source.labels if label not in query.promql]
                     assert not missing, (row.id, source.convention, missing)
+
+
+@pytest.mark.parametrize(
+    ("row", "convention", "labels"),
+    [
+        ("http-server-5xx-spike", "istio", ("destination_workload_namespace", "destination_workload")),
+        ("http-server-5xx-spike", "traefik", ("exported_service", "service")),
+        ("pod-restart-spike", "kube-state-metrics", ("namespace", "workload")),
+        ("node-not-ready", "kube-state-metrics", ("node",)),
+        # A container, a proxy's address and the processors of all nodes are parts of what is judged.
+        ("http-server-5xx-spike", "coroot", ()),
+        ("http-server-5xx-spike", "coroot-outbound", ()),
+        ("cluster-cpu-usage-spike", "node-exporter", ()),
+    ],
+)
+def test_labels_whose_values_hold_entities_as_a_whole(row: str, convention: str, labels: tuple[str, ...]) -> None:
+    source = next(each for each in load().sources(row) if each.convention == convention)
+    assert source.identity.whole_labels == labels
+
+
+def test_labels_are_called_what_the_server_calls_them() -> None:
+    source = next(each for each in load().sources("pod-restart-spike") if each.convention == "kube-state-metrics")
+    aliased = source.aliased({"namespace": "exported_namespace"})
+    assert aliased.identity.whole_labels[0] == "exported_namespace"

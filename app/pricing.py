@@ -1,0 +1,133 @@
+"""What sources cost a metrics server, and by how much that is more than it may be."""
+
+from __future__ import annotations
+
+import logging
+import math
+import re
+from typing import TYPE_CHECKING, NamedTuple
+
+from app.sources.base import SourceError
+from app.sources.prometheus.cardinality import TOO_BIG, Cardinality
+from app.sources.prometheus.sharding import divisible_by
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from app.measuring import Frame
+    from app.settings.schema import BudgetSettings
+    from app.sources.base import MetricsSource
+    from app.sources.prometheus.discovery import Discovery
+    from detectors.catalog import RowSource
+
+log = logging.getLogger(__name__)
+
+_RANGE = re.compile(r"\[(\d+)([smhdw])")
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+
+
+class Cost(NamedTuple):
+    """What a row's queries touch on the server."""
+
+    series: int | None = None
+    """At most; None where nobody could tell, or where some of them are not asked."""
+    samples: int | None = None
+    """Over the whole window, which the first cycle loads; later ones load what has come since."""
+    thinned: str = ""
+    """What was left out to keep them within the budget, by convention."""
+
+
+class Query(NamedTuple):
+    """One expression of a source."""
+
+    promql: str
+    density: float
+    """Samples of each series that the server looks at, over the whole window."""
+
+
+class Prices:
+    """What one look at a server says of costs.
+
+    Args:
+        metrics: the server.
+        limits: the budget.
+        discovery: the look.
+        frame: the grid and the placeholders of the cycle.
+    """
+
+    def __init__(self, metrics: MetricsSource, limits: BudgetSettings, discovery: Discovery, frame: Frame) -> None:
+        self._limits, self._discovery, self._frame = limits, discovery, frame
+        counted = {selector: n for known in discovery.conventions.values() for selector, n in known.series.items()}
+        self.cardinality = Cardinality(metrics, counted, frame.grid.end, frame.match)
+        self._series: dict[str, float] = {}
+        """By expression, as exactly as it matters."""
+        self._queries: dict[RowSource, list[Query]] = {}
+
+    def queries(self, source: RowSource) -> list[Query]:
+        """The source's expressions."""
+        if source not in self._queries:
+            self._queries[source] = self._rendered(source)
+        return self._queries[source]
+
+    def most(self, query: Query) -> float:
+        """The series that a query may touch."""
+        return min(self._limits.most_series, self._limits.most_samples / query.density)
+
+    def at_once(self, query: Query) -> float:
+        """The series that a query may touch if it is not to be asked in parts."""
+        return min(self._limits.part_series, self._limits.part_samples / query.density)
+
+    def series(self, query: Query) -> float | None:
+        """The series that a query touches: a bound that is good enough, else counted.
+
+        Infinite where the server cannot count them even in parts, None where it does not say.
+        """
+        if query.promql not in self._series:
+            bound = self.cardinality.at_most(query.promql)
+            if bound is not None and bound > self.at_once(query):
+                bound = self._counted(query)
+            if bound is None:
+                return None
+            self._series[query.promql] = bound
+        return self._series[query.promql]
+
+    def is_over(self, query: Query) -> bool:
+        """Whether a query is known to touch more than it may."""
+        return (self.series(query) or 0) > self.most(query)
+
+    def excess(self, source: RowSource) -> str:
+        """By how much a source is over the budget; empty when it is not, or nobody can tell."""
+        for query in filter(self.is_over, self.queries(source)):
+            series = self.series(query)
+            assert series is not None
+            touched = f"{series:,.0f} series" if math.isfinite(series) else "more series than the server counts"
+            return f"{touched}, where the budget allows {self.most(query):,.0f}"
+        return ""
+
+    def cost(self, sources: Sequence[RowSource]) -> Cost:
+        """What some sources cost together."""
+        thinned = "; ".join(f"{source.convention}: {source.thinned}" for source in sources if source.thinned)
+        queries = dict.fromkeys(query for source in sources for query in self.queries(source))
+        known = {query: series for query in queries if (series := self.series(query)) is not None}
+        if len(known) < len(queries) or any(map(self.is_over, queries)):
+            return Cost(thinned=thinned)
+        samples = sum(series * query.density for query, series in known.items())
+        return Cost(round(sum(known.values())), round(samples), thinned)
+
+    def _counted(self, query: Query) -> float | None:
+        try:
+            return self.cardinality.by(query.promql, divisible_by(query.promql)[:1]).total()
+        except SourceError as error:
+            log.info("not counted: %s: %s", error.message, query.promql)
+            return math.inf if error.trouble in TOO_BIG else None
+
+    def _rendered(self, source: RowSource) -> list[Query]:
+        frame = self._frame.back_over(source.history)
+        present = self._discovery.conventions.get(source.convention)
+        interval = present.interval if present is not None else self._discovery.interval
+        found = []
+        for template in source.queries:
+            promql = frame.rendered(template.promql)
+            longest = max((int(n) * _SECONDS[unit] for n, unit in _RANGE.findall(promql)), default=0)
+            found.append(Query(promql, frame.grid.points * max(1.0, longest / interval)))
+        return found
