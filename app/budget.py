@@ -174,7 +174,8 @@ def _left(label: str, volume: Mapping[str, float], kept: Collection[str]) -> str
     """Which values of a label were kept, and which were not, the busiest of them by name."""
     left = sorted(volume.keys() - set(kept), key=lambda value: (-volume[value], value))
     more = f" and {len(left) - NAMED} more" if len(left) > NAMED else ""
-    return f"the {len(kept)} busiest of {len(volume)} values of {label}, not {', '.join(left[:NAMED])}{more}"
+    chosen = f"{len(kept)} of {len(volume)} values of {label}, the busiest when they were chosen"
+    return f"{chosen}, not {', '.join(left[:NAMED])}{more}"
 
 
 def _narrowed(source: RowSource, label: str, values: Iterable[str], told: str) -> RowSource:

@@ -47,6 +47,7 @@ class Cardinality:
 
     def __init__(self, metrics: MetricsSource, counted: Mapping[str, int | None], at: int, match: str = "") -> None:
         self._metrics, self._at, self._match = metrics, at, match
+        self._values: dict[tuple[str, tuple[str, ...]], dict[tuple[str, ...], float]] = {}
         self._known: dict[str, dict[frozenset[tuple[str, str, str]], float]] = {}
         for selector, series in counted.items():
             for selected in selected_by(selector):
@@ -83,6 +84,12 @@ class Cardinality:
 
     def values(self, promql: str, labels: Sequence[str]) -> dict[tuple[str, ...], float]:
         """The values of an expression now, by the values of the labels that it groups by. Raises SourceError."""
+        key = (promql, tuple(labels))
+        if key not in self._values:
+            self._values[key] = self._asked(promql, labels)
+        return self._values[key]
+
+    def _asked(self, promql: str, labels: Sequence[str]) -> dict[tuple[str, ...], float]:
         # A range of one instant, for unlike an instant query it is divided where the server finds it too big.
         block = self._metrics.range(promql, Grid(self._at, _STEP, 1))
         pairs = zip((dict(each) for each in block.labels), block.values[:, 0].tolist(), strict=True)
