@@ -15,6 +15,7 @@ import pytest
 
 from app.sources.prometheus.client import PrometheusClient
 from app.sources.prometheus.connection import PrometheusConnection
+from app.sources.prometheus.rediscovery import INTERVAL
 from app.sources.prometheus.sharding import selectors
 from detectors.model import Coverage
 from storage.database import Store
@@ -108,18 +109,16 @@ def histograms(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPath
 
 
 @contextmanager
-def rig(folder: Path, url: str, **limits: str) -> Iterator[Rig]:
+def rig(folder: Path, url: str, at: float = AT, **limits: str) -> Iterator[Rig]:
     loaded = settings(folder, prometheus=url, **{f"budget__{name}": value for name, value in limits.items()})
-    with Store.open(folder / "tocsin.db") as store, Rig(loaded, store, AT) as started:
+    with Store.open(folder / "tocsin.db") as store, Rig(loaded, store, at) as started:
         yield started
 
 
 def play(folder: Path, url: str, asked: Asked, **limits: str) -> Played:
     with rig(folder, url, **limits) as started:
         outcome = started.cycle()
-        cluster = started.engine.cluster
-        coverage = {record.signal: record for record in started.store.cycles.coverage(cluster)}
-    return Played(outcome, coverage, list(asked.expressions))
+        return Played(outcome, coverage_of(started), list(asked.expressions))
 
 
 def touched(url: str, promql: str) -> int:
@@ -128,6 +127,10 @@ def touched(url: str, promql: str) -> int:
     blocks = [client.instant(f"count({selector.text})", AT) for selector in selectors(promql)]
     client.close()
     return sum(int(block.values[0, 0]) for block in blocks if len(block.labels))
+
+
+def coverage_of(started: Rig) -> dict[str, CoverageRecord]:
+    return {record.signal: record for record in started.store.cycles.coverage(started.engine.cluster)}
 
 
 @pytest.fixture
@@ -174,6 +177,19 @@ def test_what_touches_too_much_keeps_whole_namespaces(tmp_path: Path, crowd: str
     assert record.query_series <= 4000
     assert not any("/shop-49/" in key for key in results.coverage)
     assert results.silence is Coverage.NO_DATA, "nothing is said of those that were left out"
+
+
+def test_costs_are_told_once_for_each_look_at_the_server(tmp_path: Path, crowd: str, asked: Asked) -> None:
+    begun = AT - INTERVAL - 120
+    with rig(tmp_path, crowd, begun, part_series="4000", most_series="4000") as started:
+        started.cycle()
+        thinned, counted, expressions = coverage_of(started)[ERRORS].thinned, len(asked.counted), set(asked.expressions)
+        started.cycle(begun + 15)
+        assert len(asked.counted) == counted > 0
+        started.cycle(begun + INTERVAL)
+        assert len(asked.counted) > counted
+        assert coverage_of(started)[ERRORS].thinned == thinned
+        assert set(asked.expressions) == expressions, "and what was learnt goes on"
 
 
 def test_200_buckets_are_thinned_and_still_tell(tmp_path: Path, histograms: str, asked: Asked) -> None:
