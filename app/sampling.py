@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from app.coverage import advice
 from app.evaluation import RowResult, judge_metrics
 from app.measuring import Frame, Measurer
 from app.planning import grid, live_rows, sampled_sources
@@ -60,11 +61,7 @@ class SampledLook:
         self._measurer.begin(self._frame(state.at), resolver)
         self._measurer.ask(each for found in sources.values() for each in found)
         results = judge_metrics(rows, sources, self._measurer, around)
-        partial = {row_id for row_id in results if rows[row_id].fallback.availability is Availability.PARTIAL}
-        return {
-            row_id: replace(result, detail=rows[row_id].fallback.how) if row_id in partial else result
-            for row_id, result in results.items()
-        }
+        return {row_id: _remarked(rows[row_id], result) for row_id, result in results.items()}
 
     def close(self) -> None:
         """Stop measuring."""
@@ -72,6 +69,11 @@ class SampledLook:
 
     def _frame(self, now: float) -> Frame:
         return Frame(grid(int(now // self._step) * self._step, self._step), self._step)
+
+
+def _remarked(row: Row, result: RowResult) -> RowResult:
+    partial = row.fallback.availability is Availability.PARTIAL
+    return replace(result, detail=result.detail or row.fallback.how) if partial else result
 
 
 def _wanted(sources: Iterable[RowSource], frame: Frame) -> Iterator[Wanted]:
@@ -90,8 +92,9 @@ def needs_kubelets(catalogue: Catalogue, rows: Iterable[Row]) -> bool:
 
 def unfed(catalogue: Catalogue, row: Row, state: ClusterState | None) -> RowResult:
     """A row that nothing feeds: for want of a right where one is refused, else for want of a source."""
-    for source in sampled_sources(catalogue, row) if state is not None else ():
-        access = state.access.get(source.sampled.resource) if state is not None and source.sampled else None
+    known = state.access if state is not None else {}
+    for source in sampled_sources(catalogue, row):
+        access = known.get(source.sampled.resource) if source.sampled is not None else None
         if access is not None and access.status is AccessStatus.FORBIDDEN:
-            return RowResult(row, Coverage.FORBIDDEN, detail=access.detail)
+            return RowResult(row, Coverage.FORBIDDEN, detail=f"{access.detail}; {advice(catalogue, row)}")
     return RowResult(row, Coverage.NO_SOURCE)

@@ -133,6 +133,7 @@ def test_who_may_not_ask_the_kubelets_is_told_so_and_sees_all_else(tmp_path: Pat
         result = outcome.results[row]
         assert result.status is Coverage.FORBIDDEN
         assert 'cannot get resource "nodes/proxy"' in result.detail
+        assert "needs metrics of" in result.detail
     assert outcome.results["node-not-ready"].status is Coverage.LIVE
     assert checks["nodes/proxy"].ok is None
     assert checks["nodes/proxy"].hint == KUBELET_ROLE
