@@ -145,11 +145,6 @@ class EngineSession:
         """What was told last."""
         return self._snapshot
 
-    @property
-    def over(self) -> bool:
-        """It ran and there are no more cycles to come: a recording has ended."""
-        return self._thread is not None and not self._thread.is_alive()
-
     def refresh(self) -> None:
         """Run a cycle now."""
         self._wake.set()
@@ -178,7 +173,7 @@ class EngineSession:
                     self._clock.wait(self._run.interval, self._wake)
             self._wake.clear()
             if over:
-                self._publish(partial(replace, mode=ending, next_cycle=None))
+                self._publish(partial(replace, mode=ending))
                 return
             # In this order: a change or an end that comes in between is noticed in the next round.
             self._leave.clear()
@@ -202,8 +197,6 @@ class EngineSession:
             "by_workload": by_workload,
             "workloads": len(by_workload.workloads) if state is not None else _workloads(outcome),
             "series": outcome.series,
-            "cycle_seconds": outcome.seconds,
-            "next_cycle": outcome.at + self._run.interval,
         }
         shown = self._publish(lambda known: replace(known, **composed, cycle=known.cycle + 1))
         if shown.cycle == 1:

@@ -126,9 +126,7 @@ class Snapshot(Struct, frozen=True):
     workloads: int = 0
     series: int = 0
     """How many series were judged."""
-    cycle_seconds: float = 0.0
     interval: float = 15.0
-    next_cycle: float | None = None
     progress: str = ""
     """What a long first cycle is doing, empty when idle."""
 

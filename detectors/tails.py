@@ -98,28 +98,6 @@ class _NegativeBinomial(_Rows):
 
 
 @dataclass(frozen=True)
-class _Binomial(_Rows):
-    n: FloatArray
-    p: FloatArray
-
-    @property
-    def upper(self) -> FloatArray:
-        return self.n
-
-    def mean(self) -> FloatArray:
-        mean: FloatArray = self.n * self.p
-        return mean
-
-    def log_mass(self, x: FloatArray) -> FloatArray:
-        n, p = _align(x, self.n, self.p)
-        return _log_choose(n, x) + x * np.log(p) + (n - x) * np.log1p(-p)
-
-    def ratio(self, x: FloatArray) -> FloatArray:
-        ratio: FloatArray = (self.n - x) * self.p / ((x + 1) * (1 - self.p))
-        return ratio
-
-
-@dataclass(frozen=True)
 class _BetaBinomial(_Rows):
     n: FloatArray
     a: FloatArray
@@ -148,11 +126,6 @@ def log_poisson_upper(k: FloatArray, mu: FloatArray) -> FloatArray:
     return log_negative_binomial_upper(k, mu, np.ones(()))
 
 
-def log_poisson_lower(k: FloatArray, mu: FloatArray) -> FloatArray:
-    """Log P(X <= k) for X Poisson with mean mu."""
-    return log_negative_binomial_lower(k, mu, np.ones(()))
-
-
 def log_negative_binomial_upper(k: FloatArray, mu: FloatArray, dispersion: FloatArray) -> FloatArray:
     """Log P(X >= k) for X negative binomial with mean mu and variance dispersion * mu (dispersion >= 1)."""
     return _evaluate(_upper, _NegativeBinomial, k, np.maximum(mu, _TINY), np.maximum(dispersion, 1.0))
@@ -161,11 +134,6 @@ def log_negative_binomial_upper(k: FloatArray, mu: FloatArray, dispersion: Float
 def log_negative_binomial_lower(k: FloatArray, mu: FloatArray, dispersion: FloatArray) -> FloatArray:
     """Log P(X <= k) for X negative binomial with mean mu and variance dispersion * mu (dispersion >= 1)."""
     return _evaluate(_lower, _NegativeBinomial, k, np.maximum(mu, _TINY), np.maximum(dispersion, 1.0))
-
-
-def log_binomial_upper(k: FloatArray, n: FloatArray, p: FloatArray) -> FloatArray:
-    """Log P(X >= k) for X binomial with n trials of probability p."""
-    return _evaluate(_upper, _Binomial, k, np.rint(n), np.clip(p, _TINY, 1 - 1e-16))
 
 
 def log_beta_binomial_upper(k: FloatArray, n: FloatArray, a: FloatArray, b: FloatArray) -> FloatArray:

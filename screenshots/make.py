@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from app.console import Console
 from app.opening import BUNDLED, replay_session
 from app.settings.loading import load_settings
+from app.snapshot import ENDED
 from screenshots import png
 from widgets.row_list import RowList
 
@@ -95,7 +96,7 @@ async def take_all(loaded: LoadedSettings, size: str, folder: Path) -> list[Path
     console.animation_level = "none"
     pictures = {folder / f"{picture.name}-{size}": picture for picture in PICTURES if size in picture.sizes}
     async with console.run_test(size=SIZES[size]) as pilot:
-        await until(pilot, lambda: session.over and console.snapshot is session.newest)
+        await until(pilot, lambda: console.snapshot.mode == ENDED and console.snapshot is session.newest)
         for target, picture in pictures.items():
             await take(console, pilot, picture, target)
     console.link.close()

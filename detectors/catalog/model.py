@@ -85,14 +85,6 @@ class RowSource(NamedTuple):
         """The label that tells failures; empty when there is none."""
         return self.status_labels[0] if self.status_labels else ""
 
-    @property
-    def error_pattern(self) -> str:
-        """The anchored regular expression of failures on `status_label`, for the first alternative."""
-        for label, operator, value in parse_matchers(self.errors[0]) if self.errors else ():
-            if label == self.status_label and operator in ("=~", "="):
-                return value
-        return ""
-
     def is_error(self, labels: Mapping[str, str]) -> bool:
         """Whether a series of a `counts` answer counts failures."""
         return any(matcher(text)(labels) for text in self.errors)

@@ -111,12 +111,8 @@ class Discovery:
     absent: frozenset[str] = frozenset()
     """Conventions that were looked for and that have no series now, even where they are still counted on."""
 
-    def grid_end(self, step: int) -> int | None:
-        """The newest multiple of the step at which all targets' samples are there; None without samples."""
-        return None if self.newest is None else self.complete(self.newest, step)
-
     def complete(self, newest: float, step: int) -> int:
-        """The newest complete multiple of the step, given a later newest sample."""
+        """The newest multiple of the step at which all targets' samples are there, given the newest sample."""
         return int((newest - max(self.interval, INGEST_DELAY.get(self.server.product, 0.0))) // step) * step
 
     def window(self, step: int, convention: str = "") -> int:

@@ -49,12 +49,6 @@ class Rediscovery:
                     self._looked = at
             return self._known
 
-    def forget(self) -> None:
-        """Look again at the next chance: the connection or the catalogue has changed."""
-        with self._lock:
-            self._known = None
-            self._seen.clear()
-
     def _renewed(self, at: float) -> Discovery:
         found = self._look(at)
         self._looked = at

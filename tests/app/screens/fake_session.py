@@ -64,7 +64,7 @@ class FakeSession:
         self.snapshot = Snapshot(
             cycle=7, now=NOW, cluster=CLUSTER, mode="live", rows=tuple(inbox_row(fault) for fault in faults),
             coverage=coverage(signals), sources=sources, namespaces=("infra", "jobs", "ml", "platform", "shop"),
-            environments=("production",), workloads=212, series=8134, cycle_seconds=1.8, interval=15.0,
+            environments=("production",), workloads=212, series=8134, interval=15.0,
             advice=ADVICE, advised=ADVISED,
         )  # fmt: skip
 

@@ -61,8 +61,8 @@ class TestRealServers:
 
     def test_the_newest_complete_sample_ends_the_grid(self, found: Discovery, client: PrometheusClient) -> None:
         assert found.newest == shop.AT
-        assert found.grid_end(60) == shop.AT - 60
-        assert found.grid_end(15) == shop.AT - 15
+        assert found.complete(found.newest, 60) == shop.AT - 60
+        assert found.complete(found.newest, 15) == shop.AT - 15
         later = discover(client, {}, shop.AT + 1200, live=False)
         assert later.newest is not None
         assert shop.AT - 60 <= later.newest <= shop.AT
@@ -91,7 +91,6 @@ class TestRealServers:
         found = discover(client, PRESENCE, shop.AT, live=False, match='cluster="other"')
         assert found.conventions == {}
         assert found.newest is None
-        assert found.grid_end(60) is None
 
 
 @needs_servers[0]
@@ -199,9 +198,6 @@ def test_it_looks_every_ten_minutes() -> None:
     for at in range(0, 1801, 60):
         known.current(float(at))
     assert look.times == [0, 600, 1200, 1800]
-    known.forget()
-    known.current(1801.0)
-    assert look.times[-1] == 1801
 
 
 def test_a_convention_is_gone_only_after_an_hour() -> None:
@@ -232,5 +228,5 @@ def test_a_failed_look_leaves_what_is_known_but_the_first_one_fails() -> None:
 
 def test_mimir_needs_a_minute() -> None:
     found = Discovery(ServerInfo("mimir", "2", "http://x", 0), 0, 6_000.0, None, 15.0, {}, {})
-    assert found.grid_end(15) == 5_940
-    assert replace(found, server=ServerInfo("prometheus", "2", "http://x", 0)).grid_end(15) == 5_985
+    assert found.complete(6_000.0, 15) == 5_940
+    assert replace(found, server=ServerInfo("prometheus", "2", "http://x", 0)).complete(6_000.0, 15) == 5_985
