@@ -187,23 +187,12 @@ def pick(data: SignalData, rows: Mapping[int, int], size: int) -> SignalData:
     source = np.array([rows.get(row, -1) for row in range(size)], dtype=np.intp)
     found = source >= 0
 
-    def move(values: FloatArray | None) -> FloatArray | None:
-        if values is None:
-            return None
+    def move(values: FloatArray) -> FloatArray:
         moved = np.full((size, *values.shape[1:]), np.nan)
         moved[found] = values[source[found]]
         return moved
 
-    return replace(
-        data,
-        total=move(data.total),
-        errors=move(data.errors),
-        buckets=move(data.buckets),
-        level=move(data.level),
-        per=move(data.per),
-        members=move(data.members),
-        up=move(data.up),
-    )
+    return data.changed(move)
 
 
 def _newest(present: BoolArray) -> BoolArray:

@@ -10,7 +10,7 @@ must hold at all of them. So one call tells what a live run would have said afte
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -79,6 +79,10 @@ class Windows:
         return np.where(np.isnan(rate), np.nan, counts)
 
 
+_BY_ENTITY = ("total", "errors", "buckets", "level", "per", "members", "up")
+"""The arrays of signal data that have a row for each entity."""
+
+
 @dataclass(frozen=True, slots=True)
 class SignalData:
     """One signal of S entities on one time grid; rates are per second, a count is rate x step.
@@ -120,22 +124,17 @@ class SignalData:
 
     def rows(self, rows: slice | NDArray[np.intp]) -> SignalData:
         """The data of some entities: views of a slice, copies of chosen rows."""
-
-        def cut(values: FloatArray | None) -> FloatArray | None:
-            return None if values is None else values[rows]
-
         return replace(
-            self,
-            total=cut(self.total),
-            errors=cut(self.errors),
-            buckets=cut(self.buckets),
-            level=cut(self.level),
-            per=cut(self.per),
-            members=cut(self.members),
-            up=cut(self.up),
+            self.changed(lambda values: values[rows]),
             references=tuple((view, reference.rows(rows)) for view, reference in self.references),
             excluded=None if self.excluded is None else self.excluded[rows],
         )
+
+    def changed(self, change: Callable[[FloatArray], FloatArray]) -> SignalData:
+        """The same with another array in the place of each that has a row per entity; earlier days stay as they are."""
+        arrays = {name: getattr(self, name) for name in _BY_ENTITY}
+        changes: dict[str, Any] = {name: change(values) for name, values in arrays.items() if values is not None}
+        return replace(self, **changes)
 
     def rate(self) -> FloatArray:
         """Events per second, shape (S, T): the totals, or a level that is a rate already.

@@ -23,7 +23,7 @@ import time
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
@@ -97,15 +97,16 @@ class Server(ABC):
 
     def __init__(
         self,
-        openmetrics: str | Path | None,
-        targets: Iterable[ScrapeTarget],
-        scrape_interval: str,
-        prefix: str,
-        folder: Path | None,
-        flags: Sequence[str],
-        login: tuple[str, str] | None,
-        tls: tuple[Path, Path] | None,
-        port: int | None,
+        openmetrics: str | Path | None = None,
+        *,
+        targets: Iterable[ScrapeTarget] = (),
+        scrape_interval: str = "5s",
+        prefix: str = "",
+        folder: Path | None = None,
+        flags: Sequence[str] = (),
+        login: tuple[str, str] | None = None,
+        tls: tuple[Path, Path] | None = None,
+        port: int | None = None,
     ) -> None:
         self.openmetrics = openmetrics
         self.targets = tuple(targets)
@@ -215,23 +216,12 @@ class Prometheus(Server):
     """A Prometheus; `login` needs its password's bcrypt hash in `web_config`, so a test gives both."""
 
     def __init__(
-        self,
-        openmetrics: str | Path | None = None,
-        *,
-        targets: Iterable[ScrapeTarget] = (),
-        scrape_interval: str = "5s",
-        prefix: str = "",
-        folder: Path | None = None,
-        flags: Sequence[str] = (),
-        web_config: Mapping[str, object] | None = None,
-        login: tuple[str, str] | None = None,
-        tls: tuple[Path, Path] | None = None,
-        port: int | None = None,
+        self, openmetrics: str | Path | None = None, *, web_config: Mapping[str, object] | None = None, **options: Any
     ) -> None:
-        super().__init__(openmetrics, targets, scrape_interval, prefix, folder, flags, login, tls, port)
+        super().__init__(openmetrics, **options)
         self.web_config = dict(web_config or {})
-        if tls:
-            self.web_config["tls_server_config"] = {"cert_file": str(tls[0]), "key_file": str(tls[1])}
+        if self.tls:
+            self.web_config["tls_server_config"] = {"cert_file": str(self.tls[0]), "key_file": str(self.tls[1])}
 
     def prepare(self) -> None:
         """Write the configuration and turn the samples into blocks."""
@@ -268,21 +258,6 @@ class VictoriaMetrics(Server):
     """A single-node VictoriaMetrics that shows every sample at once."""
 
     ready_path = "/health"
-
-    def __init__(
-        self,
-        openmetrics: str | Path | None = None,
-        *,
-        targets: Iterable[ScrapeTarget] = (),
-        scrape_interval: str = "5s",
-        prefix: str = "",
-        folder: Path | None = None,
-        flags: Sequence[str] = (),
-        login: tuple[str, str] | None = None,
-        tls: tuple[Path, Path] | None = None,
-        port: int | None = None,
-    ) -> None:
-        super().__init__(openmetrics, targets, scrape_interval, prefix, folder, flags, login, tls, port)
 
     def prepare(self) -> None:
         """Write the scrape configuration."""
