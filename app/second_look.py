@@ -9,13 +9,13 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, NamedTuple
 
-from app.corroboration import failed, note, testify
+from app.corroboration import failed, gathered, note, testify
 from app.planning import others
 from app.sources.base import SourceError
 from detectors.catalog.promql import quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from app.corroboration import Witness
     from app.evaluation import RowResult
@@ -113,6 +113,5 @@ def _gravity(observations: Sequence[Observation]) -> int:
 
 
 def _with(result: RowResult, witnesses: Mapping[str, Mapping[str, Witness]]) -> RowResult:
-    told: dict[str, Iterable[Witness]] = {key: tuple(each.values()) for key, each in witnesses.items()}
-    known = {key: (*result.witnesses.get(key, ()), *each) for key, each in told.items()}
+    known = {key: (*result.witnesses.get(key, ()), *gathered(each.values())) for key, each in witnesses.items()}
     return dataclasses.replace(result, witnesses={**result.witnesses, **known})
