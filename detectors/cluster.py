@@ -347,13 +347,27 @@ class ClusterState:
         return groups
 
 
+_NAMESPACED = {
+    "HorizontalPodAutoscaler": "autoscalers",
+    "PersistentVolumeClaim": "claims",
+    "ResourceQuota": "quotas",
+    "Service": "services",
+}
+"""The mapping of `ClusterState` that has the objects of a kind by namespace and name."""
+
+
 def gone(state: ClusterState, entity: Entity) -> bool:
-    """Whether a workload or node is known to exist no more: its kind is readable, and it is not there."""
+    """Whether a workload, node or other object is known to exist no more: its kind is readable, and it is not there."""
     if entity.kind == "Node":
         return state.readable("nodes") and entity.name not in state.nodes
     resource = f"{entity.kind.lower()}s"
-    everywhere = state.readable(resource) and not state.access[resource].namespaces
-    return everywhere and (entity.kind, entity.namespace, entity.name) not in state.workloads
+    if not state.readable(resource) or state.access[resource].namespaces:
+        return False
+    if entity.kind == "Pod":
+        return not state.workload_pods(entity.kind, entity.namespace, entity.name)
+    if entity.kind in _NAMESPACED:
+        return (entity.namespace, entity.name) not in getattr(state, _NAMESPACED[entity.kind])
+    return (entity.kind, entity.namespace, entity.name) not in state.workloads
 
 
 def obscured(state: ClusterState, entity: Entity) -> bool:

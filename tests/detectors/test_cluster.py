@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from detectors.cluster import Access, AccessStatus, ClusterState, GonePod, Restart
+from detectors.cluster import Access, AccessStatus, ClusterState, GonePod, Restart, gone
+from detectors.model import Entity, EntityType
 from detectors.objects import CronJob, Deployment, EndpointSlice, Job, Node, Object, Pod, ReplicaSet, Service, decode
 
 HASH = "7b7dd4c89"
@@ -196,3 +197,26 @@ def test_what_is_stale_or_refused_is_not_readable():
 def test_a_state_is_compared_by_identity():
     assert {state(): 1}
     assert state(build(Node, "n")) != state(build(Node, "n"))
+
+
+KINDS = {
+    "Deployment": ("deployments", lambda: {"items": [build(Deployment, "x")]}),
+    "Pod": ("pods", lambda: {"items": [build(Pod, "x")]}),
+    "PersistentVolumeClaim": ("persistentvolumeclaims", lambda: {"claims": {("shop", "x"): object()}}),
+    "HorizontalPodAutoscaler": ("horizontalpodautoscalers", lambda: {"autoscalers": {("shop", "x"): object()}}),
+    "ResourceQuota": ("resourcequotas", lambda: {"quotas": {("shop", "x"): object()}}),
+    "Service": ("services", lambda: {"services": {("shop", "x"): object()}}),
+    "Node": ("nodes", lambda: {"nodes": {"x": object()}}),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_object_is_gone_when_its_kind_may_be_read_and_it_is_not_there(kind):
+    resource, make = KINDS[kind]
+    parts = make()
+    entity = Entity(EntityType.WORKLOAD, "lab", "" if kind == "Node" else "shop", kind, "x")
+    listed = {resource: Access(AccessStatus.LISTED)}
+    assert not gone(state(*parts.pop("items", ()), access=listed, **parts), entity)
+    assert gone(state(access=listed), entity)
+    assert not gone(state(access={resource: Access(AccessStatus.FORBIDDEN)}), entity)
+    assert not gone(state(), entity)
