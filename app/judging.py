@@ -151,7 +151,8 @@ def batches(
             subjects = [Subject(measurement, place, frame) for place in part.entities[rows].tolist()]
             records = _records(subjects, around.open_by_signal.get(row.id), shared=shared)
             past = _records(subjects, around.recent_by_signal.get(row.id), shared=shared)
-            data = _without_anomalies(past | records, part.data.rows(rows))
+            chosen = part.data if len(rows) == part.data.size else part.data.rows(rows)
+            data = _without_anomalies(past | records, chosen)
             judgement = DETECTORS[row.detector](data, row.params, row.guards, windows)
             yield Batch(row, subjects, records, judgement, _consumed(data, windows))
 

@@ -44,6 +44,12 @@ HISTORY_STEP = 300
 SILENT_SECONDS = 300
 """How long an entity has no sample until another source that has may speak for it."""
 
+_BOUNDED = (EntityType.DEPENDENCY, EntityType.DATABASE)
+"""Of whose far ends the first so many are told apart: they are met in the plan's order, not in that of the answers."""
+
+MOST_LABELS = 200_000
+"""Label sets whose meaning is remembered: pods come and go for as long as the program runs."""
+
 PRESENCE_QUERY = "count({selector})"
 """Whether an exporter was there, for sources whose missing series mean that nothing happened."""
 
@@ -136,6 +142,12 @@ class Measurer:
         self._measured: dict[tuple[object, ...], Measurement] = {}
         self._scraped: dict[str, float] | None = None
         """In this cycle, once it has been asked for."""
+        self._named: tuple[tuple[Labels, ...], list[str]] = (), []
+        """Targets' labels, and their workloads' keys."""
+        self._awaited: dict[RowSource, list[Future[SeriesBlock | SourceError]]] = {}
+        """What sources of this cycle wait for."""
+        self._used: set[tuple[object, ...]] = set()
+        """The indexes that this cycle has needed."""
         self._unmet: set[tuple[object, ...]] = set()
         """Sources of this cycle that name workloads whose kind others may tell."""
 
@@ -144,12 +156,23 @@ class Measurer:
         self.settle()
         self.frame = frame
         self._resolver = resolver
-        self._entities = {key: entity for key, entity in self._entities.items() if entity.kind not in UNSETTLED}
+        self._forget()
         self._asked.clear()
+        self._awaited.clear()
         self._seconds.clear()
         self._measured.clear()
         self._scraped = None
         self._unmet.clear()
+
+    def _forget(self) -> None:
+        """Let go of what the last cycle did not need, and of meanings once they are too many."""
+        self._indexes = {key: index for key, index in self._indexes.items() if key in self._used}
+        self._used.clear()
+        if len(self._entities) > MOST_LABELS:
+            self._entities.clear()
+        if len(self._failures) > MOST_LABELS:
+            self._failures.clear()
+        self._entities = {key: entity for key, entity in self._entities.items() if entity.kind not in UNSETTLED}
 
     def ask(self, sources: Iterable[RowSource], progress: Callable[[str], None] = lambda _: None) -> None:
         """Begin to ask everything that these sources need, several queries at once; `measure` waits for its own."""
@@ -199,13 +222,10 @@ class Measurer:
         return all(self._ready(source, kind) for source in sources)
 
     def _ready(self, source: RowSource, kind: EntityType) -> bool:
-        frame = self.frame.back_over(source.history)
-        needed = [_Question.of(UP_QUERY, self.frame)]
-        for back in (0, *(seconds for _, seconds in frame.references)):
-            needed += [_Question.of(promql, frame, back) for promql in _questions(source)]
         key = (source.identity, source.queries, source.history, kind)
-        if key in self._unmet or not all(self._asked[question].done() for question in needed):
+        if key in self._unmet or kind in _BOUNDED or not all(each.done() for each in self._answers_for(source)):
             return False
+        frame = self.frame.back_over(source.history)
         try:
             blocks = [self._block(query, frame) for query in source.queries]
         except SourceError:
@@ -214,6 +234,16 @@ class Measurer:
             self._unmet.add(key)
             return False
         return True
+
+    def _answers_for(self, source: RowSource) -> list[Future[SeriesBlock | SourceError]]:
+        """Everything that measuring a source waits for."""
+        if source not in self._awaited:
+            frame = self.frame.back_over(source.history)
+            needed = [_Question.of(UP_QUERY, self.frame)]
+            for back in (0, *(seconds for _, seconds in frame.references)):
+                needed += [_Question.of(promql, frame, back) for promql in _questions(source)]
+            self._awaited[source] = [self._asked[question] for question in needed]
+        return self._awaited[source]
 
     def wait(self) -> bool:
         """Wait for the next answer; False when all have come."""
@@ -290,6 +320,7 @@ class Measurer:
     def _index(self, source: RowSource, blocks: Sequence[SeriesBlock], kind: EntityType) -> Index:
         """Which entity each series is about: as in the cycle before, where it has the same series and all is known."""
         key = (source.identity, source.queries, source.history, kind)
+        self._used.add(key)
         found = self._indexes.pop(key, None)
         if found is None or found.series != [block.labels for block in blocks]:
             pods = source.identity.pod_labels
@@ -386,13 +417,22 @@ class Measurer:
         found: dict[str, float] = {}
         if not isinstance(block, SeriesBlock):
             return found
-        assert self._resolver is not None
-        for labels, value in zip(block.labels, np.nan_to_num(block.values[:, -1]).tolist(), strict=True):
-            pairs = dict(labels)
-            identity = Identity(namespace=pairs.get("namespace", ""), pod=pairs.get("pod", ""))
-            key = self._resolver.entity(identity, EntityType.WORKLOAD).key
+        for key, value in zip(self._targets(block.labels), np.nan_to_num(block.values[:, -1]).tolist(), strict=True):
             found[key] = max(found.get(key, 0.0), value)
         return found
+
+    def _targets(self, series: tuple[Labels, ...]) -> list[str]:
+        """The key of the workload of each target; as in the cycle before, where they are the same and all are known."""
+        known, keys = self._named
+        if known != series:
+            assert self._resolver is not None
+            pairs = [dict(labels) for labels in series]
+            named = [Identity(namespace=each.get("namespace", ""), pod=each.get("pod", "")) for each in pairs]
+            entities = [self._resolver.entity(identity, EntityType.WORKLOAD) for identity in named]
+            keys = [entity.key for entity in entities]
+            settled = all(entity.kind not in UNSETTLED for entity in entities)
+            self._named = (series, keys) if settled else ((), [])
+        return keys
 
 
 class _Question(NamedTuple):

@@ -34,7 +34,7 @@ def quantile_shift(data: SignalData, params: Numbers, guards: Numbers, windows: 
     if data.buckets is None or data.bounds is None:
         raise ValueError("quantile-shift needs buckets")
     bounds, q = data.bounds, number(params, "quantile", 0.95)
-    rates = np.ascontiguousarray(np.moveaxis(data.buckets, 1, 2))
+    rates = np.moveaxis(data.buckets, 1, 2)
     instants = quantile(rates, bounds, q)
     increase = number(params, "min_increase_ms", 50) / 1000
     baseline = learn(instants.value, data, windows, floor=increase, sign=1)

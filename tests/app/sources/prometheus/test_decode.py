@@ -247,9 +247,9 @@ def test_label_requests() -> None:
 
 def test_the_label_cache_gives_the_same_object_again_and_stays_small() -> None:
     cache = LabelCache(limit=10)
-    first = cache.labels(b'{"b":"1","a":"2"}')
+    (first,) = cache.labels_of([b'{"b":"1","a":"2"}'])
     assert first == (("a", "2"), ("b", "1"))
-    assert cache.labels(b'{"b":"1","a":"2"}') is first
+    assert cache.labels_of([b'{"b":"1","a":"2"}'])[0] is first
     for i in range(100):
-        cache.labels(b'{"i":"%d"}' % i)
+        cache.labels_of([b'{"i":"%d"}' % i])
     assert len(cache._known) <= 10
