@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 COLLECT_AFTER = 50_000
-"""New containers before the collector looks at them. Imports and decoded answers make many that stay: at Python's own
-700 it walks them again and again, which is a twentieth of a start."""
+"""New containers before the collector looks at them, while a command starts. Imports make many that stay: at Python's
+own 700 it walks them again and again, which is a twentieth of a start."""
 
 COMMANDS = {
     "console": "open the console (what `tocsin` alone does)",

@@ -5,6 +5,7 @@ Screens show, `app.actions` says what keys do, `app.lanes` runs what blocks. Not
 
 from __future__ import annotations
 
+import gc
 import logging
 import sys
 from datetime import UTC, datetime
@@ -47,6 +48,10 @@ SAVE_SECONDS = 5.0
 """A crash costs at most that much of the screens' state."""
 SWITCH_SECONDS = 0.001
 """After which a thread that computes lets the interface run; the interpreter's own 5 ms are felt while a cycle runs."""
+
+
+COLLECT_AFTER = (2_000, 10, 10)
+"""New containers before the collector looks at them, and how often it looks at older ones."""
 
 
 def later(module: str, name: str) -> Callable[[], Screen[Any]]:
@@ -120,7 +125,7 @@ class Console(Dispatch):
             if unknown := unknown_ids(self.keys):
                 self.say(f"keymap: no action is called {', '.join(unknown)}; docs/keys.md lists them", "warning")
         self.set_interval(SAVE_SECONDS, self.save)
-        self.call_after_refresh(self.connect, None)
+        self.call_after_refresh(self.begin)
 
     def refresh_css(self, animate: bool = True) -> None:
         """Read the style sheets anew where colours have changed: at the start Textual asks twice for what it has."""
@@ -130,6 +135,12 @@ class Console(Dispatch):
             self.update_styles(self)
 
     # The session
+
+    def begin(self) -> None:
+        """After the first paint: connect, and collect garbage in small pieces, since each holds up the interface."""
+        gc.freeze()
+        gc.set_threshold(*COLLECT_AFTER)
+        self.connect(None)
 
     def connect(self, choice: Choice | None) -> None:
         """Open a session; the answer is a message."""

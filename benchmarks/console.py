@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import inspect
 import os
 import random
@@ -23,7 +24,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from msgspec.structs import replace
 
-from app.console import SWITCH_SECONDS, Console
+from app.console import COLLECT_AFTER, SWITCH_SECONDS, Console
 from app.session import EngineSession
 from app.snapshots import metrics_status, objects_status
 from benchmarks.cluster import AT, NAMESPACES
@@ -185,6 +186,7 @@ def main(arguments: Sequence[str] | None = None) -> list[Goal]:
     options = parser.parse_args(arguments)
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     sys.setswitchinterval(SWITCH_SECONDS)
+    gc.set_threshold(*COLLECT_AFTER)
     with bench(options.series) as found:
         spent = asyncio.run(measure(found, options.rows, options.rounds, options.keys))
     rows, goals = [], []

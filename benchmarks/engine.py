@@ -23,7 +23,7 @@ import httpx
 import numpy as np
 
 from app.clock import ManualClock
-from app.console import SWITCH_SECONDS
+from app.console import COLLECT_AFTER, SWITCH_SECONDS
 from app.engine import Engine
 from app.settings.loading import load_settings
 from app.sources.kubernetes.client import KubernetesClient
@@ -189,6 +189,7 @@ def main(arguments: Sequence[str] | None = None) -> list[Goal]:
     options = parser.parse_args(arguments)
     # As the console does it.
     sys.setswitchinterval(SWITCH_SECONDS)
+    gc.set_threshold(*COLLECT_AFTER)
     with bench(options.series) as found:
         first, later, outcome = cycles(found, options.rounds)
         pods = len(found.objects.state(found.clock.now()).pods)
