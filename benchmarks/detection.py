@@ -1,0 +1,98 @@
+"""Alerts on labelled series, causally, one setting for all: `python -m benchmarks.detection DATA_DIR --out FILE`.
+
+DATA_DIR has `series.csv` (series_id, family, ...) and one `<family>.npz` per family with the arrays "<series_id>|t" and
+"<series_id>|v". Neither the family nor a label reaches the scorer; it gets times and values. The result has a row for
+each sample where an alert starts: series_id, timestamp, score, is_anomaly.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import sys
+import time
+from collections import defaultdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from detectors.scoring import Scorer
+from detectors.scoring.grid import Samples, ordered
+from detectors.scoring.window import windowed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+Alerts = tuple[np.ndarray, np.ndarray]
+"""Times (unix seconds) and scores of one series' alerts."""
+
+
+def read(folder: Path) -> dict[str, Samples]:
+    """The series of a data folder by id. Raises SystemExit with what is missing."""
+    listing = folder / "series.csv"
+    if not listing.is_file():
+        raise SystemExit(f"{listing}: not found; DATA_DIR must hold series.csv and an .npz for each family")
+    with listing.open(newline="") as file:
+        families = {row["series_id"]: row["family"] for row in csv.DictReader(file)}
+    found = {}
+    for family in sorted(set(families.values())):
+        with np.load(folder / f"{family}.npz") as arrays:
+            for name in (name for name, its in families.items() if its == family):
+                found[name] = ordered(arrays[f"{name}|t"], arrays[f"{name}|v"])
+    return found
+
+
+def streamed(series: Mapping[str, Samples]) -> Iterator[tuple[str, Alerts]]:
+    """Alerts of series scored sample by sample, those of one step in lockstep."""
+    by_step: dict[float, list[str]] = defaultdict(list)
+    for name, samples in series.items():
+        by_step[samples.step].append(name)
+    for step, names in by_step.items():
+        yield from zip(names, lockstep([series[name] for name in names], step), strict=True)
+
+
+def lockstep(series: Sequence[Samples], step: float) -> list[Alerts]:
+    """Row i of the scorer gets the i-th series, one sample after the other; the shorter ones end in missing samples."""
+    length = max(len(each.times) for each in series)
+    times, values = np.zeros((2, length, len(series)))
+    values[:] = np.nan
+    for column, each in enumerate(series):
+        times[: len(each.times), column] = each.times
+        values[: len(each.values), column] = each.values
+    scorer = Scorer(len(series), step)
+    found: list[list[tuple[float, float]]] = [[] for _ in series]
+    for now, row in zip(times, values, strict=True):
+        scores = scorer.update(now, row)
+        for column in np.flatnonzero(scores.alert):
+            found[column].append((now[column], scores.score[column]))
+    return [(np.array([at for at, _ in each]), np.array([score for _, score in each])) for each in found]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", type=Path, metavar="DATA_DIR")
+    parser.add_argument("--out", type=Path, required=True, metavar="FILE")
+    parser.add_argument("--history", type=float, metavar="MINUTES", help="judge each sample by this much data only")
+    options = parser.parse_args(arguments)
+    series = read(options.data)
+    begin = time.process_time()
+    if options.history:
+        alerts = {name: windowed(samples, options.history * 60) for name, samples in series.items()}
+    else:
+        alerts = dict(streamed(series))
+    taken = time.process_time() - begin
+    with options.out.open("w", newline="") as file:
+        out = csv.writer(file)
+        out.writerow(("series_id", "timestamp", "score", "is_anomaly"))
+        for name in series:
+            out.writerows((name, f"{at:.0f}", f"{score:.4f}", 1) for at, score in zip(*alerts[name], strict=True))
+    count = sum(len(samples.times) for samples in series.values())
+    print(
+        f"{len(series)} series, {count} samples, {sum(len(at) for at, _ in alerts.values())} alerts, {taken:.1f} s CPU"
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
