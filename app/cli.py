@@ -36,6 +36,7 @@ COMMANDS = {
     "doctor": "check connections, permissions, conventions, clocks and the store",
     "record": "write every input of a run to a file, redacted",
     "replay": "run the same engine over a recording",
+    "score": "score the series of a CSV file: alerts, bands and a chart",
     "settings": "show, validate or edit the settings",
 }
 

@@ -11,13 +11,12 @@ import argparse
 import csv
 import sys
 import time
-from collections import defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from detectors.scoring import Scorer
+from detectors.scoring.batch import traces
 from detectors.scoring.grid import Samples, ordered
 from detectors.scoring.window import windowed
 
@@ -44,29 +43,9 @@ def read(folder: Path) -> dict[str, Samples]:
 
 
 def streamed(series: Mapping[str, Samples]) -> Iterator[tuple[str, Alerts]]:
-    """Alerts of series scored sample by sample, those of one step in lockstep."""
-    by_step: dict[float, list[str]] = defaultdict(list)
-    for name, samples in series.items():
-        by_step[samples.step].append(name)
-    for step, names in by_step.items():
-        yield from zip(names, lockstep([series[name] for name in names], step), strict=True)
-
-
-def lockstep(series: Sequence[Samples], step: float) -> list[Alerts]:
-    """Row i of the scorer gets the i-th series, one sample after the other; the shorter ones end in missing samples."""
-    length = max(len(each.times) for each in series)
-    times, values = np.zeros((2, length, len(series)))
-    values[:] = np.nan
-    for column, each in enumerate(series):
-        times[: len(each.times), column] = each.times
-        values[: len(each.values), column] = each.values
-    scorer = Scorer(len(series), step)
-    found: list[list[tuple[float, float]]] = [[] for _ in series]
-    for now, row in zip(times, values, strict=True):
-        scores = scorer.update(now, row)
-        for column in np.flatnonzero(scores.alert):
-            found[column].append((now[column], scores.score[column]))
-    return [(np.array([at for at, _ in each]), np.array([score for _, score in each])) for each in found]
+    """Alerts of series scored sample by sample."""
+    for name, trace in traces(series):
+        yield name, (series[name].times[trace.alert], trace.score[trace.alert])
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -24,7 +24,7 @@ def agreement(deviations: Sequence[FloatArray], known: Sequence[BoolArray], sign
     Args:
         deviations: one array (S,) per view, in spreads.
         known: one mask (S,) per view: whether it had anything to compare with.
-        sign: shape (S,): the direction, +1 or -1.
+        sign: shape (S,): the direction, +1 or -1; 0 agrees with nothing.
 
     Returns:
         Shape (S,); 0 for a series that no view knows.

@@ -18,8 +18,9 @@ class Persistence:
     exponential average of the signed, limited scores.
     """
 
-    def __init__(self, size: int, tuning: Tuning) -> None:
+    def __init__(self, size: int, step: float, tuning: Tuning) -> None:
         self._tuning = tuning
+        self._single = tuning.single ** min(1.0, tuning.single_seconds / step)
         self._previous = np.zeros(size)
         self._mean = np.zeros(size)
 
@@ -38,9 +39,7 @@ class Persistence:
         mean = self._mean + tuning.smoothing * (sign * np.minimum(score, limit) - self._mean)
         np.copyto(self._previous, signed, where=present)
         np.copyto(self._mean, mean, where=present)
-        evidence = np.maximum(
-            np.maximum(score / tuning.single, np.minimum(score, before)), abs(mean) / tuning.sustained
-        )
+        evidence = np.maximum(np.maximum(score / self._single, np.minimum(score, before)), abs(mean) / tuning.sustained)
         return np.where(present, evidence, 0.0)
 
 

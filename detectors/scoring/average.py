@@ -1,4 +1,4 @@
-"""Exponential averages that are plain means as long as there is little to average."""
+"""What is a sample, and exponential averages that are plain means as long as there is little to average."""
 
 from __future__ import annotations
 
@@ -7,7 +7,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
     from detectors.series import BoolArray, FloatArray
+
+LARGEST = 1e30
+"""Nothing that is measured is larger; what is counts as missing, so that no square overflows."""
+
+
+def present_in(values: ArrayLike) -> tuple[FloatArray, BoolArray]:
+    """Values of shape (S,) with 0 for what is missing (NaN, infinite, larger than `LARGEST`), and what is not."""
+    raw = np.asarray(values, dtype=np.float64)
+    present = np.abs(raw) <= LARGEST
+    return np.where(present, raw, 0.0), present
 
 
 def gain(half_life: float) -> float:

@@ -10,6 +10,7 @@ import numpy as np
 from detectors.model import Views
 from detectors.scoring.agreement import agreement
 from detectors.scoring.alerts import Episodes, Persistence
+from detectors.scoring.average import present_in
 from detectors.scoring.noise import NoiseFloor
 from detectors.scoring.schedule import Schedule
 from detectors.scoring.threshold import TailThreshold
@@ -60,7 +61,7 @@ class Scorer:
         self._forecast = Level(size, tuning)
         self._day = Profile(size, DAY, 288, step, tuning.day_gain, tuning, tolerant=True)
         self._week = Profile(size, WEEK, 336, step, tuning.week_gain, tuning, tolerant=False)
-        self._persistence = Persistence(size, tuning)
+        self._persistence = Persistence(size, step, tuning)
         self._threshold = TailThreshold(size, step, tuning)
         self._schedule = Schedule(size, tuning)
         self._episodes = Episodes(size, step, tuning)
@@ -72,10 +73,8 @@ class Scorer:
             times: shape () or (S,), unix seconds.
             values: shape (S,); NaN and infinities are missing samples.
         """
-        values = np.asarray(values, dtype=np.float64)
-        times = np.broadcast_to(np.asarray(times, dtype=np.float64), values.shape)
-        present = np.isfinite(values)
-        filled = np.where(present, values, 0.0)
+        filled, present = present_in(values)
+        times = np.broadcast_to(np.asarray(times, dtype=np.float64), filled.shape)
         self._seen += present
         floor = self._floor.update(filled, present, self._seen)
 
@@ -87,14 +86,14 @@ class Scorer:
         forecast = self._forecast.update(filled - np.where(has_day, season, 0.0), has_day, floor)
 
         alone = present & ~has_day
-        sign = np.where(np.where(has_day, forecast, local) > 0, 1.0, -1.0)
+        sign = np.sign(np.where(has_day, forecast, local))
         raw = agreement((local, day, week, forecast), (present, has_day, has_week & has_day, has_day), sign)
         raw = np.where(alone, raw / self._tuning.alone, raw)
 
         evidence = self._persistence.update(raw, sign, present, self._tuning.smoothing_limit * self._threshold.far)
         usual = self._schedule.update(times, evidence)
         threshold = np.maximum(self._threshold.value(self._seen), self._tuning.scheduled_excess * usual)
-        self._threshold.update(raw, present, self._seen)
+        self._threshold.update(raw, evidence, present, self._seen)
         learning = self._seen < self._tuning.warmup
         above = (evidence > threshold) & ~learning
         alert = self._episodes.update(above, raw, present)

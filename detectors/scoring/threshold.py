@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from detectors.series import BoolArray, FloatArray
 
 _LEAST_SCORE = 0.01
+_FIRST = 50
+"""Samples from which a score can be told to be abnormal."""
 
 
 class TailThreshold:
@@ -41,8 +43,8 @@ class TailThreshold:
         far: FloatArray = np.exp(self._far)
         return far
 
-    def value(self, seen: FloatArray) -> FloatArray:
-        """The threshold of each series after `seen` samples, shape (S,)."""
+    def of_tail(self, seen: FloatArray) -> FloatArray:
+        """What prior and tail say after `seen` samples, shape (S,)."""
         tuning = self._tuning
         own = self._far + tuning.tail_reach * np.maximum(self._far - self._near, 0.0)
         weight = seen / (seen + tuning.prior_weight)
@@ -50,10 +52,24 @@ class TailThreshold:
         threshold: FloatArray = np.exp(shrunk - self._coarser)
         return threshold
 
-    def update(self, score: FloatArray, present: BoolArray, seen: FloatArray) -> None:
-        """Move both quantiles by one step of stochastic approximation (Robbins and Monro 1951), on the log scale."""
+    def value(self, seen: FloatArray) -> FloatArray:
+        """The threshold of each series after `seen` samples, shape (S,): what its tail says, and more while young."""
+        threshold: FloatArray = self.of_tail(seen) * (1 + self._tuning.youth / np.sqrt(np.maximum(seen, 1)))
+        return threshold
+
+    def update(self, score: FloatArray, evidence: FloatArray, present: BoolArray, seen: FloatArray) -> None:
+        """Move both quantiles by one step of stochastic approximation (Robbins and Monro 1951), on the log scale.
+
+        Args:
+            score: shape (S,).
+            evidence: shape (S,): where it is above the threshold, the score counts for little.
+            present: shape (S,).
+            seen: shape (S,): samples so far, this one included.
+        """
         tuning = self._tuning
+        abnormal = (evidence > self.of_tail(seen)) & (seen >= _FIRST)
         logs = np.log(np.maximum(score, _LEAST_SCORE))
         step = np.where(present, np.maximum(1 / tuning.tail_memory, 2 / (seen + 10)), 0.0)
+        step = np.where(abnormal, tuning.abnormal_gain * step, step)
         for quantile, share in ((self._near, tuning.tail_near), (self._far, tuning.tail_far)):
             quantile += step * ((logs > quantile) / share - 1)

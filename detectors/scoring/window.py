@@ -126,7 +126,7 @@ def windowed(samples: Samples, seconds: float, tuning: WindowTuning = WINDOW_TUN
     # Between what is above, an episode only counts samples.
     previous = 0
     for at in np.flatnonzero(above):
-        episodes.pass_by(present[previous:at].sum())
+        episodes.pass_by(int(present[previous:at].sum()))
         starts[at] = episodes.update(above[at : at + 1], score[at : at + 1], present[at : at + 1])[0]
-        previous = at + 1
+        previous = int(at) + 1
     return samples.times[starts], score[starts]
