@@ -137,7 +137,8 @@ def reasons(row: InboxRow, now: float, zone: tzinfo) -> Iterator[tuple[str, str]
         yield "lasted", f"{age(lasting(record, now))}, {clock(record.onset, zone)} to {clock(record.ended, zone)}"
     yield "sure", f"{100 * worst.confidence:.0f} %, compared with {compared(worst.views)}"
     if row.also:
-        yield "also", ", ".join(map(short_title, row.also))
+        # A server's and a protocol's own rows have the same short title.
+        yield "also", ", ".join(dict.fromkeys(map(short_title, row.also)))
     if worst.state is AnomalyState.HELD:
         yield "held", "its source cannot be seen: neither confirmed nor resolved"
     if record.label is not None:
