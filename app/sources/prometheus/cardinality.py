@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from app.sources.base import SourceError, Trouble
-from app.sources.prometheus.sharding import matchers, restricted, selectors
+from app.sources.prometheus.sharding import grouped, pattern, restricted, selectors
 from detectors.catalog.promql import parse_matchers
 from detectors.series import Grid
 
@@ -57,8 +57,8 @@ class Cardinality:
         """Count every metric that nothing known bounds, in one question for thousands of bytes of names."""
         wanted = (each for expression in expressions for each in selected_by(expression))
         names = {each.name for each in wanted if each.name and self._at_most(each) is None}
-        for part in matchers(_NAME, sorted(names), 1)[:-1] if names else ():
-            self._count(restricted(f"count by ({_NAME}) ({{{part}}})", self._match), names)
+        for group in grouped(names, 1):
+            self._count(group)
 
     def at_most(self, promql: str) -> float | None:
         """A bound on the series that an expression touches.
@@ -95,7 +95,8 @@ class Cardinality:
         pairs = zip((dict(each) for each in block.labels), block.values[:, 0].tolist(), strict=True)
         return {tuple(each.get(label, "") for label in labels): value for each, value in pairs if value == value}
 
-    def _count(self, question: str, names: set[str]) -> None:
+    def _count(self, names: Sequence[str]) -> None:
+        question = restricted(f'count by ({_NAME}) ({{{_NAME}=~"{pattern(names)}"}})', self._match)
         try:
             counts = {name: count for (name,), count in self.values(question, (_NAME,)).items()}
         except SourceError as error:

@@ -38,6 +38,14 @@ class TestRealServers:
         assert known.at_most('kube_pod_info{namespace="cart"}') == 11
         assert known.at_most("absent_metric") == 0
 
+    def test_names_for_more_than_one_question_keep_what_each_was_told(self, client: PrometheusClient) -> None:
+        known = Cardinality(client, {}, shop.AT)
+        around = [f"{letter}_absent_metric_{number:040}" for letter in "az" for number in range(100)]
+        known.learn([*around, BOTH])
+        assert known.at_most(REQUESTS) == 12
+        assert known.at_most(BOTH) == 12 + 11
+        assert {known.at_most(name) for name in around} == {0}
+
     def test_the_scope_counts(self, client: PrometheusClient) -> None:
         known = Cardinality(client, {}, shop.AT, 'namespace="cart"')
         known.learn(["http_requests_total"])
