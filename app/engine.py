@@ -242,7 +242,8 @@ class Engine:
         step = self.settings.detection.step_seconds
         told = self.sampled.observe(state) if state is not None else frozenset()
         planned = plan(self.catalogue, rows, state, look.discovery if look else None, step, told)
-        self._follow(planned)
+        if trouble is None:
+            self._follow(planned)
         by_id = {row.id: row for row in rows}
         resolver = Resolver(state, self.cluster, self.settings.scope.environment_of)
         if look and planned.sources and trouble is None:
@@ -271,11 +272,14 @@ class Engine:
         return results
 
     def _follow(self, planned: Plan) -> None:
-        """Have the kubelets asked where they could tell of a row that nobody else tells of."""
+        """Have the kubelets asked while they could tell of a row that nobody else tells of."""
+        if self.objects is None or not self.settings.kubernetes.kubelets:
+            return
         lacking = (*planned.unfed, *(self.catalogue.row(row_id) for row_id in planned.sampled))
-        allowed = self.objects is not None and self.settings.kubernetes.kubelets
-        if allowed and self.objects is not None and needs_kubelets(self.catalogue, lacking):
+        if needs_kubelets(self.catalogue, lacking):
             self.objects.follow_kubelets()
+        else:
+            self.objects.leave_kubelets()
 
     def _adopted(self) -> set[AnomalyKey]:
         """The anomalies, living or just over, whose case the engineer has closed."""

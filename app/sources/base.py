@@ -138,6 +138,10 @@ class ClusterSource(Protocol):
         """Begin to ask the kubelets for their statistics; waits so long for the first answers. Once is enough."""
         ...
 
+    def leave_kubelets(self) -> None:
+        """Ask them no more, and forget what they told, until somebody follows them again."""
+        ...
+
     def log(self, namespace: str, pod: str, container: str, *, previous: bool = False, lines: int = 100) -> LogTail:
         """The tail of a container's log. Raises SourceError."""
         ...

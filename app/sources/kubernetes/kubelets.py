@@ -20,6 +20,8 @@ from detectors.cluster import Access, AccessStatus
 from detectors.objects import Metadata, NodeSummary, decode
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from app.clock import Clock
     from app.sources.kubernetes.cache import ClusterCache
     from app.sources.kubernetes.client import KubernetesClient
@@ -68,18 +70,28 @@ class KubeletPoll:
         self._troubles: dict[str, SourceError] = {}
         """What was the matter with the nodes that did not answer."""
         self._refused = False
+        self.wanted = True
+        """Whether anybody lacks what the kubelets could tell; may be changed from any thread."""
         self._say(AccessStatus.LOADING)
 
     def run(self) -> None:
-        """Ask round after round until told to stop."""
+        """Take turn after turn until told to stop."""
         while not self._stop.is_set():
             try:
-                self.round()
+                self.turn()
             except Exception:
                 # A poll that dies unseen would leave numbers that look current.
                 log.exception("asking the kubelets failed")
                 self._say(AccessStatus.ERROR, "an internal error; see the log file")
             self._stop.wait(self._pace.kubelets)
+
+    def turn(self) -> None:
+        """A round where somebody wants it; else nobody is asked, and nothing kept that would look current."""
+        if self.wanted:
+            self.round()
+        else:
+            self._forget(self._cache.keys(SUMMARY.name))
+            self._say(AccessStatus.LOADING, "not asked: metrics tell all that kubelets could")
 
     def round(self) -> None:
         """Ask those whose turn it is, and say what came of it."""
@@ -106,7 +118,10 @@ class KubeletPoll:
         self._failed = {name: times for name, times in self._failed.items() if name in there}
         self._rests = {name: rounds for name, rounds in self._rests.items() if name in there}
         self._troubles = {name: error for name, error in self._troubles.items() if name in there}
-        for name in set(self._cache.keys(SUMMARY.name)) - there:
+        self._forget(set(self._cache.keys(SUMMARY.name)) - there)
+
+    def _forget(self, names: Iterable[str]) -> None:
+        for name in names:
             gone = NodeSummary(metadata=Metadata(name=name))
             self._cache.apply_change(SUMMARY.name, "DELETED", gone, self._clock.now())
 

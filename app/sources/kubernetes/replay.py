@@ -38,6 +38,9 @@ class ReplayCluster:
     def follow_kubelets(self, timeout: float = 0.0) -> None:
         """Nothing to begin: what they told is in the recording, if anybody asked them."""
 
+    def leave_kubelets(self) -> None:
+        """Nothing to end: the recording tells when they were asked no more."""
+
     def log(self, namespace: str, pod: str, container: str, *, previous: bool = False, lines: int = 100) -> LogTail:
         """The recorded tail. Raises SourceError when none was recorded."""
         tail = self._logs.tail("/".join((namespace, pod, container, *(["previous"] if previous else []))))

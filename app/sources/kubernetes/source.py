@@ -106,7 +106,13 @@ class KubernetesSource:
         if self.kubelets is None:
             self.kubelets = KubeletPoll(self._client, self.cache, self._clock, self._pace, self._stop)
             self._run("kubelets", self.kubelets.run)
+        self.kubelets.wanted = True
         self.cache.wait_for(lambda access: access[SUMMARY.name].status is not AccessStatus.LOADING, timeout)
+
+    def leave_kubelets(self) -> None:
+        """Ask the kubelets no more; their numbers are gone with the next round, for nobody renews them."""
+        if self.kubelets is not None:
+            self.kubelets.wanted = False
 
     def log(self, namespace: str, pod: str, container: str, *, previous: bool = False, lines: int = 100) -> LogTail:
         """The tail of a container's log, each line after its RFC 3339 time. Raises SourceError."""
