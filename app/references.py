@@ -15,7 +15,7 @@ REFERENCE_CHUNK = 3600
 SUPERSEDED_SECONDS = 2 * REFERENCE_CHUNK
 """A chunk this near to a newer one of the same view is of the hour before; those of other days are farther."""
 LIMIT = 512_000_000
-"""Bytes: a day and a week ago of 140,000 series at one minute. Above it every cycle would ask for all of them again."""
+"""Bytes: a day and a week ago of 140,000 series at one minute. What is above it every cycle asks for again."""
 
 
 class References:
@@ -23,7 +23,7 @@ class References:
 
     Args:
         metrics: who is asked.
-        limit: bytes that the chunks may take; the least recently used are given up first.
+        limit: bytes that the chunks may take; what does not fit is asked for every time.
     """
 
     def __init__(self, metrics: RangeSource, limit: int = LIMIT) -> None:

@@ -36,6 +36,16 @@ def test_hours_that_have_passed_are_given_up_and_other_days_are_not() -> None:
     assert len(references._chunks.items()) == 2
 
 
+def test_of_more_than_fits_each_cycle_asks_anew_only_for_what_does_not_fit() -> None:
+    source = Source({"a": float})
+    references = References(source, limit=3 * ONE)
+    minutes = range(END, END + 3 * REFERENCE_CHUNK, 60)
+    asked = [sum(asked_for(promql, [minute], references, source) for promql in "wxyz") for minute in minutes]
+    whole = [place for place, count in enumerate(asked) if count == 4]
+    assert whole == [0, 1, 61, 121], "once for each hour, all new"
+    assert max(count for place, count in enumerate(asked) if place not in whole) == 1
+
+
 def test_memory_is_bounded_and_the_least_recently_used_goes_first() -> None:
     source = Source({"a": float})
     references = References(source, limit=2 * ONE)

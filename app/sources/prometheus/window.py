@@ -27,14 +27,14 @@ class WindowCache(ForwardingSource):
 
     Args:
         source: who is asked for what is missing.
-        limit: bytes that the windows may take; the least recently used are given up first.
+        limit: bytes that the windows may take; what does not fit is asked for as a whole every time.
         rechecked: how many of the newest steps to ask for again.
     """
 
     def __init__(self, source: MetricsSource, limit: int = 256_000_000, rechecked: int = RECHECKED) -> None:
         super().__init__(source)
         self._rechecked = rechecked
-        self._windows: KeptBlocks[tuple[str, Grid]] = KeptBlocks(limit)
+        self._windows: KeptBlocks[tuple[str, Grid]] = KeptBlocks(limit, _question)
 
     def range(self, promql: str, grid: Grid) -> SeriesBlock:
         """The values of an expression on exactly this grid; series without a sample in it are left out."""
@@ -78,6 +78,12 @@ class WindowCache(ForwardingSource):
         if len(alive) == len(block.labels):
             return block
         return SeriesBlock(block.times, block.values[alive], tuple(block.labels[row] for row in alive), block.warnings)
+
+
+def _question(key: tuple[str, Grid]) -> tuple[str, int, int]:
+    """What remains the same of a window that moves."""
+    promql, grid = key
+    return promql, grid.step, grid.points
 
 
 def _incomplete(window: SeriesBlock) -> bool:

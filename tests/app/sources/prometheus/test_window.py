@@ -136,6 +136,32 @@ def test_memory_is_bounded_and_the_least_recently_used_goes_first() -> None:
     assert source.points() == [30, 30, 2, 30, 2, 30]
 
 
+def test_of_more_than_fits_each_cycle_asks_anew_only_for_what_does_not_fit() -> None:
+    source = Source({"a": float})
+    cache = cached(source, limit=3 * (30 * 8 + 1000))
+    for cycle in range(3):
+        for promql in "wxyz":
+            cache.range(promql, Grid(END + 60 * cycle, 60, 30))
+    assert source.points()[4:] == [30, 3, 3, 3] * 2
+
+
+def test_what_is_asked_no_more_makes_room_for_what_is() -> None:
+    source = Source({"a": float})
+    cache = cached(source, limit=2 * (30 * 8 + 1000))
+    for cycle, asked in enumerate(("abc", "bcd", "cd", "cd")):
+        for promql in asked:
+            cache.range(promql, Grid(END + 60 * cycle, 60, 30))
+    assert source.points()[-2:] == [3, 3]
+
+
+def test_an_answer_larger_than_the_limit_pushes_out_nothing() -> None:
+    source = Source({"a": float})
+    cache = cached(source, limit=30 * 8 + 1000)
+    for promql, points in (("x", 30), ("y", 3000), ("x", 30)):
+        cache.range(promql, Grid(END, 60, points))
+    assert source.points() == [30, 3000, 2]
+
+
 def test_threads_may_ask_at_once() -> None:
     source = Source({"a": float})
     cache = cached(source)
