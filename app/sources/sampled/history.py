@@ -115,14 +115,15 @@ class _Teller:
                 values[key] = value
                 continue
             taken, before = at if at is not None else now, self._counters.get(key)
-            if before is not None and taken <= before[0]:
+            if before is not None and taken == before[0]:
                 # The same reading as before says nothing new.
                 counters[key] = before
                 if key in self._values:
                     values[key] = self._values[key]
                 continue
             counters[key] = (taken, value)
-            if before is not None and value >= before[1]:
+            # A clock that was set back, like a counter that fell, leaves nothing to compare with.
+            if before is not None and taken > before[0] and value >= before[1]:
                 values[key] = (value - before[1]) / (taken - before[0])
         self._values, self._counters = values, counters
 

@@ -104,6 +104,13 @@ def test_the_same_reading_again_is_no_standstill() -> None:
     assert watched.newest(SENT) == 10.0
 
 
+def test_a_node_whose_clock_is_set_back_begins_anew() -> None:
+    watched = Watched(SENT)
+    for minute, taken, count in ((0, 0, 0), (1, 60, 600), (2, -3480, 1200), (3, -3420, 7200)):
+        watched.cycle(60 * minute, sent(AT + taken, count))
+    assert watched.values(SENT)[0][-4:] == [None, 10.0, None, 100.0]
+
+
 def test_cycles_within_a_minute_are_one_sample() -> None:
     watched = Watched(LEFT)
     for second, left in ((0, 90), (15, 80), (45, 70), (60, 60), (75, 50)):
