@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from app.sources.sampled.samples import of_node_metrics, of_summary
+from app.sources.sampled.samples import LARGEST, of_node_metrics, of_summary
 from detectors.catalog.promql import first_selector
 from detectors.objects import NodeSummary
 from detectors.series import SeriesBlock
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Container, Iterable, Mapping
 
-    from app.sources.sampled.samples import Sample
+    from app.sources.sampled.samples import Reading
     from detectors.cluster import ClusterState
     from detectors.objects import NodeMetrics
     from detectors.series import FloatArray, Grid, Labels
@@ -27,6 +28,9 @@ _PATIENCE = 2.5
 """How often as long as the last ones took to come the next ones may take."""
 
 _COUNTER = "_total"
+
+_Count = tuple[float, float, float | None]
+"""When a counter was read, how far it was, and its rate since it was read before."""
 
 
 class Wanted(NamedTuple):
@@ -57,27 +61,23 @@ class SampledMetrics:
         """Take what is new in a view of the cluster, and note what holds at its time."""
         told: list[NodeSummary | NodeMetrics] = [*state.summaries.values(), *state.node_metrics.values()]
         self._tellers = {
-            (each.kind, each.name): self._tellers.get((each.kind, each.name)) or _Teller() for each in told
+            (each.kind, each.name): self._tellers.get((each.kind, each.name)) or _Teller(self._rings) for each in told
         }
         for each in told:
             teller = self._tellers[each.kind, each.name]
             if teller.source is not each:
                 found = of_summary(each, state) if isinstance(each, NodeSummary) else of_node_metrics(each, state)
-                teller.take(each, (sample for sample in found if sample.metric in self._rings), state.at)
+                teller.take(each, found, state.at)
         self._note(state.at)
 
     def _note(self, now: float) -> None:
-        due = {metric: [ring for ring in rings if ring.behind(now)] for metric, rings in self._rings.items()}
-        if not any(due.values()):
-            return
-        values: dict[str, dict[Labels, float]] = {metric: {} for metric, rings in due.items() if rings}
-        for teller in self._tellers.values():
-            for (metric, labels), value in teller.current(now):
-                if metric in values:
-                    values[metric][labels] = value
-        for metric, rings in due.items():
-            for ring in rings:
-                ring.note(now, values[metric])
+        for metric, rings in self._rings.items():
+            due = [ring for ring in rings if ring.behind(now)]
+            values: dict[Labels, float] = {}
+            for teller in self._tellers.values() if due else ():
+                values.update(teller.current(metric, now))
+            for ring in due:
+                ring.note(now, values)
 
     @property
     def metrics(self) -> frozenset[str]:
@@ -92,44 +92,52 @@ class SampledMetrics:
 
 
 class _Teller:
-    """What one node tells through one of its ways."""
+    """What one node tells through one of its ways.
 
-    def __init__(self) -> None:
+    Args:
+        wanted: the names of the metrics to keep.
+    """
+
+    def __init__(self, wanted: Container[str]) -> None:
         self.source: object = None
-        self._counters: dict[tuple[str, Labels], tuple[float, float]] = {}
-        """When each counter was read, and how far it was."""
-        self._values: dict[tuple[str, Labels], float] = {}
+        self._wanted = wanted
+        self._counters: defaultdict[str, dict[Labels, _Count]] = defaultdict(dict)
+        self._values: defaultdict[str, dict[Labels, float]] = defaultdict(dict)
         self._seen = float("-inf")
         self._lasts = FRESH_SECONDS
 
-    def take(self, source: object, samples: Iterable[Sample], now: float) -> None:
+    def take(self, source: object, readings: Iterable[Reading], now: float) -> None:
         """Replace what was told before; counters become rates since the last time."""
         if self.source is not None:
             self._lasts = min(max(FRESH_SECONDS, _PATIENCE * (now - self._seen)), LONGEST_SECONDS)
         self.source, self._seen = source, now
-        values: dict[tuple[str, Labels], float] = {}
-        counters: dict[tuple[str, Labels], tuple[float, float]] = {}
-        for metric, labels, value, at in samples:
-            key = (metric, labels)
-            if not metric.endswith(_COUNTER):
-                values[key] = value
-                continue
-            taken, before = at if at is not None else now, self._counters.get(key)
-            if before is not None and taken == before[0]:
-                # The same reading as before says nothing new.
-                counters[key] = before
-                if key in self._values:
-                    values[key] = self._values[key]
-                continue
-            counters[key] = (taken, value)
-            # A clock that was set back, like a counter that fell, leaves nothing to compare with.
-            if before is not None and taken > before[0] and value >= before[1]:
-                values[key] = (value - before[1]) / (taken - before[0])
-        self._values, self._counters = values, counters
+        before = self._counters
+        self._counters, self._values = defaultdict(dict), defaultdict(dict)
+        for labels, at, numbers in readings:
+            taken = now if at is None else at
+            for metric, number in numbers:
+                if number is None or not 0 <= number < LARGEST or metric not in self._wanted:
+                    continue
+                value: float | None = number
+                if metric.endswith(_COUNTER):
+                    count = _counted(taken, number, before[metric].get(labels))
+                    self._counters[metric][labels] = count
+                    value = count[2]
+                if value is not None:
+                    self._values[metric][labels] = value
 
-    def current(self, now: float) -> Iterable[tuple[tuple[str, Labels], float]]:
-        """What still holds."""
-        return self._values.items() if now - self._seen <= self._lasts else ()
+    def current(self, metric: str, now: float) -> Mapping[Labels, float]:
+        """What still holds of a metric."""
+        return self._values[metric] if now - self._seen <= self._lasts else {}
+
+
+def _counted(taken: float, value: float, before: _Count | None) -> _Count:
+    """A counter as it was read; the same reading as before says nothing new."""
+    if before is not None and taken == before[0]:
+        return before
+    # A clock that was set back, like a counter that fell, leaves nothing to compare with.
+    comparable = before is not None and taken > before[0] and value >= before[1]
+    return taken, value, (value - before[1]) / (taken - before[0]) if before is not None and comparable else None
 
 
 class _Ring:
@@ -159,10 +167,9 @@ class _Ring:
         self._end = end
         self._values = np.concatenate([self._values[:, moved:], np.full((len(self._rows), moved), np.nan)], axis=1)
         self._forget()
-        new = [labels for labels in values if labels not in self._rows]
-        self._rows |= {labels: len(self._rows) + place for place, labels in enumerate(new)}
-        self._values = np.concatenate([self._values, np.full((len(new), self._points), np.nan)])
-        rows = np.fromiter((self._rows[labels] for labels in values), dtype=np.intp, count=len(values))
+        known = self._rows
+        rows = np.array([known.setdefault(labels, len(known)) for labels in values], dtype=np.intp)
+        self._values = np.concatenate([self._values, np.full((len(known) - len(self._values), self._points), np.nan)])
         column = np.fromiter(values.values(), dtype=np.float64, count=len(values))
         self._values[rows, -1 if not over_little else -moved :] = column[:, None]
 

@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING, NamedTuple
 from detectors.objects import quantity
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from detectors.cluster import ClusterState
     from detectors.objects import NodeMetrics, NodeSummary, Pod, PodStats
-    from detectors.objects.summary import Taken
     from detectors.series import Labels
 
 LARGEST = 2.0**62
@@ -31,17 +30,17 @@ _VIRTUAL = re.compile(
 _NANO = 1e-9
 
 
-class Sample(NamedTuple):
-    """One number of one moment."""
+class Reading(NamedTuple):
+    """Numbers of one thing, taken at one moment."""
 
-    metric: str
     labels: Labels
-    value: float
     at: float | None
-    """Unix seconds at which it was taken, by the node's clock; None where it is not told."""
+    """Unix seconds at which they were taken, by the node's clock; None where it is not told."""
+    numbers: tuple[tuple[str, float | None], ...]
+    """By metric; None is what is not told."""
 
 
-def of_summary(summary: NodeSummary, state: ClusterState) -> Iterator[Sample]:
+def of_summary(summary: NodeSummary, state: ClusterState) -> Iterator[Reading]:
     """Everything that rows read of a kubelet's summary."""
     node, labels = summary.node, (("node", summary.name),)
     cpu, memory, network, disk = node.cpu, node.memory, node.network, node.fs
@@ -50,63 +49,64 @@ def of_summary(summary: NodeSummary, state: ClusterState) -> Iterator[Sample]:
     cores = _allocatable(state, summary.name, "cpu") if cpu.usage_core_nano_seconds is not None else None
     held = [memory.working_set_bytes, memory.available_bytes]
     whole = sum(each for each in held if each is not None) if None not in held else None
-    yield from _told(
-        labels,
-        (
-            ("summary_node_cpu_usage_seconds_total", _scaled(cpu.usage_core_nano_seconds, _NANO), cpu),
-            ("summary_node_allocatable_cores", cores, cpu),
-            ("summary_node_cpu_pressure_ratio", _scaled(cpu.psi.some.avg60, 0.01), cpu),
-            ("summary_node_memory_working_set_bytes", memory.working_set_bytes, memory),
-            ("summary_node_memory_capacity_bytes", whole, memory),
-            ("summary_node_network_transmit_bytes_total", network.tx_bytes, network),
-            ("summary_node_network_receive_bytes_total", network.rx_bytes, network),
-            ("summary_node_network_errors_total", sum(errors) if errors else None, network),
-            ("summary_node_filesystem_available_bytes", disk.available_bytes, disk),
-            ("summary_node_filesystem_capacity_bytes", disk.capacity_bytes, disk),
-        ),
+    processor = (
+        ("summary_node_cpu_usage_seconds_total", _scaled(cpu.usage_core_nano_seconds, _NANO)),
+        ("summary_node_allocatable_cores", cores),
+        ("summary_node_cpu_pressure_ratio", _scaled(cpu.psi.some.avg60, 0.01)),
     )
+    yield Reading(labels, cpu.at, processor)
+    occupied = (
+        ("summary_node_memory_working_set_bytes", memory.working_set_bytes),
+        ("summary_node_memory_capacity_bytes", whole),
+    )
+    yield Reading(labels, memory.at, occupied)
+    passed = (
+        ("summary_node_network_transmit_bytes_total", network.tx_bytes),
+        ("summary_node_network_receive_bytes_total", network.rx_bytes),
+        ("summary_node_network_errors_total", sum(errors) if errors else None),
+    )
+    yield Reading(labels, network.at, passed)
+    files = (
+        ("summary_node_filesystem_available_bytes", disk.available_bytes),
+        ("summary_node_filesystem_capacity_bytes", disk.capacity_bytes),
+    )
+    yield Reading(labels, disk.at, files)
     for pod in summary.pods:
         yield from _of_pod(pod, summary.name, state)
 
 
-def _of_pod(stats: PodStats, node: str, state: ClusterState) -> Iterator[Sample]:
+def _of_pod(stats: PodStats, node: str, state: ClusterState) -> Iterator[Reading]:
     reference, network, disk = stats.pod_ref, stats.network, stats.ephemeral_storage
     pod = state.pods.get(reference.uid) or state.pod_named(reference.namespace, reference.name)
     labels = (("namespace", reference.namespace), ("node", node), ("pod", reference.name))
-    yield from _told(labels, (("summary_pod_ephemeral_storage_used_bytes", disk.used_bytes, disk),))
+    yield Reading(labels, disk.at, (("summary_pod_ephemeral_storage_used_bytes", disk.used_bytes),))
     if pod is None or not pod.spec.host_network:
         # A pod on its node's network counts what the node does.
-        yield from _told(
-            labels,
-            (
-                ("summary_pod_network_transmit_bytes_total", network.tx_bytes, network),
-                ("summary_pod_network_receive_bytes_total", network.rx_bytes, network),
-            ),
+        passed = (
+            ("summary_pod_network_transmit_bytes_total", network.tx_bytes),
+            ("summary_pod_network_receive_bytes_total", network.rx_bytes),
         )
+        yield Reading(labels, network.at, passed)
     for container in stats.containers:
         cpu = container.cpu
         if (limit := _limit(pod, container.name)) is not None and cpu.usage_core_nano_seconds is not None:
-            yield from _told(
-                (("container", container.name), *labels),
-                (
-                    ("summary_container_cpu_usage_seconds_total", cpu.usage_core_nano_seconds * _NANO, cpu),
-                    ("summary_container_cpu_limit_cores", limit, cpu),
-                ),
+            used = (
+                ("summary_container_cpu_usage_seconds_total", cpu.usage_core_nano_seconds * _NANO),
+                ("summary_container_cpu_limit_cores", limit),
             )
+            yield Reading((("container", container.name), *labels), cpu.at, used)
     for volume in stats.volume:
         if (claim := volume.pvc_ref) is not None:
-            yield from _told(
-                (("namespace", claim.namespace), ("persistentvolumeclaim", claim.name)),
-                (
-                    ("summary_volume_available_bytes", volume.available_bytes, volume),
-                    ("summary_volume_capacity_bytes", volume.capacity_bytes or None, volume),
-                    ("summary_volume_inodes_used", volume.inodes_used, volume),
-                    ("summary_volume_inodes", volume.inodes or None, volume),
-                ),
+            filled = (
+                ("summary_volume_available_bytes", volume.available_bytes),
+                ("summary_volume_capacity_bytes", volume.capacity_bytes or None),
+                ("summary_volume_inodes_used", volume.inodes_used),
+                ("summary_volume_inodes", volume.inodes or None),
             )
+            yield Reading((("namespace", claim.namespace), ("persistentvolumeclaim", claim.name)), volume.at, filled)
 
 
-def of_node_metrics(metrics: NodeMetrics, state: ClusterState) -> Iterator[Sample]:
+def of_node_metrics(metrics: NodeMetrics, state: ClusterState) -> Iterator[Reading]:
     """What metrics-server tells of a node, beside what the node has: one that is silent must not look idle."""
     for resource, used, has in (
         ("cpu", "metrics_node_cpu_cores", "metrics_node_allocatable_cores"),
@@ -115,14 +115,7 @@ def of_node_metrics(metrics: NodeMetrics, state: ClusterState) -> Iterator[Sampl
         value = quantity(metrics.usage.get(resource, ""))
         allocatable = _allocatable(state, metrics.name, resource)
         if math.isfinite(value) and allocatable is not None:
-            for name, each in ((used, value), (has, allocatable)):
-                yield Sample(name, (("node", metrics.name),), each, metrics.at)
-
-
-def _told(labels: Labels, numbers: Iterable[tuple[str, float | None, Taken]]) -> Iterator[Sample]:
-    for metric, value, taken in numbers:
-        if value is not None and 0 <= value < LARGEST:
-            yield Sample(metric, labels, float(value), taken.at)
+            yield Reading((("node", metrics.name),), metrics.at, ((used, value), (has, allocatable)))
 
 
 def _scaled(value: float | None, factor: float) -> float | None:
