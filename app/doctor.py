@@ -39,7 +39,8 @@ TESTED = {"prometheus": (2, 42), "victoria-metrics": (1, 79)}
 
 READ_ROLE = "deploy/clusterrole.yaml has the rights: get, list and watch only."
 KUBELET_ROLE = (
-    "Optional, for network, disk and volume usage without Prometheus: tocsin-kubelets in deploy/clusterrole.yaml."
+    "Optional, for network, disk and volume usage without Prometheus: tocsin-kubelets in deploy/clusterrole.yaml. "
+    "A strong right: its holder reaches all that kubelets serve, which can include running commands in pods."
 )
 
 

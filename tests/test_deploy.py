@@ -20,6 +20,13 @@ def test_no_secrets_and_no_wildcards():
     assert not named & {"secrets", "*", "configmaps"}
 
 
+def test_the_kubelets_are_a_right_of_its_own_that_nothing_here_binds():
+    (role,) = [role for role in ROLES if any("nodes/proxy" in rule.get("resources", ()) for rule in role["rules"])]
+    assert role["metadata"]["name"] == "tocsin-kubelets"
+    assert role["rules"] == [{"apiGroups": [""], "resources": ["nodes/proxy"], "verbs": ["get"]}]
+    assert {each["kind"] for each in ROLES} == {"ClusterRole", "Role"}
+
+
 def test_every_resource_that_is_read_is_granted():
     granted = {
         (group, resource)
