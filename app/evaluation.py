@@ -94,7 +94,8 @@ def judge_metrics(
 ) -> dict[str, RowResult]:
     """The rows that metrics answer, each from its sources in order of preference; `measurer` has asked for them all.
 
-    The bound on false discoveries is drawn over all tests of all rows: one cycle is one family of tests.
+    The bound on false discoveries is drawn over all tests of all these rows: what one measurer tells in a cycle is one
+    family of tests. What is sampled from the Kubernetes API is measured, and so bounded, by itself.
     """
     judged: dict[str, Judged] = {}
     for row_id in _as_answered(rows, sources, measurer):

@@ -70,7 +70,8 @@ class DetectionSettings(Section, frozen=True):
         int, Meta(ge=15, le=300, description="The time grid of all queries; at least the scrape interval.")
     ] = 60
     false_discovery_rate: Annotated[
-        float, Meta(gt=0, le=0.2, description="Share of false findings tolerated among all series of one cycle.")
+        float,
+        Meta(gt=0, le=0.2, description="Share of false findings tolerated among what one source told in a cycle."),
     ] = 0.01
     disabled_signals: Annotated[
         tuple[str, ...], Meta(description="Rows of the coverage matrix that are switched off, by id.")
