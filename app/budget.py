@@ -71,7 +71,7 @@ class Budget:
         self._discovery, self._asked = discovery, dict(sources)
         self._fitted = {row: tuple(fitted[source] for source in found) for row, found in sources.items()}
         self.costs = {row: prices.cost(found) for row, found in self._fitted.items()}
-        self.metrics.rations = fitting.rations
+        self.metrics.allot(fitting.rations)
         return self._fitted
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from app.sources.base import SourceError, Trouble
 from app.sources.prometheus import probes
+from app.sources.prometheus.cardinality import TOO_BIG
 from app.sources.prometheus.sharding import restricted
 
 if TYPE_CHECKING:
@@ -31,7 +32,6 @@ INGEST_DELAY = {"mimir": 60.0}
 
 DAY = 86_400.0
 
-_TOO_BIG = frozenset({Trouble.LIMITED, Trouble.TIMEOUT})
 _ALIASES = {
     "namespace": ("exported_namespace", "namespace", "kubernetes_namespace"),
     "pod": ("exported_pod", "pod", "pod_name", "kubernetes_pod_name"),
@@ -200,9 +200,9 @@ class _Look:
             try:
                 counts = self._count(scoped)
             except SourceError as trouble:
-                if trouble.trouble not in {*_TOO_BIG, Trouble.REJECTED}:
+                if trouble.trouble not in {*TOO_BIG, Trouble.REJECTED}:
                     raise
-                series[selector] = None if trouble.trouble in _TOO_BIG else 0
+                series[selector] = None if trouble.trouble in TOO_BIG else 0
                 troubles[selector] = trouble.message
             else:
                 series[selector] = int(sum(counts.values()))
@@ -246,7 +246,7 @@ class _Look:
         try:
             return frozenset(self.source.label_names(live, self.at - NAMES_REACH, self.at) if live else ())
         except SourceError as trouble:
-            if trouble.trouble not in _TOO_BIG:
+            if trouble.trouble not in TOO_BIG:
                 raise
             return frozenset()
 

@@ -106,6 +106,15 @@ def matchers(label: str, values: Sequence[str], count: int) -> tuple[str, ...]:
     return (*(f'{label}=~"{pattern(group)}"' for group in grouped(values, count)), f'{label}=""')
 
 
+def closed_matchers(label: str, values: Sequence[str], count: int) -> tuple[str, ...]:
+    """The same, with values beside these in the last part; empty where they are too many to be told in one matcher."""
+    groups = grouped(values, 1)
+    if len(groups) > 1:
+        return ()
+    rest = "".join(f'{label}!~"{pattern(group)}"' for group in groups)
+    return (*matchers(label, values, count)[:-1], rest)
+
+
 def grouped(values: Iterable[str], count: int) -> list[list[str]]:
     """Values in about `count` groups of as many each; more where a group's pattern would become too long."""
     groups: list[list[str]] = []

@@ -75,17 +75,14 @@ class Splitter:
         if not 1 < count <= MOST_PARTS:
             return ()
         for label in divisible_by(promql):
-            parts = self.parts(promql, grid, label, count)
+            parts = matchers(label, self.values(promql, label, grid), count)
             if len(parts) - 1 > count // 2:
-                return parts
+                return tuple(restricted(promql, part) for part in parts)
         return ()
 
-    def parts(self, promql: str, grid: Grid, label: str, count: int) -> tuple[str, ...]:
-        """The expression for each of about `count` groups of a label's present values, and for series without it."""
-        values = self._values(label, tuple(selector.text for selector in selectors(promql)), grid)
-        return tuple(restricted(promql, part) for part in matchers(label, values, count))
-
-    def _values(self, label: str, chosen: Sequence[str], grid: Grid) -> tuple[str, ...]:
+    def values(self, promql: str, label: str, grid: Grid) -> tuple[str, ...]:
+        """The present values of a label of what an expression selects, maybe some others."""
+        chosen = tuple(selector.text for selector in selectors(promql))
         try:
             return self._label_values(label, chosen, grid.start - _BEFORE, grid.end)
         except LimitError:
