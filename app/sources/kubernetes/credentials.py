@@ -8,14 +8,20 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import ssl
 import subprocess
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import certifi
+
 from app.sources.base import SourceError, Trouble
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from kubernetes.client import Configuration
 
 IN_CLUSTER = "in-cluster"
@@ -24,6 +30,8 @@ IN_CLUSTER = "in-cluster"
 _PLUGIN_SECONDS = 60.0
 _LOG_IN = "Log in outside of Tocsin first: any kubectl command with this context shows what is missing."
 _SERVICE_HOST = "KUBERNETES_SERVICE_HOST"
+_IDP_CA = "idp-certificate-authority"
+_NAME_AUTHORITY = f"Name its authority: {_IDP_CA} in the kubeconfig, or SSL_CERT_FILE in the environment."
 
 
 def kubeconfig_paths(kubeconfig: str) -> str:
@@ -170,8 +178,41 @@ def _loader(official: Any, merger: Any, context: str) -> Any:
         # When it runs out the server says so, and whoever asked logs in again: no plugin is run for every request.
         return True
 
+    refresh = loader._refresh_oidc
+
+    def refresh_verified(provider: Any) -> None:
+        with _authority(provider["config"].value):
+            try:
+                refresh(provider)
+            except Exception as error:
+                if "CERTIFICATE_VERIFY_FAILED" not in str(error):
+                    raise
+                whose = provider["config"]["idp-issuer-url"]
+                message = f"the auth-provider oidc of context {context}: the certificate of {whose} is not trusted"
+                raise SourceError(Trouble.UNAUTHENTICATED, message, _NAME_AUTHORITY) from None
+
     loader._load_from_exec_plugin = load_from_plugin
+    loader._refresh_oidc = refresh_verified
     return loader
+
+
+@contextmanager
+def _authority(settings: dict[str, Any]) -> Iterator[None]:
+    """Have an identity provider's settings name whom to trust, until it has been asked.
+
+    Where they name nobody, the official client asks without verifying, and whoever is in between may say where the
+    refresh token is to be sent; kubectl trusts whom the system trusts.
+    """
+    if any(settings.get(name) for name in (_IDP_CA, f"{_IDP_CA}-data")):
+        yield
+        return
+    before = {name: settings.pop(name) for name in (_IDP_CA, f"{_IDP_CA}-data") if name in settings}
+    settings[_IDP_CA] = ssl.get_default_verify_paths().cafile or certifi.where()
+    try:
+        yield
+    finally:
+        del settings[_IDP_CA]
+        settings |= before
 
 
 def run_plugin(settings: Any, folder: str, cluster: Any) -> dict[str, str]:

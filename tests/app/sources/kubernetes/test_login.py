@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import ssl
 import threading
 import time
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ import pytest
 from app.sources.base import Trouble
 from app.sources.kubernetes import KubernetesClient
 from tests.app.sources.kubernetes.kubeconfigs import TOKEN, config, login, plugin, trouble
+from tests.app.sources.prometheus.authority import Authority
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -194,7 +196,7 @@ def id_token(seconds: float) -> str:
 class IdentityProvider:
     """Gives one token for one refresh token; what it was asked is kept."""
 
-    def __init__(self, fresh: str) -> None:
+    def __init__(self, fresh: str, tls: tuple[Path, Path] | None = None) -> None:
         self.answers: dict[str, tuple[int, dict[str, Any]]] = {
             "/token": (200, {"id_token": fresh, "refresh_token": "r2"})
         }
@@ -217,13 +219,18 @@ class IdentityProvider:
             do_GET = do_POST = answer  # noqa: N815
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}"
+        if tls:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(*tls)
+            self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
+            self.server.handle_error = lambda *_: None  # type: ignore[method-assign]
+        self.url = f"http{'s' if tls else ''}://127.0.0.1:{self.server.server_port}"
         self.answers["/.well-known/openid-configuration"] = (200, {"token_endpoint": f"{self.url}/token"})
 
 
 @contextmanager
-def provider(fresh: str) -> Iterator[IdentityProvider]:
-    each = IdentityProvider(fresh)
+def provider(fresh: str, tls: tuple[Path, Path] | None = None) -> Iterator[IdentityProvider]:
+    each = IdentityProvider(fresh, tls)
     thread = threading.Thread(target=each.server.serve_forever, daemon=True)
     thread.start()
     try:
@@ -260,6 +267,38 @@ def test_an_id_token_that_has_expired_is_renewed_and_kept(api, tmp_path, plain):
         [(_, _), (where, sent)] = idp.asked
         assert (where, sent["refresh_token"], sent["grant_type"]) == ("/token", ["r1"], ["refresh_token"])
     assert KubernetesClient(path).get("/version").status == 200, "the kubeconfig has the new one, as kubectl left it"
+
+
+class TestWhoseCertificate:
+    """A kubeconfig that names no authority for its identity provider trusts the system's, and nobody else."""
+
+    @pytest.mark.parametrize("trusted", [True, False])
+    def test_only_one_that_the_system_trusts_is_asked(self, api, tmp_path, monkeypatch, trusted):
+        authority = Authority(tmp_path)
+        if trusted:
+            monkeypatch.setenv("SSL_CERT_FILE", str(authority.file))
+        api.token = id_token(3600)
+        with provider(api.token, authority.issue("idp")) as idp:
+            path = config(tmp_path / "k", api.url, oidc(id_token(-60), idp.url))
+            client = KubernetesClient(path)
+            if trusted:
+                assert client.get("/version").status == 200
+                assert [where for where, _ in idp.asked] == ["/.well-known/openid-configuration", "/token"]
+            else:
+                error = trouble(lambda: client.get("/version"))
+                assert error.trouble is Trouble.UNAUTHENTICATED
+                assert idp.url in error.message and "not trusted" in error.message
+                assert "idp-certificate-authority" in error.hint
+                assert not idp.asked, "whoever is in between gets no refresh token, and names no place to send it to"
+        assert "idp-certificate-authority" not in Path(path).read_text()
+
+    def test_one_that_is_named_in_the_kubeconfig_is_enough(self, api, tmp_path):
+        authority = Authority(tmp_path)
+        api.token = id_token(3600)
+        with provider(api.token, authority.issue("idp")) as idp:
+            user = oidc(id_token(-60), idp.url)
+            user["auth-provider"]["config"]["idp-certificate-authority"] = str(authority.file)
+            assert KubernetesClient(config(tmp_path / "k", api.url, user)).get("/version").status == 200
 
 
 @pytest.mark.parametrize(
