@@ -105,21 +105,15 @@ def keep(loaded: LoadedSettings, choice: Choice) -> ActResult:
     from app.settings.editing import change_settings
     from app.settings.loading import SettingsError
     from app.snapshot import ActResult
-    from app.sources.base import SourceError
-    from app.sources.prometheus.connection import PrometheusConnection
 
     values = choice.settings
     if not values:
         return ActResult(False, "nothing is chosen that could be kept: type a URL, or choose a context")
     try:
-        if choice.prometheus:
-            PrometheusConnection(url=choice.prometheus).checked()
         change_settings(loaded.path, values)
         fresh = _again(loaded, {})
     except SettingsError as error:
         return ActResult(False, str(error))
-    except SourceError as error:
-        return ActResult(False, f"{error.message}. {error.hint}")
     covering = {fresh.origin(key) for key, value in values.items() if fresh.value(key) != value}
     later = f"; at the next start it is overruled by {', '.join(sorted(covering))}" if covering else ""
     return ActResult(True, f"{' and '.join(values)} written to {loaded.path}{later}")

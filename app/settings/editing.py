@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import tempfile
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 import msgspec
 import tomlkit
@@ -14,6 +13,8 @@ from app.redaction import MASK, redact
 from app.settings.describing import describe
 from app.settings.loading import SettingsError, _typed, load_settings, read_file, section_fields, sections
 from app.snapshot import SettingValue
+from app.sources.base import SourceError
+from app.sources.prometheus.connection import PrometheusConnection
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -66,8 +67,8 @@ def change_settings(path: Path, values: Mapping[str, str]) -> None:
             unchanged.
     """
     fields = {key: _field(key) for key in values}
-    if urlsplit(values.get("prometheus.url", "")).password is not None:
-        raise SettingsError(f"{path}: `prometheus.url` with a password is not written to a file; {PASSWORDS}")
+    if url := values.get("prometheus.url"):
+        _check_address(path, url)
     read_file(path, required=False)
     document = tomlkit.parse(path.read_text("utf-8")) if path.exists() else tomlkit.document()
     new = {key: (value, f"the new value of {key}") for key, value in values.items()}
@@ -82,6 +83,16 @@ def change_settings(path: Path, values: Mapping[str, str]) -> None:
         _replace(path.resolve(), tomlkit.dumps(document))
     except OSError as error:
         raise SettingsError(f"{path}: cannot be written: {error.strerror}") from None
+
+
+def _check_address(path: Path, url: str) -> None:
+    """Whether an address may be written to a file: it can be used, and holds no secret."""
+    try:
+        parts = PrometheusConnection(url=url).split()
+    except SourceError as error:
+        raise SettingsError(f"{path}: {error.message}. {error.hint}") from None
+    if parts.password is not None:
+        raise SettingsError(f"{path}: `prometheus.url` with a password is not written to a file; {PASSWORDS}")
 
 
 def _field(key: str) -> msgspec.structs.FieldInfo:

@@ -183,6 +183,28 @@ class TestEditing:
         assert file.read_text() == "[detection]\nbaseline_minutes = 10\n"
         assert list(file.parent.iterdir()) == [file]
 
+    @pytest.mark.parametrize(
+        ("url", "words"),
+        [
+            ("http://[x", "http://HOST:PORT"),
+            ("prom:9090", "http://HOST:PORT"),
+            ("http://h:9090/?token=hunter2", "bearer_token_env"),
+            ("http://h:9090/#hunter2", "bearer_token_env"),
+            ("http://me:hunter2@h:9090", "password_env"),
+        ],
+    )
+    def test_an_address_that_cannot_be_used_or_holds_a_secret_is_not_written(
+        self, file: Path, url: str, words: str
+    ) -> None:
+        with pytest.raises(SettingsError) as refused:
+            change_settings(file, {"prometheus.url": url})
+        text = str(refused.value)
+        assert "prometheus.url" in text
+        assert words in text
+        assert str(file) in text
+        assert "hunter2" not in text
+        assert not file.exists()
+
     def test_a_broken_file_is_not_made_worse(self, file: Path) -> None:
         file.write_text("[engine\n")
         with pytest.raises(SettingsError, match="not valid TOML"):

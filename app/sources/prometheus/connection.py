@@ -6,7 +6,7 @@ import base64
 import os
 import re
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 import msgspec
@@ -14,6 +14,11 @@ from msgspec import Meta
 
 from app.sources.base import SourceError, Trouble
 
+if TYPE_CHECKING:
+    from urllib.parse import SplitResult
+
+_SECRET = re.compile(r"(?<=//).*@|[?#].*", re.DOTALL)
+"""Of an address: the login, and what comes after the path."""
 _REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
@@ -66,17 +71,30 @@ class PrometheusConnection(msgspec.Struct, frozen=True, kw_only=True, forbid_unk
         int, Meta(ge=0, le=10, description="How often a query is sent again after 429, 502, 503 or 504.")
     ] = 3
 
+    def split(self) -> SplitResult:
+        """The URL's parts. Raises SourceError, without what may be secret, where it is no address."""
+        shown = _SECRET.sub("", self.url)
+        try:
+            parts = urlsplit(self.url)
+            fits = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+        except ValueError:
+            fits = False
+        if not fits:
+            raise _misconfigured(f"prometheus.url is {shown!r}", "Give http://HOST:PORT or https://HOST/PREFIX.")
+        if parts.query or parts.fragment:
+            hint = "A token goes into bearer_token_env, bearer_token_file or bearer_token_keyring of [prometheus]."
+            raise _misconfigured(f"prometheus.url is {shown!r} with something after it that is never sent", hint)
+        return parts
+
     @property
     def address(self) -> str:
-        """The URL without login, query and trailing slash: what is asked and shown."""
-        parts = urlsplit(self.url)
+        """The URL without login and trailing slash: what is asked and shown. Raises SourceError as `split`."""
+        parts = self.split()
         return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path.rstrip("/"), "", ""))
 
     def checked(self) -> PrometheusConnection:
         """This connection, if its settings fit together; raises SourceError naming the one that does not."""
-        parts = urlsplit(self.url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise _misconfigured(f"prometheus.url is {self.address!r}", "Give http://HOST:PORT or https://HOST/PREFIX.")
+        self.split()
         for name in ("bearer_token", "password"):
             given = [f"{name}_{way}" for way in ("env", "file", "keyring") if getattr(self, f"{name}_{way}")]
             if len(given) > 1:
@@ -103,7 +121,7 @@ class Credentials:
         return headers
 
     def _login(self) -> Secret:
-        parts = urlsplit(self._connection.url)
+        parts = self._connection.split()
         username = self._connection.username or unquote(parts.username or "")
         password = self._secret("password") or Secret(unquote(parts.password or ""))
         return Secret(f"{username}:{password.reveal()}" if username else "")

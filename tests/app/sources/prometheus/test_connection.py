@@ -28,7 +28,7 @@ def test_a_secret_is_not_shown() -> None:
 
 
 def test_the_address_has_no_login_and_no_trailing_slash() -> None:
-    connection = PrometheusConnection(url="https://ann:pw@prom.example:9443/prefix/?x=1")
+    connection = PrometheusConnection(url="https://ann:pw@prom.example:9443/prefix/")
     assert connection.address == "https://prom.example:9443/prefix"
 
 
@@ -89,6 +89,12 @@ def test_extra_headers_may_refer_to_the_environment(monkeypatch: pytest.MonkeyPa
         ({"url": "prometheus:9090"}, "url"),
         ({"url": "ftp://host"}, "url"),
         ({"url": ""}, "url"),
+        ({"url": "http://[x"}, r"url is 'http://\[x'"),
+        ({"url": "http://host:99999"}, "url is 'http://host:99999'"),
+        ({"url": "http://host:9090/?token=hunter2"}, "url is 'http://host:9090/' with"),
+        ({"url": "http://ann:hunter2@host/p#hunter2"}, "url is 'http://host/p' with"),
+        ({"url": "http://ann:x/hunter2@host"}, "url is 'http://host'"),
+        ({"url": "http://ann:hunter2@[x?hunter2"}, r"url is 'http://\[x'"),
         ({"bearer_token_env": "A", "bearer_token_file": "b"}, "bearer_token_env and bearer_token_file"),
         ({"password_env": "A", "password_keyring": "b/c"}, "password_env and password_keyring"),
         ({"key_file": "k"}, "key_file"),
@@ -100,6 +106,7 @@ def test_settings_that_do_not_fit_are_named(settings: dict[str, object], words: 
         headers(**settings)
     assert caught.value.trouble is Trouble.CONFIGURATION
     assert caught.value.hint
+    assert "hunter2" not in caught.value.message
 
 
 @pytest.mark.parametrize("settings", [{"timeout": 0}, {"concurrency": 0}, {"retries": 11}, {"tokn": "x"}])
