@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 from msgspec.structs import replace
 
 from app.screens.inbox_rows import fields, lasting, now_cell
@@ -83,7 +81,7 @@ async def test_evidence_of_an_object_names_the_field_that_holds_it(monkeypatch):
     case = session.case(CRASHING)
     field = FieldRef("Pod", "shop", "cart-7c9", ".status.containerStatuses[app].state.waiting.reason")
     line = replace(case.evidence[0], value="CrashLoopBackOff", field=field)
-    monkeypatch.setattr(session, "case", lambda number: dataclasses.replace(case, evidence=(line,)))
+    monkeypatch.setattr(session, "case", lambda number: replace(case, evidence=(line,)))
     told = "Pod shop/cart-7c9 .status.containerStatuses[app].state.waiting.reason = CrashLoopBackOff"
     async with running(session) as (console, pilot):
         await opened(console, pilot, CRASHING)
