@@ -11,7 +11,7 @@ from app.preference import choose, quantity_of
 from app.wording import seen
 from detectors.catalog import Role
 from detectors.model import Coverage
-from storage.records import Stance
+from storage.records import UNSEEN, Stance
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -43,8 +43,6 @@ class Witness:
     """1.0 is the threshold; NaN where it has no verdict."""
     at: float | None = None
     """Unix seconds of its newest instant."""
-    unseen: bool = False
-    """It tells of others, and not of this one."""
 
 
 def compared(
@@ -76,7 +74,7 @@ def compared(
             for source, error in refused:
                 if source.convention != observation.source.convention:
                     note(found.setdefault(observation.entity.key, {}), failed(source, error, group[0].frame))
-    return {key: gathered(witnesses.values()) for key, witnesses in found.items()}
+    return {key: tuple(witnesses.values()) for key, witnesses in found.items()}
 
 
 def testify(
@@ -90,7 +88,7 @@ def testify(
             yield subject.key, _witness(batch, index)
     convention, query = measurement.source.convention, measurement.query
     for key in set(keys).difference(measurement.keys):
-        yield key, Witness(convention, Stance.SILENT, f"{convention} does not see it", query, unseen=True)
+        yield key, Witness(convention, Stance.SILENT, f"{convention} {UNSEEN}", query)
 
 
 def failed(source: RowSource, error: SourceError, frame: Frame) -> Witness:
@@ -104,19 +102,6 @@ def note(known: dict[str, Witness], witness: Witness) -> None:
     other = known.get(witness.convention)
     if other is None or _rank(witness) < _rank(other):
         known[witness.convention] = witness
-
-
-def gathered(witnesses: Iterable[Witness]) -> tuple[Witness, ...]:
-    """The same with one line for all that do not see the entity: where workloads differ in kind, those are most."""
-    everybody = tuple(witnesses)
-    unseen = [witness for witness in everybody if witness.unseen]
-    if len(unseen) < 2:
-        return everybody
-    names = [witness.convention for witness in unseen]
-    text = f"{', '.join(names[:-1])} and {names[-1]} do not see it"
-    query = " or ".join(witness.query for witness in unseen)
-    together = Witness(", ".join(names), Stance.SILENT, text, query, unseen=True)
-    return (*(witness for witness in everybody if not witness.unseen), together)
 
 
 def _rank(witness: Witness) -> tuple[int, float]:

@@ -6,10 +6,10 @@ import math
 from typing import TYPE_CHECKING
 
 from app.redaction import redact
-from storage.records import EventRecord, EvidenceRecord, TimelineEntry
+from storage.records import COMPARED, EventRecord, EvidenceRecord, TimelineEntry
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator
 
     from app.corroboration import Witness
     from app.evaluation import RowResult
@@ -52,6 +52,11 @@ class Ledger:
                 if self._changed(anomaly, witness) or worth:
                     records.append(_comparison(anomaly, witness, now))
         return tuple(records)
+
+    def keep(self, living: Collection[int]) -> None:
+        """Forget all anomalies but these, by id."""
+        self._told = {number: score for number, score in self._told.items() if number in living}
+        self._said = {about: stance for about, stance in self._said.items() if about[0] in living}
 
     def _changed(self, anomaly: AnomalyRecord, witness: Witness) -> bool:
         """Whether a convention says something else of an anomaly than before."""
@@ -105,7 +110,7 @@ def _comparison(anomaly: AnomalyRecord, witness: Witness, now: float) -> Evidenc
         id=0,
         investigation=anomaly.investigation,
         anomaly=anomaly.id,
-        step="compare",
+        step=COMPARED,
         text=redact(witness.text),
         source=witness.query,
         value=f"score {witness.score:.1f}" if math.isfinite(witness.score) else "",

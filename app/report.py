@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from storage.records import Stance
+from widgets.ledger import together
 from widgets.text import age, clean, quantity, span, stamp
 
 if TYPE_CHECKING:
@@ -38,9 +39,9 @@ def _lines(case: Case, now: float) -> Iterator[str]:
         yield f"      {clean(anomaly.source.query)}"
     yield ""
     yield "EVIDENCE"
-    for line in case.evidence:
+    for line in together(case.evidence):
         yield f"  {_SIGNS[line.stance]} {clean(line.text)}"
-        for origin in filter(None, (line.held, line.source)):
+        for origin in filter(None, (line.held, *line.source.split("\n"))):
             yield f"      {clean(origin)}"
     yield ""
     yield "TIMELINE"

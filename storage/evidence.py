@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from detectors.model import FieldRef
 from storage.codec import NAME_LIMIT, clean
-from storage.records import EvidenceRecord, Stance
+from storage.records import COMPARED, EvidenceRecord, Stance
 
 if TYPE_CHECKING:
     import sqlite3
@@ -40,19 +40,34 @@ class Evidence:
 
 
 def append(connection: sqlite3.Connection, records: Iterable[EvidenceRecord]) -> None:
-    """Add lines (their `id` is given here); a line with the same anomaly, step and text stays as it was first found."""
-    connection.executemany(
-        f"""INSERT INTO evidence (digest, {_COLUMNS}) VALUES ({", ".join("?" * (_COLUMNS.count(",") + 2))})
-        ON CONFLICT (investigation, digest) DO NOTHING""",  # noqa: S608
-        (_row(record) for record in records),
-    )
+    """Add lines (their `id` is given here); a line with the same anomaly, step and text stays as it was first found.
+
+    What a convention says in comparison is passed over only when it is what it said last: the last line is what holds.
+    """
+    for record in records:
+        if record.step == COMPARED and _said_last(connection, record) == clean(record.text):
+            continue
+        connection.execute(
+            f"""INSERT INTO evidence (digest, {_COLUMNS}) VALUES ({", ".join("?" * (_COLUMNS.count(",") + 2))})
+            ON CONFLICT (investigation, digest) DO NOTHING""",  # noqa: S608
+            _row(record),
+        )
+
+
+def _said_last(connection: sqlite3.Connection, record: EvidenceRecord) -> str:
+    found = connection.execute(
+        """SELECT text FROM evidence WHERE investigation = ? AND anomaly = ? AND step = ? AND convention = ?
+        ORDER BY id DESC LIMIT 1""",
+        (record.investigation, record.anomaly, record.step, clean(record.convention, NAME_LIMIT)),
+    ).fetchone()
+    return str(found[0]) if found else ""
 
 
 def _row(record: EvidenceRecord) -> tuple[object, ...]:
     step, text = clean(record.step, NAME_LIMIT), clean(record.text)
     field = record.field or _NO_FIELD
     return (
-        _digest(record.anomaly, step, text),
+        _digest(record.anomaly, step, f"{text}\0{record.recorded}" if step == COMPARED else text),
         record.investigation,
         record.anomaly,
         step,

@@ -125,6 +125,13 @@ class InvestigationRecord(msgspec.Struct, frozen=True):
         return "new" if self.seen_at is None else "open"
 
 
+COMPARED = "compare"
+"""The step of lines that say what a convention did not judge, but can tell."""
+
+UNSEEN = "does not see it"
+"""What the ledger says of a convention that tells of others, and not of this entity."""
+
+
 class EvidenceRecord(msgspec.Struct, frozen=True):
     """One line of an investigation's ledger."""
 
@@ -149,6 +156,11 @@ class EvidenceRecord(msgspec.Struct, frozen=True):
     def held(self) -> str:
         """The field with its value: `Pod shop/cart-7c9 .status.phase = Pending`; empty where there is none."""
         return f"{self.field.title} = {self.value}" if self.field is not None else ""
+
+    @property
+    def unseen(self) -> bool:
+        """Whether a convention says no more than that it tells of others."""
+        return self.text == f"{self.convention} {UNSEEN}"
 
 
 class TimelineEntry(msgspec.Struct, frozen=True):

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, tzinfo
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
 from textual.content import Content
 
 from storage.records import EvidenceRecord, Stance
@@ -35,6 +36,28 @@ def tally(evidence: Iterable[EvidenceRecord]) -> Content:
     counts = Counter(record.stance for record in evidence)
     told = [f"{word} {counts[stance]}" for stance, word in _WORDS.items() if counts[stance]]
     return Content("  ".join(["Evidence", *told]))
+
+
+def together(evidence: Iterable[EvidenceRecord]) -> list[EvidenceRecord]:
+    """The same with one line for all conventions that do not see a thing at one time: of many, most see something else.
+
+    Its source has a line for each of them.
+    """
+    groups: dict[tuple[object, ...], list[EvidenceRecord]] = {}
+    for record in evidence:
+        key = (record.anomaly, record.recorded) if record.unseen else (record.id, None)
+        groups.setdefault((record.unseen, *key), []).append(record)
+    return [_joined(group) for group in groups.values()]
+
+
+def _joined(records: list[EvidenceRecord]) -> EvidenceRecord:
+    first, *others = records
+    if not others:
+        return first
+    names = [record.convention for record in records]
+    text = f"{', '.join(names[:-1])} and {names[-1]} do not see it"
+    source = "\n".join(record.source for record in records)
+    return replace(first, text=text, source=source, convention=", ".join(names))
 
 
 class Ledger(RowList[EvidenceRecord]):
@@ -70,7 +93,7 @@ class Ledger(RowList[EvidenceRecord]):
     def show(self, evidence: Iterable[EvidenceRecord], zone: tzinfo = UTC) -> None:
         """Show these lines, times in that zone."""
         self._zone = zone
-        self.replace(evidence)
+        self.replace(together(evidence))
 
     def action_open(self) -> None:
         """Ask for the source of the line under the cursor."""

@@ -122,6 +122,9 @@ class InvestigationScreen(CaseView):
     def _draw(self, *, missing: bool = False) -> None:
         case, panel = self.case, self.query_one(ConditionPanel)
         panel.display = case is None
+        if case is None and self.focused is not None and self.focused.id in PANES:
+            # Whoever is hidden with the focus passes it on, at a time when its neighbours may be shown again.
+            self.set_focus(None)
         self.query_one("#case").display = case is not None
         self.query_one("#headline").display = case is not None
         if self._number is None:
@@ -132,6 +135,8 @@ class InvestigationScreen(CaseView):
             panel.tell(Condition.LOADING, f"#{self._number}")
         else:
             self._draw_case(case)
+            if self.focused is None:
+                self.query_one(f"#{self._pane}").focus()
 
     def _draw_case(self, case: Case) -> None:
         now, zone = self.console.snapshot.now, self.console.zone

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from app.corroboration import Witness, gathered, note
+from app.corroboration import Witness, note
 from storage.database import Store
 from storage.records import Stance
 from tests.app.rig import Rig, found, settings
@@ -109,12 +109,3 @@ def test_of_several_instruments_of_a_convention_the_strongest_speaks() -> None:
     note(known, Witness("linkerd", Stance.SILENT, "", ""))
     assert (known["istio"].stance, known["istio"].score) == (Stance.SUPPORTS, 3.0)
     assert known["linkerd"].stance is Stance.SILENT
-
-
-def test_those_that_do_not_see_it_share_a_line_that_asks_all_of_them() -> None:
-    blind = [Witness(name, Stance.SILENT, f"{name} does not see it", name, unseen=True) for name in ("a", "b", "c")]
-    says = Witness("istio", Stance.SUPPORTS, "istio agrees", "q", 2.0)
-    agreed, together = gathered([blind[0], says, *blind[1:]])
-    assert agreed is says
-    assert (together.text, together.query) == ("a, b and c do not see it", "a or b or c")
-    assert gathered([says, blind[0]]) == (says, blind[0])

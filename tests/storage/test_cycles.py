@@ -17,7 +17,17 @@ from storage.cycles import CycleUpdate
 from storage.database import Store
 from storage.errors import LeaseError, StoreError
 from storage.history import Act
-from storage.records import AnomalyState, EventRecord, Label, Lifecycle, Stance, TimelineEntry
+from storage.records import (
+    COMPARED,
+    AnomalyState,
+    ConventionRecord,
+    EventRecord,
+    Label,
+    Lifecycle,
+    Spell,
+    Stance,
+    TimelineEntry,
+)
 from tests.storage import samples
 from tests.storage.samples import CHECKOUT, CLUSTER, NOW
 
@@ -413,3 +423,49 @@ def test_the_lease_of_a_dead_process_is_free_at_once(store: Store) -> None:
         [sys.executable, "-c", code, store.path], check=True, env={**os.environ, "PYTHONPATH": str(Path.cwd())}
     )
     assert store.cycles.acquire_lease(CLUSTER, "b", NOW + 1, 60)
+
+
+def test_the_ledger_ends_on_what_a_convention_said_last(store: Store) -> None:
+    def said(text: str, at: float, convention: str = "istio") -> None:
+        line = samples.evidence(text=text, step=COMPARED, convention=convention, recorded=at)
+        store.cycles.write(samples.update(samples.case(), at=at, evidence=[line]))
+
+    unseen, agrees = "istio does not see it", "istio agrees: 12 %"
+    for at, text in enumerate((unseen, unseen, agrees, agrees, unseen)):
+        said(text, NOW + at)
+        said("beyla does not see it", NOW + at, "beyla")
+    told = [(line.convention, line.text) for line in store.evidence.of(1)]
+    assert [text for name, text in told if name == "istio"] == [unseen, agrees, unseen]
+    assert [text for name, text in told if name == "beyla"] == ["beyla does not see it"]
+
+
+def _convention(name: str, last: float = NOW) -> ConventionRecord:
+    return ConventionRecord(CLUSTER, name, ("job",), {}, "", 15.0, {"a_total": Spell(NOW - 60, last)})
+
+
+def test_what_cannot_be_read_of_a_convention_is_dropped_and_logged(
+    store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    both = [_convention("istio"), _convention("linkerd")]
+    store.cycles.write(samples.update(samples.case(), conventions=both))
+    with store._connections.write() as connection:
+        connection.execute("UPDATE convention SET body = '{\"cluster\": 7' WHERE name = 'istio'")
+    assert store.conventions.of(CLUSTER) == (both[1],)
+    assert "istio" in caplog.text
+    store.cycles.write(samples.update(samples.case(), conventions=both))
+    assert store.conventions.of(CLUSTER) == tuple(both)
+
+
+def test_conventions_are_written_when_they_change_and_only_then(store: Store) -> None:
+    def write(last: float) -> None:
+        store.cycles.write(samples.update(samples.case(), conventions=[_convention("istio", last)]))
+
+    statements: list[str] = []
+    write(NOW)
+    with store._connections.write() as connection:
+        connection.set_trace_callback(statements.append)
+    write(NOW)
+    assert not any("convention VALUES" in each or "DELETE FROM convention" in each for each in statements)
+    write(NOW + 600)
+    assert any("DELETE FROM convention" in each for each in statements)
+    assert store.conventions.of(CLUSTER) == (_convention("istio", NOW + 600),)

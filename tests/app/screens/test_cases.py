@@ -25,6 +25,10 @@ async def opened(console, pilot, number):
     await eventually(pilot, lambda: console.view.place == "investigation" and console.view.case is not None)
 
 
+def hidden(view):
+    return view.is_mounted and all(not each.display for each in view.query("#case"))
+
+
 def test_what_is_over_says_what_it_was_and_how_long_it_lasted():
     row = row_of(FakeSession(), OVER)
     assert now_cell(row, 11) == "was 26 ms"
@@ -86,6 +90,36 @@ async def test_evidence_of_an_object_names_the_field_that_holds_it(monkeypatch):
     async with running(session) as (console, pilot):
         await opened(console, pilot, CRASHING)
         await eventually(pilot, lambda: told in str(console.view.query_one("#line").content))
+
+
+async def test_the_ledger_has_the_focus_again_once_the_case_is_there():
+    session = FakeSession()
+    async with running(session) as (console, pilot):
+        session.gate.clear()
+        console.open_case(CRASHING)
+        await eventually(pilot, lambda: console.view.place == "investigation" and hidden(console.view))
+        assert console.focused is None
+        session.gate.set()
+        await eventually(pilot, lambda: console.view.case is not None and console.focused)
+        assert console.focused.id == "ledger"
+        await eventually(pilot, lambda: str(console.view.query_one("#line").content))
+        await pilot.press("tab")
+        await eventually(pilot, lambda: console.focused.id == "anomalies")
+
+
+async def test_those_that_do_not_see_it_share_a_line_with_the_question_to_each(monkeypatch):
+    session = FakeSession()
+    case = session.case(CRASHING)
+    unseen = [
+        replace(case.evidence[0], id=9000 + n, text=f"{name} does not see it", convention=name, source=f"{name}_total")
+        for n, name in enumerate(("istio", "beyla"))
+    ]
+    monkeypatch.setattr(session, "case", lambda number: replace(case, evidence=tuple(unseen)))
+    async with running(session) as (console, pilot):
+        await opened(console, pilot, CRASHING)
+        line = console.view.query_one("#line")
+        await eventually(pilot, lambda: "istio and beyla do not see it" in str(line.content))
+        assert "istio_total" in str(line.content) and "beyla_total" in str(line.content)
 
 
 async def test_signals_go_by_their_titles_in_the_timeline():
