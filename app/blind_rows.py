@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 import math
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from app.asking_once import asked_once
 from app.indexing import UNSETTLED
-from app.measuring import Measurer
 from app.planning import fitted
 from app.preference import quantity_of
 from app.sources.base import SourceError
@@ -17,7 +18,7 @@ from app.sources.prometheus.discovery import window_of
 from detectors.series import Grid
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from app.judging import Surroundings
     from app.looking import MetricsLook
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from detectors.entities import Resolver
     from detectors.model import Entity
     from storage.records import ConventionRecord
+
+log = logging.getLogger(__name__)
 
 NEAR_SECONDS = 900
 """How far around the last sighting the server is asked whom a convention told of."""
@@ -43,13 +46,33 @@ class Blind(NamedTuple):
     entity: Entity
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Past:
+class Told(NamedTuple):
+    """Whom one source told of."""
+
+    row: Row
+    source: RowSource
+    entities: tuple[Entity, ...]
+
+
+class Past(NamedTuple):
     """Whom a convention told of when it was last seen."""
 
-    measured: tuple[tuple[Row, Measurement], ...]
+    told: tuple[Told, ...]
     until: float
     """Unix seconds of its last value."""
+    whole: bool
+    """Whether every question was answered."""
+
+
+class Blindness(NamedTuple):
+    """What it means today that a convention is gone."""
+
+    blind: tuple[Blind, ...]
+    """Who is still there and is told of by nobody else."""
+    others: frozenset[str]
+    """The conventions that tell of the others."""
+    certain: bool
+    """Whether there can be no more of them: else some question was not answered, or not asked in full."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -63,42 +86,53 @@ class BlindSearch:
     state: ClusterState | None
     resolver: Resolver
     around: Surroundings
+    progress: Callable[[str], None] = lambda _: None
 
     def past(self, record: ConventionRecord, gone: Sequence[str]) -> Past:
-        """Whom the convention told of when it was last seen. Raises SourceError."""
+        """Whom the convention told of when it was last seen, as far as the server says so within the budget."""
         spells = [record.selectors[selector] for selector in gone]
-        step = self.look.frame.grid.step
+        discovery, step = self.look.discovery, self.look.frame.grid.step
+        assert discovery is not None
         last = max(spell.last for spell in spells)
         end = min(last + NEAR_SECONDS, *(spell.absent for spell in spells if spell.absent is not None))
         grid = Grid(int(end // step) * step, step, max(2, int(end - last + NEAR_SECONDS) // step))
-        measurer = Measurer(self.look.metrics, self.look.metrics)
-        try:
-            measurer.begin(dataclasses.replace(self.look.frame, grid=grid, references=()), self.resolver)
-            sources = [(row, source) for row in self._rows() for source in self._sources(row, record, gone)]
-            measurer.ask(source for _, source in sources)
-            measured = tuple((row, measurer.measure(source, row.entity)) for row, source in sources)
-        finally:
-            measurer.settle()
-            measurer.close()
-        return Past(measured, max([last, *(_last_value(each) for _, each in measured)]))
+        frame = dataclasses.replace(self.look.frame, grid=grid)
+        # Today's counts say nothing of it: they are of what is left.
+        then = dataclasses.replace(discovery, conventions={})
+        sources = [(row, source) for row in self._rows() for source in self._sources(row, record, gone)]
+        wanted, told, until = [source for _, source in sources], [], last
+        with asked_once(wanted, self.look, then, frame, self.resolver, self.progress) as (measurer, affordable):
+            for row, source in sources:
+                if source not in affordable:
+                    log.info("%s before it disappeared: %s would cost too much", record.convention, row.id)
+                    continue
+                try:
+                    measurement = measurer.measure(source, row.entity)
+                except SourceError as error:
+                    log.info("%s before it disappeared: %s: %s", record.convention, row.id, error.message)
+                    continue
+                told.append(Told(row, source, measurement.entities))
+                until = max(until, _last_value(measurement))
+        return Past(tuple(told), until, whole=len(told) == len(sources))
 
-    def blind(
-        self, record: ConventionRecord, gone: Sequence[str], past: Past
-    ) -> tuple[tuple[Blind, ...], frozenset[str]]:
-        """Who is still there and is told of by nobody else; and the conventions that tell of the others."""
+    def blind(self, record: ConventionRecord, gone: Sequence[str], past: Past) -> Blindness:
+        """Who of those that it told of is still there, and is told of by nobody else."""
         whole = len(gone) == len(record.selectors)
         blind: dict[tuple[str, tuple[str, ...]], Blind] = {}
         others: set[str] = set()
-        for row, measurement in past.measured:
-            told = self._told_by(row, measurement.source, gone)
-            for entity in measurement.entities:
+        certain = past.whole
+        for row, source, entities in past.told:
+            told, everybody = self._told_by(row, source, gone)
+            for entity in entities:
                 if not self._there(entity, whole=whole and bool(record.jobs)):
                     continue
                 if by := told.get(_identity(entity)):
                     others.add(by)
-                else:
+                elif everybody:
                     blind[row.id, _identity(entity)] = Blind(row, entity)
-        return tuple(blind.values()), frozenset(others)
+                else:
+                    certain = False
+        return Blindness(tuple(blind.values()), frozenset(others), certain)
 
     def _rows(self) -> Iterator[Row]:
         """The rows that metrics have to feed: where objects can be read, a row does not miss them."""
@@ -111,21 +145,27 @@ class BlindSearch:
             if source.convention == record.convention and source.detect_selector in gone and source.judges(row):
                 yield fitted(source, tuple(sorted(record.aliases.items())), window, record.match)
 
-    def _told_by(self, row: Row, lost: RowSource, gone: Sequence[str]) -> dict[tuple[str, ...], str]:
-        """Of whom the row's other sources tell now, and which; of its own convention, those of the same quantity."""
+    def _told_by(self, row: Row, lost: RowSource, gone: Sequence[str]) -> tuple[dict[tuple[str, ...], str], bool]:
+        """Of whom the row's other sources tell now, and which; and whether these are all of whom they could tell.
+
+        Of its own convention, those of the same quantity count.
+        """
         found: dict[tuple[str, ...], str] = {}
+        everybody = True
         for source in self.planned.sources.get(row.id, ()):
             own = source.convention == lost.convention
             if own and (source.detect_selector in gone or quantity_of(row, source) != quantity_of(row, lost)):
                 continue
+            everybody = everybody and not source.thinned
             try:
                 measurement = self.look.measurer.measure(source, row.entity)
             except SourceError:
+                everybody = False
                 continue
             for entity, volume in zip(measurement.entities, measurement.volume.tolist(), strict=True):
                 if volume != -math.inf:
                     found.setdefault(_identity(entity), source.convention)
-        return found
+        return found, everybody
 
     def _there(self, entity: Entity, *, whole: bool) -> bool:
         """Whether it still exists and should have metrics; what no object tells, the jobs' answers do."""

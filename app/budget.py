@@ -74,6 +74,13 @@ class Budget:
         self.metrics.allot(fitting.rations)
         return self._fitted
 
+    def small(
+        self, sources: Iterable[RowSource], metrics: MetricsSource, discovery: Discovery, frame: Frame
+    ) -> frozenset[RowSource]:
+        """Those sources that need neither be divided nor thinned, for what is asked once; `metrics` counts them."""
+        prices = Prices(metrics, self._limits, discovery, frame)
+        return frozenset(source for source in dict.fromkeys(sources) if prices.is_small(source))
+
 
 class _Fitting:
     """One time that sources are fitted into the budget, by what they cost then."""

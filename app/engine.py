@@ -113,6 +113,8 @@ class Engine:
         self._restored = False
         self._leased = float("-inf")
         self._last_fired: dict[str, float] = {}
+        self._seen: tuple[Resolver, Surroundings] | None = None
+        """Of the last cycle, until what it left to be asked has been."""
 
     def _new_look(self) -> MetricsLook:
         assert self.metrics is not None
@@ -135,7 +137,7 @@ class Engine:
         self._restored = False
         trouble = self.look.refresh(now, self.progress) if self.look else None
         around = self._surroundings(now, state)
-        results = self._judged(state, around, trouble)
+        results = self._judged(state, around, trouble, now)
         observations = [o for result in results.values() for o in result.observations]
         changes = self._tracker.update(
             observations,
@@ -217,6 +219,7 @@ class Engine:
         self._tracker.recent.clear()
         self._tracker.restore((*known, *recent))
         self._ledger = Ledger(self.cluster)
+        self._second = SecondLook(self.catalogue)
         self._conventions.restore(self.store.conventions.of(self.cluster))
         fired = self.store.cycles.coverage(self.cluster)
         self._last_fired = {record.signal: record.last_fired for record in fired if record.last_fired is not None}
@@ -235,7 +238,7 @@ class Engine:
         )
 
     def _judged(
-        self, state: ClusterState | None, around: Surroundings, trouble: SourceError | None
+        self, state: ClusterState | None, around: Surroundings, trouble: SourceError | None, now: float
     ) -> dict[str, RowResult]:
         rows = live_rows(self.catalogue, self.settings.detection)
         look = self.look
@@ -265,11 +268,43 @@ class Engine:
             results |= judge_metrics(by_id, planned.sources, look.measurer, around, self.progress)
         results = {row.id: unfed(self.catalogue, row, state) for row in planned.unfed} | results
         if look and trouble is None:
-            if MISSING in results:
-                added = self._conventions.added(results[MISSING], by_id, planned, look, state, resolver, around)
-                results[MISSING] = added
-            results |= self._second.witnessed(results, planned, look, resolver, around)
+            results |= self._with_lost(results, planned, look, state, resolver, around)
+            results |= self._second.witnessed(results)
+            self._second.consider(results, look, around, now)
+            self._seen = resolver, around
         return results
+
+    def _with_lost(
+        self,
+        results: Mapping[str, RowResult],
+        planned: Plan,
+        look: MetricsLook,
+        state: ClusterState | None,
+        resolver: Resolver,
+        around: Surroundings,
+    ) -> dict[str, RowResult]:
+        """The result of the row of missing metrics with the conventions that are; without them if that fails."""
+        if MISSING not in results:
+            return {}
+        rows = {row_id: result.row for row_id, result in results.items()}
+        try:
+            added = self._conventions.added(
+                results[MISSING], rows, planned, look, state, resolver, around, self.progress
+            )
+        except Exception:
+            log.exception("looking for lost conventions")
+            return {}
+        return {MISSING: added}
+
+    def look_again(self) -> None:
+        """Ask what may wait until a cycle has been shown; what comes of it belongs to the next one."""
+        if self.look is None or self._seen is None:
+            return
+        seen, self._seen = self._seen, None
+        try:
+            self._second.ask(self.look, *seen, self.progress)
+        except Exception:
+            log.exception("asking the metrics about what objects tell")
 
     def _follow(self, planned: Plan) -> None:
         """Have the kubelets asked while they could tell of a row that nobody else tells of."""
@@ -306,6 +341,7 @@ class Engine:
             members[placed.id] = self._with_band(placed, results)
         for anomaly in members.values():
             self._tracker.reassign(anomaly)
+        self._ledger.keep({a.id for known in (self._tracker.current, self._tracker.recent) for a in known.values()})
         self.store.cycles.write(
             CycleUpdate(
                 record=cycle,

@@ -7,13 +7,11 @@ it told of when it was last seen; whoever is still there, and is told of by nobo
 from __future__ import annotations
 
 import dataclasses
-import logging
 from typing import TYPE_CHECKING, NamedTuple
 
 from msgspec.structs import replace
 
 from app.blind_rows import BlindSearch
-from app.sources.base import SourceError
 from app.sources.prometheus.probes import metric_name
 from app.sources.prometheus.sharding import restricted
 from detectors.catalog.promql import quoted
@@ -22,9 +20,9 @@ from storage.records import ConventionRecord, Spell
 from widgets.text import age
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from app.blind_rows import Blind, Past
+    from app.blind_rows import Blindness, Past
     from app.evaluation import RowResult
     from app.judging import Surroundings
     from app.looking import MetricsLook
@@ -33,8 +31,6 @@ if TYPE_CHECKING:
     from detectors.catalog import Catalogue, Row
     from detectors.cluster import ClusterState
     from detectors.entities import Resolver
-
-log = logging.getLogger(__name__)
 
 ROW = "metrics-missing"
 KIND = "Convention"
@@ -60,10 +56,16 @@ class _Loss(NamedTuple):
     gone: tuple[str, ...]
     """Its presence selectors."""
     past: Past
-    blind: tuple[Blind, ...]
-    """Who is told of by nobody now."""
-    others: frozenset[str]
-    """The conventions that tell of the others now."""
+    now: Blindness
+
+
+class _Told(NamedTuple):
+    """What one look came to."""
+
+    found: tuple[Observation, ...] = ()
+    warnings: tuple[str, ...] = ()
+    undecided: frozenset[str] = frozenset()
+    """Conventions of which nobody knows whether somebody misses them."""
 
 
 class LostConventions:
@@ -79,8 +81,7 @@ class LostConventions:
         self._known: dict[str, ConventionRecord] = {}
         self._looked: float | None = None
         self._past: dict[tuple[str, tuple[str, ...]], Past] = {}
-        self._told: tuple[tuple[Observation, ...], tuple[str, ...]] = ((), ())
-        """Findings and warnings of the last look."""
+        self._told = _Told()
 
     @property
     def records(self) -> tuple[ConventionRecord, ...]:
@@ -101,6 +102,7 @@ class LostConventions:
         state: ClusterState | None,
         resolver: Resolver,
         around: Surroundings,
+        progress: Callable[[str], None] = lambda _: None,
     ) -> RowResult:
         """The row's result with the conventions that are missing; the server is asked only when one has become so."""
         discovery = look.discovery
@@ -108,51 +110,59 @@ class LostConventions:
         if discovery.at != self._looked:
             self._looked = discovery.at
             self._known = remembered(self._known, discovery, self._cluster, result.row)
-            search = BlindSearch(self._catalogue, rows, planned, look, state, resolver, around)
+            search = BlindSearch(self._catalogue, rows, planned, look, state, resolver, around, progress)
             self._told = self._missing(search, discovery, result.row)
-        found, warnings = self._told
-        living = [each.entity.key for each in around.open.values() if each.signal == ROW and each.entity.kind == KIND]
+        found, warnings, undecided = self._told
+        living = [each.entity for each in around.open.values() if each.signal == ROW and each.entity.kind == KIND]
+        seen = {e.key: Coverage.QUERY_ERROR if e.name in undecided else Coverage.LIVE for e in living}
         return dataclasses.replace(
             result,
             status=Coverage.LIVE if found else result.status,
             observations=(*result.observations, *found),
-            coverage={**result.coverage, **dict.fromkeys([*living, *(o.entity.key for o in found)], Coverage.LIVE)},
+            coverage={**result.coverage, **seen, **{o.entity.key: Coverage.LIVE for o in found}},
             warnings=(*result.warnings, *warnings),
         )
 
     def _family(self, convention: str) -> str:
-        """The convention that one of its parts belongs to."""
-        return self._catalogue.convention(convention).id
+        """The convention that one of its parts belongs to; itself where the catalogue has it no more."""
+        try:
+            return self._catalogue.convention(convention).id
+        except KeyError:
+            return convention
 
-    def _missing(
-        self, search: BlindSearch, discovery: Discovery, row: Row
-    ) -> tuple[tuple[Observation, ...], tuple[str, ...]]:
+    def _missing(self, search: BlindSearch, discovery: Discovery, row: Row) -> _Told:
         hold, at = float(row.params.get("hold_seconds", 0)), discovery.at
         lost: dict[str, list[_Loss]] = {}
-        asked = {}
+        kept = {}
         for record in self._known.values():
             spells = record.selectors.items()
             gone = tuple(selector for selector, spell in spells if spell.missed(at, hold, LASTING_SECONDS))
             if not gone or not _answers(record, discovery):
                 continue
             key = (record.convention, gone)
-            try:
-                past = asked[key] = self._past.get(key) or search.past(record, gone)
-            except SourceError as error:
-                log.info("%s before it disappeared: %s", record.convention, error.message)
-                continue
-            blind, others = search.blind(record, gone, past)
-            families = frozenset(map(self._family, others))
-            lost.setdefault(self._family(record.convention), []).append(_Loss(record, gone, past, blind, families))
-        self._past = asked
+            past = self._past.get(key) or search.past(record, gone)
+            if past.whole:
+                kept[key] = past
+            loss = _Loss(record, gone, past, search.blind(record, gone, past))
+            lost.setdefault(self._family(record.convention), []).append(loss)
+        self._past = kept
         found = tuple(
-            _observation(self._cluster, row, family, [each for each in losses if each.blind], discovery)
+            _observation(self._cluster, row, family, [each for each in losses if each.now.blind], discovery)
             for family, losses in lost.items()
-            if any(each.blind for each in losses)
+            if any(each.now.blind for each in losses)
         )
         missing = {observation.entity.name for observation in found}
-        words = (_succession(family, losses, at) for family, losses in lost.items() if family not in missing)
-        return found, tuple(word for word in words if word)
+        doubtful = {family for family, losses in lost.items() if not all(each.now.certain for each in losses)}
+        words = (self._succession(name, losses, at) for name, losses in lost.items() if name not in missing | doubtful)
+        return _Told(found, tuple(word for word in words if word), frozenset(doubtful - missing))
+
+    def _succession(self, family: str, losses: Sequence[_Loss], at: float) -> str:
+        """A word on a convention that nobody misses; empty when it is long since, or nobody is there to be told of."""
+        others = sorted({self._family(name) for each in losses for name in each.now.others})
+        ago = at - max(each.past.until for each in losses)
+        if not others or ago >= WARNING_SECONDS:
+            return ""
+        return f"{family} has had no series for {age(ago)}; what it told of is told by {', '.join(others)} now"
 
 
 def remembered(
@@ -198,17 +208,8 @@ def remembered(
     }
 
 
-def _succession(family: str, losses: Sequence[_Loss], at: float) -> str:
-    """A word on a convention that nobody misses; empty when it is long since, or when nobody is there to be told of."""
-    others = sorted({name for each in losses for name in each.others})
-    ago = at - max(each.past.until for each in losses)
-    if not others or ago >= WARNING_SECONDS:
-        return ""
-    return f"{family} has had no series for {age(ago)}; what it told of is told by {', '.join(others)} now"
-
-
 def _observation(cluster: str, row: Row, family: str, losses: Sequence[_Loss], discovery: Discovery) -> Observation:
-    blind = [each for loss in losses for each in loss.blind]
+    blind = [each for loss in losses for each in loss.now.blind]
     until = max(loss.past.until for loss in losses)
     rows = list(dict.fromkeys(each.row.id for each in blind))
     gone = list(dict.fromkeys(restricted(selector, loss.record.match) for loss in losses for selector in loss.gone))

@@ -110,18 +110,12 @@ def _resource(right: str) -> str:
     return name if name.startswith("/") else name.rpartition("/")[2]
 
 
-def others(catalogue: Catalogue, row: Row, discovery: Discovery, step: int, planned: Plan) -> tuple[RowSource, ...]:
-    """The row's sources in its unit that this server has and that a cycle does not ask; surrogates left out."""
-    asked = {(source.convention, source.queries) for source in planned.sources.get(row.id, ())}
-    present = _present(catalogue, row, discovery, step, planned.owners)
-    return tuple(
-        source
-        for source in present
-        if source.role is not Role.SURROGATE
-        and (source.unit == row.unit or source.guards)
-        and (source.convention, source.queries) not in asked
-        and row.detector in DETECTORS
-    )
+def corroborating(catalogue: Catalogue, row: Row, discovery: Discovery, step: int) -> Iterator[RowSource]:
+    """What this server has to say of a row that objects answer, in the row's unit; surrogates prove nothing."""
+    for source in _present(catalogue, row, discovery, step, Owners.NONE):
+        comparable = source.unit == row.unit or source.guards
+        if comparable and source.role is not Role.SURROGATE and row.detector in DETECTORS:
+            yield source
 
 
 def _present(catalogue: Catalogue, row: Row, discovery: Discovery, step: int, owners: Owners) -> Iterator[RowSource]:

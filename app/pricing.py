@@ -95,6 +95,15 @@ class Prices:
         """Whether a query is known to touch more than it may."""
         return (self.series(query) or 0) > self.most(query)
 
+    def is_small(self, source: RowSource) -> bool:
+        """Whether none of a source's queries touches more than one question may; what nothing bounds is counted."""
+        for query in self.queries(source):
+            series = self.series(query)
+            series = self._counted(query) if series is None else series
+            if series is None or series > self.at_once(query):
+                return False
+        return True
+
     def excess(self, source: RowSource) -> str:
         """By how much a source is over the budget; empty when it is not, or nobody can tell."""
         for query in filter(self.is_over, self.queries(source)):

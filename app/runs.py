@@ -102,6 +102,7 @@ class LiveRun:
         while not stop.is_set():
             began = self._clock.now()
             done(engine.cycle())
+            engine.look_again()
             if self._writer is not None:
                 self._writer.flush()
             # The machine's clock may be set meanwhile: never wait for longer than one interval.
@@ -224,6 +225,7 @@ class ReplayRun:
                 self._metrics.feed(answer)
                 self._logs.feed(answer)
             done(self._engine.cycle())
+            self._engine.look_again()
 
     def statuses(self, outcome: Outcome | None) -> tuple[SourceStatus, ...]:
         """How the recorded sources were doing."""

@@ -1,7 +1,7 @@
-"""A second look at what has been out of band for a while: the conventions that a cycle does not ask are asked once.
+"""A second look at what objects tell: once it has lasted a while, the metrics of its namespace are asked once too.
 
-These are the metrics of rows that objects answer, and the sources that may support a finding but not raise one. They
-are asked about the namespace of the entity, a few at a time, and never while nothing is out of band.
+A cycle does not ask them, since objects answer its row. They are asked after the cycle is stored, so that nobody waits
+for them, and what they say goes to the ledger with the next one; nothing is asked while nothing is out of band.
 """
 
 from __future__ import annotations
@@ -9,19 +9,22 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, NamedTuple
 
-from app.corroboration import failed, gathered, note, testify
-from app.planning import others
+from app.asking_once import asked_once
+from app.corroboration import failed, note, testify
+from app.evaluation import KUBERNETES
+from app.planning import corroborating
 from app.sources.base import SourceError
+from app.sources.prometheus.sharding import divisible_by
 from detectors.catalog.promql import quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from app.corroboration import Witness
     from app.evaluation import RowResult
     from app.judging import Surroundings
     from app.looking import MetricsLook
-    from app.planning import Plan
+    from app.sources.prometheus.discovery import Discovery
     from detectors.catalog import Catalogue, Row, RowSource
     from detectors.entities import Resolver
     from detectors.model import Observation
@@ -30,7 +33,7 @@ SETTLED_SECONDS = 120.0
 """How long something has to be open: scrapes come later than watch events, and detectors have hold times."""
 
 MOST_QUESTIONS = 4
-"""Rows and namespaces asked about in one cycle; the others come in the next ones."""
+"""Rows and namespaces asked about after one cycle; the others come after the next ones."""
 
 
 class _Due(NamedTuple):
@@ -38,7 +41,8 @@ class _Due(NamedTuple):
 
     row: Row
     sources: tuple[RowSource, ...]
-    observations: tuple[Observation, ...]
+    keys: frozenset[str]
+    """Of the entities that are out of band."""
 
 
 class SecondLook:
@@ -48,70 +52,74 @@ class SecondLook:
         self._catalogue = catalogue
         self._asked: set[int] = set()
         """Ids of anomalies."""
+        self._due: tuple[_Due, ...] = ()
+        self._said: dict[tuple[str, str], tuple[Witness, ...]] = {}
+        """What was said since the last cycle, by row id and entity key."""
 
-    def witnessed(
-        self,
-        results: Mapping[str, RowResult],
-        planned: Plan,
-        look: MetricsLook,
-        resolver: Resolver,
-        around: Surroundings,
-    ) -> dict[str, RowResult]:
-        """The results of the rows about which somebody else had something to say."""
-        due = tuple(self._due(results, planned, look, around))[:MOST_QUESTIONS]
-        if not due:
-            return {}
-        found: dict[str, dict[str, dict[str, Witness]]] = {}
-        # No earlier days: what is asked for once would fetch them for nobody else.
-        look.measurer.begin(dataclasses.replace(look.frame, references=()), resolver)
-        look.measurer.ask(source for each in due for source in each.sources)
-        for each in due:
-            mine = found.setdefault(each.row.id, {})
-            for key, witness in _asked(each, look, around):
-                note(mine.setdefault(key, {}), witness)
-            self._asked |= {around.open[each.row.id, o.entity.key].id for o in each.observations}
-        look.measurer.settle()
-        return {row_id: _with(results[row_id], witnesses) for row_id, witnesses in found.items()}
+    def witnessed(self, results: Mapping[str, RowResult]) -> dict[str, RowResult]:
+        """The results of the rows about which something was said since the last cycle; that is told once."""
+        said, self._said = self._said, {}
+        found: dict[str, dict[str, Sequence[Witness]]] = {}
+        for (row_id, key), witnesses in said.items():
+            if row_id in results:
+                found.setdefault(row_id, dict(results[row_id].witnesses))[key] = witnesses
+        return {row_id: dataclasses.replace(results[row_id], witnesses=known) for row_id, known in found.items()}
 
-    def _due(
-        self, results: Mapping[str, RowResult], planned: Plan, look: MetricsLook, around: Surroundings
-    ) -> Iterator[_Due]:
-        """What to ask about, the gravest first."""
+    def consider(self, results: Mapping[str, RowResult], look: MetricsLook, around: Surroundings, now: float) -> None:
+        """Note what is to be asked about after this cycle, the gravest first; `now` is of the clock that opens."""
         waiting: dict[tuple[str, str], list[Observation]] = {}
+        ids: dict[tuple[str, str], set[int]] = {}
         for row_id, result in results.items():
-            for observation in result.observations:
+            for observation in result.observations if result.conventions == (KUBERNETES,) else ():
                 record = around.open.get((row_id, observation.entity.key))
-                lasting = record is not None and around.now - record.opened >= SETTLED_SECONDS
-                if record is not None and lasting and record.id not in self._asked:
-                    waiting.setdefault((row_id, observation.entity.namespace), []).append(observation)
+                if record is None or record.id in self._asked or now - record.opened < SETTLED_SECONDS:
+                    continue
+                about = (row_id, observation.entity.namespace)
+                waiting.setdefault(about, []).append(observation)
+                ids.setdefault(about, set()).add(record.id)
         self._asked &= {record.id for record in around.open.values()}
-        for (row_id, namespace), members in sorted(waiting.items(), key=lambda item: -_gravity(item[1])):
-            row, discovery = results[row_id].row, look.discovery
-            assert discovery is not None
-            found = others(self._catalogue, row, discovery, look.frame.grid.step, planned)
-            if found:
-                yield _Due(row, tuple(_narrowed(source, namespace) for source in found), tuple(members))
+        gravest = sorted(waiting, key=lambda about: -_gravity(waiting[about]))[:MOST_QUESTIONS]
+        # Whatever comes of it: what could not be asked once will not be answered in the next minute.
+        self._asked |= {number for about in gravest for number in ids[about]}
+        assert look.discovery is not None
+        self._due = tuple(
+            _Due(row, sources, frozenset(o.entity.key for o in waiting[row_id, namespace]))
+            for row_id, namespace in gravest
+            if (row := results[row_id].row)
+            and (sources := tuple(self._sources(row, namespace, look.discovery, look.frame.grid.step)))
+        )
+
+    def ask(self, look: MetricsLook, resolver: Resolver, around: Surroundings, progress: Callable[[str], None]) -> None:
+        """Ask what is due, if anything is."""
+        due, self._due = self._due, ()
+        if not due or look.discovery is None:
+            return
+        wanted = [source for each in due for source in each.sources]
+        found: dict[tuple[str, str], dict[str, Witness]] = {}
+        with asked_once(wanted, look, look.discovery, look.frame, resolver, progress) as (measurer, affordable):
+            for each in due:
+                for source in affordable.intersection(each.sources):
+                    try:
+                        told = tuple(testify(each.row, measurer.measure(source, each.row.entity), each.keys, around))
+                    except SourceError as error:
+                        told = tuple((key, failed(source, error, look.frame)) for key in each.keys)
+                    for key, witness in told:
+                        note(found.setdefault((each.row.id, key), {}), witness)
+        self._said = {about: tuple(witnesses.values()) for about, witnesses in found.items()}
+
+    def _sources(self, row: Row, namespace: str, discovery: Discovery, step: int) -> Iterator[RowSource]:
+        for source in corroborating(self._catalogue, row, discovery, step):
+            if (narrowed := _narrowed(source, namespace)) is not None:
+                yield narrowed
 
 
-def _asked(due: _Due, look: MetricsLook, around: Surroundings) -> Iterator[tuple[str, Witness]]:
-    for source in due.sources:
-        keys = {o.entity.key for o in due.observations if o.source.convention != source.convention}
-        try:
-            yield from testify(due.row, look.measurer.measure(source, due.row.entity), keys, around)
-        except SourceError as error:
-            yield from ((key, failed(source, error, look.frame)) for key in keys)
-
-
-def _narrowed(source: RowSource, namespace: str) -> RowSource:
-    """The source about one namespace, where its series have a label for it."""
-    label = next((name for name in ("exported_namespace", "namespace") if name in source.labels), "")
-    return source.scoped(0, f"{label}={quoted(namespace)}") if namespace and label else source
+def _narrowed(source: RowSource, namespace: str) -> RowSource | None:
+    """The source about one namespace; None where its series have no one label for it, or would be cut in half by it."""
+    labels = source.identity.namespace_labels
+    if not namespace or len(labels) != 1 or not all(labels[0] in divisible_by(q.promql) for q in source.queries):
+        return None
+    return source.scoped(0, f"{labels[0]}={quoted(namespace)}")
 
 
 def _gravity(observations: Sequence[Observation]) -> int:
     return max(observation.severity.rank for observation in observations)
-
-
-def _with(result: RowResult, witnesses: Mapping[str, Mapping[str, Witness]]) -> RowResult:
-    known = {key: (*result.witnesses.get(key, ()), *gathered(each.values())) for key, each in witnesses.items()}
-    return dataclasses.replace(result, witnesses={**result.witnesses, **known})

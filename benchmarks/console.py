@@ -74,6 +74,7 @@ class Paced:
             if not self.resting:
                 self._bench.next_minute()
                 done(self._engine.cycle())
+                self._engine.look_again()
                 self.done += 1
 
     def statuses(self, outcome: Outcome | None) -> tuple[SourceStatus, ...]:

@@ -93,6 +93,11 @@ class Identifier:
         return self._firsts, self._kinds, self._splits, self._object, self._peer_port, self._ignore
 
     @property
+    def namespace_labels(self) -> tuple[str, ...]:
+        """Labels that name an entity's namespace, the first that a series has."""
+        return dict(self._firsts).get("namespace", ())
+
+    @property
     def whole_labels(self) -> tuple[str, ...]:
         """Labels whose every value has entities as a whole, the widest first: to leave a value out halves nobody.
 

@@ -79,12 +79,14 @@ class Rig:
         self.run.close()
 
     def cycle(self, at: float | None = None) -> Outcome:
-        """One cycle, at an instant or where the clock stands."""
+        """One cycle, at an instant or where the clock stands, and what follows it."""
         if at is not None:
             self.clock.set(at)
         if self.api is not None:
             self.catch_up()
-        return self.engine.cycle()
+        outcome = self.engine.cycle()
+        self.engine.look_again()
+        return outcome
 
     def catch_up(self) -> None:
         """Wait until the cache holds every object as the API has it; what may not be read is left out."""

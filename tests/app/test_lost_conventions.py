@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from app.blind_rows import BlindSearch
 from app.lost_conventions import FORGET_SECONDS, KIND, LASTING_SECONDS, ROW, remembered
 from app.sources.base import ServerInfo
 from app.sources.prometheus.discovery import Discovery, Presence
@@ -14,6 +15,7 @@ from detectors.catalog import load
 from detectors.model import Coverage
 from storage.database import Store
 from storage.records import AnomalyState, ConventionRecord
+from tests.app.listening import listen
 from tests.app.rig import Rig, observations, settings
 from tests.app.vanishing import (
     BLINKING,
@@ -142,6 +144,72 @@ def test_who_first_looks_when_it_is_gone_misses_nothing(server: Prometheus, tmp_
         Rig(settings(tmp_path, prometheus=server.url), store, GONE + LOOK) as rig,
     ):
         assert not any(_missing(rig.cycle(at)) for at in looks(GONE + LOOK, GONE + 3 * LOOK))
+
+
+def _state(store: Store, rig: Rig) -> AnomalyState:
+    (case,) = (c for c in store.investigations.open(rig.run.cluster) if c.entity.kind == KIND)
+    (anomaly,) = store.anomalies.of(case.id)
+    return anomaly.state
+
+
+@needs_servers[1]
+def test_an_open_finding_is_held_while_the_server_does_not_say_whom_it_told_of(
+    server: Prometheus, tmp_path: Path
+) -> None:
+    loaded = settings(tmp_path, prometheus=server.url)
+    with Store.open(tmp_path / "tocsin.db") as store:
+        with Rig(loaded, store, SEEN) as rig:
+            assert [_missing(rig.cycle(at)).keys() for at in looks(SEEN, MISSED)][-1] == {DROPPED}
+        rig = Rig(loaded, store, MISSED + 60)
+        listening = listen(rig)
+        listening.failing = "http_server_requests_"
+        with rig:
+            for at in range(MISSED + 60, MISSED + 360, 60):
+                outcome = rig.cycle(at)
+                assert outcome.metrics is None
+                assert not _missing(outcome)
+                assert _state(store, rig) is AnomalyState.HELD
+                assert not any(DROPPED in text for text in outcome.warnings)
+            listening.failing = ""
+            assert _missing(rig.cycle(MISSED + LOOK + 60)).keys() == {DROPPED}
+            assert _state(store, rig) is AnomalyState.OPEN
+
+
+@needs_servers[1]
+def test_nobody_is_missed_because_the_successor_was_not_answered(server: Prometheus, tmp_path: Path) -> None:
+    with Store.open(tmp_path / "tocsin.db") as store:
+        rig = Rig(settings(tmp_path, prometheus=server.url), store, SEEN)
+        listening = listen(rig)
+        with rig:
+            for at in looks(SEEN, MISSED - LOOK):
+                rig.cycle(at)
+            # Counted by discovery, and not told: it might tell of anybody.
+            listening.failing = r"rate\((request_total|response_)"
+            outcome = rig.cycle(MISSED)
+            assert not _missing(outcome)
+            assert not any(MIGRATED in text for text in outcome.warnings)
+            listening.failing = ""
+            outcome = rig.cycle(MISSED + LOOK)
+            assert _missing(outcome).keys() == {DROPPED}
+            assert any(MIGRATED in text and SUCCESSOR in text for text in outcome.warnings)
+
+
+@needs_servers[1]
+def test_what_goes_wrong_with_the_search_ends_no_cycle(
+    server: Prometheus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def odd(*_: object) -> None:
+        raise ValueError("an odd series")
+
+    with (
+        Store.open(tmp_path / "tocsin.db") as store,
+        Rig(settings(tmp_path, prometheus=server.url), store, SEEN) as rig,
+    ):
+        assert [_missing(rig.cycle(at)).keys() for at in looks(SEEN, MISSED)][-1] == {DROPPED}
+        monkeypatch.setattr(BlindSearch, "blind", odd)
+        outcome = rig.cycle(MISSED + LOOK)
+        assert outcome.results[ROW].status is Coverage.LIVE
+        assert _state(store, rig) is AnomalyState.HELD
 
 
 # What is remembered of looks

@@ -90,6 +90,7 @@ def record(file: Path, world: World) -> list[Outcome]:
                 world.advance(clock.now())
                 follow.wait()
                 outcomes.append(engine.cycle())
+                engine.look_again()
                 sys.stderr.write(f"\r{(clock.now() - world.start) / 60:5.1f} min, {len(outcomes)} cycles ")
                 clock.set(clock.now() + INTERVAL)
         finally:
