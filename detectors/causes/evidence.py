@@ -164,8 +164,8 @@ def errors(case: Case) -> dict[str, Evidence]:
 
 def _failed(share: FloatArray, requests: FloatArray) -> tuple[float, float]:
     """Failed requests and all requests of samples, each shape (T,), that have a share."""
-    count = np.where(np.isfinite(share), np.nan_to_num(requests), 0.0)
-    return float(np.sum(count * np.nan_to_num(share))), float(np.sum(count))
+    count = np.where(np.isfinite(share), np.maximum(np.nan_to_num(requests), 0.0), 0.0)
+    return float(np.sum(count * np.clip(np.nan_to_num(share), 0.0, 1.0))), float(np.sum(count))
 
 
 def lost(case: Case) -> dict[str, Evidence]:
@@ -176,7 +176,7 @@ def lost(case: Case) -> dict[str, Evidence]:
     for caller, callee in zip(*np.nonzero(case.calls), strict=True):
         if not (before[caller] > 0 and before[callee] > 0 and after[caller] > 0 and after[callee] >= 0):
             continue
-        kept = (after[callee] / before[callee]) / (after[caller] / before[caller])
+        kept = after[callee] / before[callee] * before[caller] / after[caller]
         column = columns[case.nodes[callee]][0]
         # Requests are counted: they wander by their square root at least.
         its = float((1 - kept) * before[callee] / max(case.changes.spread[column], before[callee] ** 0.5))

@@ -112,7 +112,7 @@ class Suspect:
     node: str
     points: float
     evidence: tuple[Evidence, ...]
-    """Most telling first."""
+    """Resources first, since latency and errors are effects; then by points."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
+
 from detectors.causes.calls import adjacency
 from detectors.causes.change import changes
 from detectors.causes.evidence import Case, errors, latency, lost, resources
@@ -32,17 +34,22 @@ def rank(observed: Observed, failing: Failing | None = None) -> Ranking:
     evidence: dict[str, list[Evidence]] = {node: [] for node in nodes}
     for kind, signal in KINDS:
         weight = 1.0 if None in (signal, what.signal) or signal is what.signal else ANOTHER_SIGNAL
-        for node, its in kind(case).items():
+        # Numbers too large to multiply give NaN, which is no evidence.
+        with np.errstate(over="ignore", invalid="ignore"):
+            found_by_kind = kind(case)
+        for node, its in found_by_kind.items():
             if its.points > 0:
                 evidence[node].append(replace(its, points=weight * its.points))
     visible = any(_total(found) >= VISIBLE for found in evidence.values())
     if what.node in evidence and (missing := ITSELF - _total(evidence[what.node])) > 0:
         evidence[what.node].append(Evidence(Why.FAILING, missing))
-    suspects = (
-        Suspect(node, _total(found), tuple(sorted(found, key=lambda its: -its.points)))
-        for node, found in evidence.items()
-    )
+    suspects = (Suspect(node, _total(found), tuple(sorted(found, key=_telling))) for node, found in evidence.items())
     return Ranking(tuple(sorted(suspects, key=lambda suspect: (-suspect.points, suspect.node))), visible)
+
+
+def _telling(evidence: Evidence) -> tuple[bool, float]:
+    """What can be a cause comes before what can only be its effect."""
+    return evidence.why is not Why.RESOURCE, -evidence.points
 
 
 def _total(evidence: list[Evidence]) -> float:
