@@ -65,7 +65,7 @@ def _shrunk(observed: Observed) -> FloatArray:
     centre = median(past)
     # Two samples lie equally far from their median whatever their spread.
     count = np.maximum(np.sum(np.isfinite(past), axis=1) - 2.0, 0.0)
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(all="ignore"):
         variance = (robust_spread(past, centre) / np.abs(centre)) ** 2
     known = np.isfinite(variance)
     count = np.where(known, count, 0.0)

@@ -45,13 +45,16 @@ class Case:
         return found
 
     def requests(self, rows: FloatArray) -> FloatArray:
-        """Requests per sample at each node, shape (T, N), by its busiest traffic metric; NaN without one."""
+        """Requests per sample at each node, shape (T, N), by its busiest traffic metric; NaN without one.
+
+        There are no negative requests.
+        """
         of_node = np.full((len(rows), len(self.nodes)), np.nan)
         columns = self.columns(Signal.TRAFFIC)
         for position, node in enumerate(self.nodes):
             if node in columns:
                 busiest = max(columns[node], key=lambda column: (self.changes.before[column], -column))
-                of_node[:, position] = rows[:, busiest]
+                of_node[:, position] = np.maximum(rows[:, busiest], 0.0)
         return of_node
 
     def weights(self, rows: FloatArray) -> FloatArray:
@@ -164,7 +167,7 @@ def errors(case: Case) -> dict[str, Evidence]:
 
 def _failed(share: FloatArray, requests: FloatArray) -> tuple[float, float]:
     """Failed requests and all requests of samples, each shape (T,), that have a share."""
-    count = np.where(np.isfinite(share), np.maximum(np.nan_to_num(requests), 0.0), 0.0)
+    count = np.where(np.isfinite(share), np.nan_to_num(requests), 0.0)
     return float(np.sum(count * np.clip(np.nan_to_num(share), 0.0, 1.0))), float(np.sum(count))
 
 
