@@ -16,7 +16,7 @@ ANOTHER_SIGNAL = 0.5
 ITSELF = 0.3
 """Points that the failing node has at least: where nothing stands out, the cause is most likely its own."""
 VISIBLE = 1.5
-"""Points without which nothing stands out: one of ten healthy times reaches them by chance."""
+"""Points without which nothing stands out. Some healthy times reach them by chance: ask when an anomaly is open."""
 
 KINDS = ((resources, None), (latency, Signal.LATENCY), (errors, Signal.ERRORS), (lost, Signal.ERRORS))
 """Each kind of evidence with the signal that it explains; None explains any."""
