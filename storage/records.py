@@ -80,6 +80,16 @@ class AnomalyRecord(msgspec.Struct, frozen=True):
     band: bytes = b""
     """`detectors.series.Band.to_bytes()` of its recent values; empty for object states."""
 
+    @property
+    def present(self) -> bool:
+        """Whether the newest evaluation saw it out of band; else its numbers are those of the last that did."""
+        return self.state is AnomalyState.OPEN and not self.clean_passes
+
+    @property
+    def easing(self) -> bool:
+        """Whether it is back in band, but not yet for long enough to be over."""
+        return self.state is AnomalyState.OPEN and self.clean_passes > 0
+
 
 class InvestigationRecord(msgspec.Struct, frozen=True):
     """A case: one or more anomalies with one suspected cause, and what was done about it."""

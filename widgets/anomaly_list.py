@@ -56,7 +56,7 @@ class AnomalyList(RowList[AnomalyRecord]):
             Column("observed", "NOW", self._observed, 9, right=True),
             Column("expected", "EXPECTED", self._expected, 14, right=True, priority=4),
             Column("age", "AGE", self._age, 4, right=True, priority=1, sort=lambda row: row.onset),
-            Column("state", "STATE", lambda row, _: row.state.value, 6, priority=5, sort=lambda row: row.state),
+            Column("state", "STATE", self._state, 6, priority=5, sort=lambda row: row.state),
         )
         super().__init__(columns, lambda row: row.id, empty="No anomalies.", id=id, classes=classes)
 
@@ -70,14 +70,18 @@ class AnomalyList(RowList[AnomalyRecord]):
 
     @staticmethod
     def _observed(row: AnomalyRecord, width: int) -> str:
-        """Of what is over, what it was."""
+        """Of what is not seen any more, what it was."""
         seen = quantity(row.observed, row.unit)
         was = f"was {seen}"
-        return seen if row.closed is None or len(was) > width else was
+        return seen if row.present or len(was) > width else was
 
     @staticmethod
     def _expected(row: AnomalyRecord, _width: int) -> str:
         return span(row.low, row.high, row.unit, row.observed)
+
+    @staticmethod
+    def _state(row: AnomalyRecord, _width: int) -> str:
+        return "easing" if row.easing else row.state.value
 
     def _age(self, row: AnomalyRecord, _width: int) -> str:
         """How long it has been so, or was."""

@@ -94,10 +94,11 @@ HEALTH: Mapping[str, Mark] = {
 STATE: Mapping[str, Mark] = {
     "new": Mark("*", "new", ACCENT),
     "open": Mark("○", "open", EMPHASIS),
+    "easing": Mark("↓", "easing", GOOD),
     "ack": Mark("●", "ack", ""),
     "held": Mark("?", "held", DOUBTFUL),
     "snoozed": Mark("z", "snoozed", MUTED),
     "recovered": Mark("✓", "recovered", GOOD),
     "closed": Mark("×", "closed", MUTED),
 }
-"""By the words of `InvestigationRecord.state`."""
+"""By the words of `InvestigationRecord.state`, and `easing` for what is on its way out."""

@@ -6,23 +6,23 @@ from typing import TYPE_CHECKING
 
 from textual.content import Content
 
-from app.screens.inbox_rows import lasting
+from app.screens.inbox_rows import lasting, state_of
 from storage.records import TimelineEntry
 from widgets import palette
 from widgets.band_chart import ChartMark
 from widgets.text import age, clean, clock, plain
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from datetime import tzinfo
 
-    from storage.records import EvidenceRecord, HistoryRecord, InvestigationRecord
+    from storage.records import AnomalyRecord, EvidenceRecord, HistoryRecord, InvestigationRecord
 
 CHANGES = frozenset({"rollout", "deploy", "hpa", "scale", "config", "node", "change"})
 """Kinds of the timeline that can be causes: they are marked on the chart."""
 
 
-def headline(record: InvestigationRecord, now: float, zone: tzinfo) -> Content:
+def headline(record: InvestigationRecord, anomalies: Sequence[AnomalyRecord], now: float, zone: tzinfo) -> Content:
     """One line: number, severity, what and where, since when, state and label."""
     parts = [
         Content.styled(f"#{record.id}", palette.MUTED),
@@ -30,7 +30,7 @@ def headline(record: InvestigationRecord, now: float, zone: tzinfo) -> Content:
         plain(record.entity.title, 44, palette.EMPHASIS),
         plain(record.title, 48),
         Content(duration(record, now, zone)),
-        palette.STATE[record.state(now)].label,
+        palette.STATE[state_of(record, anomalies, now)].label,
     ]
     if record.acknowledged_at is not None:
         parts.append(plain(f"by {record.acknowledged_by}", 20))

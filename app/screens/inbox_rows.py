@@ -14,13 +14,15 @@ from widgets.sparkline import sparkline
 from widgets.text import NOTHING, age, clean, plain, quantity, span
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from app.snapshot import InboxRow
     from storage.records import AnomalyRecord, InvestigationRecord
 
 HIDDEN_STATES = frozenset({"snoozed", "closed"})
 """Not in the inbox unless asked for: they were dealt with."""
+EASING = "easing"
+"""The state of a case that is back in band, but not yet for long enough to be over."""
 SHORT_UNITS = {"containers": "ctrs", "instances": "inst"}
 """Of counts, for a column of eight cells."""
 
@@ -58,6 +60,12 @@ def is_over(row: InboxRow) -> bool:
     return row.investigation.lifecycle is not Lifecycle.OPEN
 
 
+def state_of(record: InvestigationRecord, anomalies: Iterable[AnomalyRecord], now: float) -> str:
+    """The one word shown of a case: of one that nobody has taken, `easing` says more than new or open."""
+    word, living = record.state(now), [anomaly for anomaly in anomalies if anomaly.closed is None]
+    return EASING if word in {"new", "open"} and living and all(each.easing for each in living) else word
+
+
 def lasting(record: InvestigationRecord, now: float) -> float:
     """Seconds from its onset to its end, or to now."""
     return (now if record.ended is None else record.ended) - record.onset
@@ -86,9 +94,9 @@ def observed_cell(anomaly: AnomalyRecord) -> str:
 
 
 def now_cell(row: InboxRow, width: int) -> str:
-    """What is seen now; of what is over what it was, where there is room for saying so."""
+    """What is seen now; of what is not seen any more what it was, where there is room for saying so."""
     seen = observed_cell(row.worst)
-    if not is_over(row) or seen == NOTHING:
+    if seen == NOTHING or (row.worst.present and not is_over(row)):
         return seen
     return next((text for text in (f"was {seen}", f"({seen})") if len(text) <= width), NOTHING)
 
@@ -109,6 +117,10 @@ def quiet(text: Callable[[InboxRow, int], str]) -> Callable[[InboxRow, int], str
 
 def columns(now: Callable[[], float]) -> Sequence[Column[InboxRow]]:
     """The columns; ages and states are told as of the snapshot shown."""
+
+    def word(row: InboxRow) -> str:
+        return state_of(row.investigation, (row.worst,), now())
+
     return (
         Column("severity", "S", lambda row, _: severity_cell(row), 2,
                sort=lambda row: row.investigation.severity.rank, descending=True),
@@ -124,8 +136,7 @@ def columns(now: Callable[[], float]) -> Sequence[Column[InboxRow]]:
         Column("age", "AGE", quiet(lambda row, _: age(lasting(row.investigation, now()))), 4, right=True,
                sort=lambda row: lasting(row.investigation, now())),
         Column("label", "L", lambda row, _: label_cell(row), 1, sort=lambda row: row.investigation.label or "~"),
-        Column("state", "STATE", lambda row, _: palette.STATE[row.investigation.state(now())].label, 9,
-               sort=lambda row: row.investigation.state(now())),
+        Column("state", "STATE", lambda row, _: palette.STATE[word(row)].label, 9, sort=word),
     )  # fmt: skip
 
 
@@ -140,7 +151,7 @@ def fields(row: InboxRow, now: float) -> dict[str, str]:
         "signal": " ".join(record.signals),
         "title": record.title,
         "severity": record.severity,
-        "state": record.state(now),
+        "state": " ".join(dict.fromkeys((record.state(now), state_of(record, (row.worst,), now)))),
         "label": record.label or "",
         "id": str(record.id),
     }

@@ -140,7 +140,7 @@ class InvestigationScreen(CaseView):
 
     def _draw_case(self, case: Case) -> None:
         now, zone = self.console.snapshot.now, self.console.zone
-        self.query_one("#headline", Static).update(headline(case.investigation, now, zone))
+        self.query_one("#headline", Static).update(headline(case.investigation, case.anomalies, now, zone))
         ledger = self.query_one("#ledger", Ledger)
         ledger.show(case.evidence, zone)
         ledger.border_title = tally(case.evidence)

@@ -8,7 +8,7 @@ from textual.containers import Container, Vertical
 from textual.content import Content
 from textual.widgets import Static
 
-from app.screens.inbox_rows import is_over, is_state, lasting, short_title
+from app.screens.inbox_rows import is_state, lasting, short_title
 from detectors.model import Views
 from storage.records import AnomalyState
 from widgets import palette
@@ -35,12 +35,12 @@ def compared(views: int) -> str:
 
 
 def expectation(anomaly: AnomalyRecord) -> str:
-    """What was seen against what was expected; of what is over, that it was, and the farthest that it went."""
+    """What was seen against what was expected; of what is not seen any more, what it was and the farthest it went."""
     if is_state(anomaly):
         return "the object's own state"
     expected = span(anomaly.low, anomaly.high, anomaly.unit, like=anomaly.observed)
     seen = quantity(anomaly.observed, anomaly.unit)
-    if anomaly.closed is None:
+    if anomaly.present:
         return f"{seen}, expected {expected}"
     far = farthest(anomaly)
     peak = "" if far is None else f", peak {quantity(far, anomaly.unit)}"
@@ -128,7 +128,7 @@ class _Parts(NamedTuple):
 def reasons(row: InboxRow, now: float, zone: tzinfo) -> Iterator[tuple[str, str]]:
     """Why it is here, as names and texts."""
     record, worst = row.investigation, row.worst
-    yield "was" if is_over(row) else "seen", expectation(worst).removeprefix("was ")
+    yield "seen" if worst.present else "was", expectation(worst).removeprefix("was ")
     if record.entity.environment:
         yield "env", record.entity.environment
     if record.ended is None:

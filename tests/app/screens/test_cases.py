@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import pytest
 from msgspec.structs import replace
 
-from app.screens.inbox_rows import fields, lasting, now_cell
+from app.screens.inbox_rows import fields, lasting, now_cell, state_of
 from app.screens.preview import expectation, farthest, reasons
 from app.screens.query import QueryDialog
 from detectors.model import FieldRef
+from storage.records import AnomalyState
 from tests.app.screens.fake_session import FakeSession, session_of
 from tests.app.screens.night import NOW
 from tests.app.screens.running import eventually, painted, running
 from widgets.text import quantity
 
-OVER, RESTARTS, CRASHING = 390, 408, 409
+OVER, RESTARTS, CRASHING, SLOW = 390, 408, 409, 412
 
 
 def row_of(session, number):
@@ -47,6 +49,52 @@ def test_what_goes_on_is_told_as_of_now():
     assert now_cell(row, 11) == "9"
     assert lasting(row.investigation, NOW + 60) == 23 * 60
     assert expectation(row.worst) == "9, expected 0-1"
+
+
+@pytest.mark.parametrize(("changes", "word"), [({"clean_passes": 1}, "easing"), ({"state": AnomalyState.HELD}, "new")])
+def test_a_value_that_the_newest_evaluation_did_not_see_is_not_told_as_the_present_one(changes, word):
+    row = row_of(FakeSession(), SLOW)
+    then = replace(row, worst=replace(row.worst, **changes))
+    assert (now_cell(row, 11), now_cell(then, 11)) == ("2.41 s", "was 2.41 s")
+    assert expectation(row.worst).startswith("2.41 s, expected")
+    assert expectation(then.worst).startswith("was 2.41 s, peak")
+    assert "seen" in dict(reasons(row, NOW, None)) and "was" in dict(reasons(then, NOW, None))
+    assert state_of(row.investigation, (row.worst,), NOW) == "new"
+    assert state_of(then.investigation, (then.worst,), NOW) == word
+
+
+def test_what_eases_is_found_by_both_its_words_and_stays_taken():
+    row = row_of(FakeSession(), SLOW)
+    worst = replace(row.worst, clean_passes=1)
+    assert fields(replace(row, worst=worst), NOW)["state"] == "new easing"
+    taken = replace(row.investigation, acknowledged_at=NOW)
+    assert state_of(taken, (worst,), NOW) == "ack"
+
+
+async def test_a_case_that_eases_says_so_everywhere(monkeypatch):
+    session = FakeSession()
+    case, row = session.case(SLOW), row_of(session, SLOW)
+    easing = replace(row, worst=replace(row.worst, clean_passes=1))
+    monkeypatch.setattr(session, "case", lambda number: replace(case, anomalies=eased))
+    eased = tuple(replace(anomaly, clean_passes=1) for anomaly in case.anomalies)
+    session.publish(rows=(easing, *session.snapshot.rows[1:]))
+    async with running(session, size=(160, 40)) as (console, pilot):
+        await eventually(pilot, lambda: "was 2.41 s" in painted(console) and "easing" in painted(console))
+        await opened(console, pilot, SLOW)
+        await eventually(pilot, lambda: "easing" in str(console.view.query_one("#headline").content))
+        anomalies = console.view.query_one("#anomalies")
+        columns = [anomalies.rows.column(key) for key in ("observed", "state")]
+        told = [column.cell(easing.worst, 11) for column in columns]
+        assert told == ["was 2.41 s", "easing"]
+
+
+def test_a_case_does_not_ease_while_another_of_its_anomalies_is_out_of_band():
+    session = FakeSession()
+    case = session.case(SLOW)
+    worst, *others = case.anomalies
+    easing = replace(worst, clean_passes=1)
+    assert state_of(case.investigation, (easing, *others), NOW) == "new"
+    assert state_of(case.investigation, (easing, *(replace(each, closed=NOW) for each in others)), NOW) == "easing"
 
 
 async def test_the_headline_of_what_is_over_says_from_when_to_when():
