@@ -43,7 +43,7 @@ One finding (`scan`, `watch`, `replay`; and `findings` of `show`):
 | `score` | 1.0 is the threshold, whatever the detector |
 | `confidence` | 0 to 1: how sure, given volume, history and what it could be compared with |
 | `severity` | `info`, `low`, `medium`, `high`, `critical` |
-| `state` | `open`; `held` (its source cannot be seen); `closed` |
+| `state` | `open`; `held` (what it was seen by, a source or a node, is away); `closed` |
 | `source` | a convention of the catalogue or `kubernetes-api`; the PromQL or kubectl command that gives the number |
 
 One line of `evidence` (`show`):

@@ -17,7 +17,7 @@ class AnomalyState(StrEnum):
 
     OPEN = "open"
     HELD = "held"
-    """Its source cannot be seen: neither confirmed nor resolved."""
+    """What it was seen by cannot be seen now, a source or a node: neither confirmed nor resolved."""
     CLOSED = "closed"
 
 

@@ -27,6 +27,11 @@ if TYPE_CHECKING:
 
 VIEWS = {Views.LOCAL: "the minutes before", Views.DAY: "yesterday", Views.WEEK: "a week ago"}
 
+HELD = (
+    "what it was seen by cannot be seen now (a source is away, or a node does not report): "
+    "neither confirmed nor resolved"
+)
+
 
 def compared(views: int) -> str:
     """What a judgement was compared with, in words."""
@@ -140,7 +145,7 @@ def reasons(row: InboxRow, now: float, zone: tzinfo) -> Iterator[tuple[str, str]
         # A server's and a protocol's own rows have the same short title.
         yield "also", ", ".join(dict.fromkeys(map(short_title, row.also)))
     if worst.state is AnomalyState.HELD:
-        yield "held", "its source cannot be seen: neither confirmed nor resolved"
+        yield "held", HELD
     if record.label is not None:
         yield "label", f"{record.label} {record.label_reason}".rstrip()
     if record.snoozed_until is not None and record.snoozed_until > now:

@@ -15,7 +15,7 @@ from tests.app.screens.night import NOW
 from tests.app.screens.running import eventually, painted, running
 from widgets.text import quantity
 
-OVER, RESTARTS, CRASHING, SLOW = 390, 408, 409, 412
+OVER, RESTARTS, CRASHING, SLOW, HELD = 390, 408, 409, 412, 401
 
 
 def row_of(session, number):
@@ -42,6 +42,13 @@ def test_what_is_over_says_what_it_was_and_how_long_it_lasted():
     peak = quantity(farthest(row.worst), row.worst.unit)
     assert told["was"] == f"26 ms, peak {peak}, expected 20-31 ms"
     assert fields(row, NOW)["state"] == "recovered"
+
+
+def test_what_is_held_blames_no_more_than_is_known():
+    session = FakeSession()
+    held, seen = (dict(reasons(row_of(session, number), NOW, None)) for number in (HELD, SLOW))
+    assert "a source is away, or a node does not report" in held["held"]
+    assert "held" not in seen
 
 
 def test_what_goes_on_is_told_as_of_now():
