@@ -69,6 +69,8 @@ class InboxRow(Struct, frozen=True):
     """Its band (`detectors.series.Band.from_bytes(worst.band)`) is the sparkline and the preview chart."""
     reason: str
     """One line: why it is here."""
+    last_seen: float
+    """The data time at which any of its anomalies was last out of band."""
     also: tuple[str, ...] = ()
     """Titles of the other signals that are out of band there, in the investigation's order."""
 

@@ -54,12 +54,13 @@ class Inbox:
             return self._ranked
 
     def _read(self, numbers: list[int]) -> dict[int, InboxRow]:
-        worst = self._store.anomalies.worst_of(numbers)
+        worst, last_seen = self._store.anomalies.worst_of(numbers), self._store.anomalies.last_seen_of(numbers)
         return {
             case.id: InboxRow(
                 case,
                 worst[case.id],
                 reason(self._catalogue, worst[case.id]),
+                last_seen[case.id],
                 tuple(self._titles.get(signal, signal) for signal in case.signals[1:]),
             )
             for case in self._store.investigations.many(numbers)

@@ -116,6 +116,17 @@ class Anomalies:
             worst.setdefault(record.investigation, record)
         return worst
 
+    def last_seen_of(self, investigations: Sequence[int]) -> dict[int, float]:
+        """The data time at which any anomaly of each investigation was last out of band."""
+        with self._connections.read() as connection:
+            return dict(
+                connection.execute(
+                    """SELECT investigation, max(last_seen) FROM anomaly
+                    WHERE investigation IN (SELECT value FROM json_each(:ids)) GROUP BY investigation""",
+                    {"ids": str(list(investigations))},
+                ).fetchall()
+            )
+
     def _select(self, where: str, cluster: str = "", **values: object) -> tuple[AnomalyRecord, ...]:
         with self._connections.read() as connection:
             cursor = connection.execute(_SELECT + where, {"cluster": cluster_id(connection, cluster), **values})

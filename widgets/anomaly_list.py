@@ -85,4 +85,4 @@ class AnomalyList(RowList[AnomalyRecord]):
 
     def _age(self, row: AnomalyRecord, _width: int) -> str:
         """How long it has been so, or was."""
-        return age((self._now if row.closed is None else row.closed) - row.onset)
+        return age((self._now if row.closed is None else row.last_seen) - row.onset)

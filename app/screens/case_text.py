@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from textual.content import Content
 
-from app.screens.inbox_rows import lasting, state_of
+from app.screens.inbox_rows import ending, lasting, state_of
 from storage.records import TimelineEntry
 from widgets import palette
 from widgets.band_chart import ChartMark
@@ -29,7 +29,7 @@ def headline(record: InvestigationRecord, anomalies: Sequence[AnomalyRecord], no
         palette.SEVERITY[record.severity].full,
         plain(record.entity.title, 44, palette.EMPHASIS),
         plain(record.title, 48),
-        Content(duration(record, now, zone)),
+        Content(duration(record, anomalies, now, zone)),
         palette.STATE[state_of(record, anomalies, now)].label,
     ]
     if record.acknowledged_at is not None:
@@ -41,12 +41,13 @@ def headline(record: InvestigationRecord, anomalies: Sequence[AnomalyRecord], no
     return Content("  ").join(parts)
 
 
-def duration(record: InvestigationRecord, now: float, zone: tzinfo) -> str:
-    """Since when, or from when to when, and how long."""
-    begun, length = clock(record.onset, zone), age(lasting(record, now))
-    if record.ended is None:
+def duration(record: InvestigationRecord, anomalies: Sequence[AnomalyRecord], now: float, zone: tzinfo) -> str:
+    """Since when, or from when until the last value out of band, and how long."""
+    last_seen = max((anomaly.last_seen for anomaly in anomalies), default=now)
+    begun, length = clock(record.onset, zone), age(lasting(record, last_seen, now))
+    if (end := ending(record, last_seen)) is None:
         return f"since {begun} ({length})"
-    return f"{begun} to {clock(record.ended, zone)}, lasted {length}"
+    return f"{begun} to {clock(end, zone)}, lasted {length}"
 
 
 def newest(evidence: Iterable[EvidenceRecord], zone: tzinfo) -> str:

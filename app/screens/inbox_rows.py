@@ -66,9 +66,15 @@ def state_of(record: InvestigationRecord, anomalies: Iterable[AnomalyRecord], no
     return EASING if word in {"new", "open"} and living and all(each.easing for each in living) else word
 
 
-def lasting(record: InvestigationRecord, now: float) -> float:
-    """Seconds from its onset to its end, or to now."""
-    return (now if record.ended is None else record.ended) - record.onset
+def ending(record: InvestigationRecord, last_seen: float) -> float | None:
+    """When it was last out of band; it counts as over only some evaluations later. None while it lasts."""
+    return None if record.ended is None else min(record.ended, last_seen)
+
+
+def lasting(record: InvestigationRecord, last_seen: float, now: float) -> float:
+    """Seconds from its onset to the last value out of band, or to now."""
+    end = ending(record, last_seen)
+    return (now if end is None else end) - record.onset
 
 
 def severity_cell(row: InboxRow) -> Content:
@@ -133,8 +139,8 @@ def columns(now: Callable[[], float]) -> Sequence[Column[InboxRow]]:
         Column("expected", "EXPECTED", quiet(lambda row, _: expected_cell(row.worst)), 14, priority=5),
         Column("score", "SCORE", quiet(lambda row, _: f"{row.investigation.score:.1f}"), 5, right=True, priority=7,
                sort=lambda row: row.investigation.score, descending=True),
-        Column("age", "AGE", quiet(lambda row, _: age(lasting(row.investigation, now()))), 4, right=True,
-               sort=lambda row: lasting(row.investigation, now())),
+        Column("age", "AGE", quiet(lambda row, _: age(lasting(row.investigation, row.last_seen, now()))), 4, right=True,
+               sort=lambda row: lasting(row.investigation, row.last_seen, now())),
         Column("label", "L", lambda row, _: label_cell(row), 1, sort=lambda row: row.investigation.label or "~"),
         Column("state", "STATE", lambda row, _: palette.STATE[word(row)].label, 9, sort=word),
     )  # fmt: skip

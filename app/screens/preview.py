@@ -8,7 +8,7 @@ from textual.containers import Container, Vertical
 from textual.content import Content
 from textual.widgets import Static
 
-from app.screens.inbox_rows import is_state, lasting, short_title
+from app.screens.inbox_rows import ending, is_state, short_title
 from detectors.model import Views
 from storage.records import AnomalyState
 from widgets import palette
@@ -136,10 +136,11 @@ def reasons(row: InboxRow, now: float, zone: tzinfo) -> Iterator[tuple[str, str]
     yield "seen" if worst.present else "was", expectation(worst).removeprefix("was ")
     if record.entity.environment:
         yield "env", record.entity.environment
-    if record.ended is None:
+    if (end := ending(record, row.last_seen)) is None:
         yield "since", f"{clock(record.onset, zone)}, {age(now - record.onset)} ago"
     else:
-        yield "lasted", f"{age(lasting(record, now))}, {clock(record.onset, zone)} to {clock(record.ended, zone)}"
+        yield "lasted", f"{age(end - record.onset)}, {clock(record.onset, zone)} to {clock(end, zone)}"
+        yield "over", f"since {clock(record.ended, zone)}, after some evaluations back in band"
     yield "sure", f"{100 * worst.confidence:.0f} %, compared with {compared(worst.views)}"
     if row.also:
         # A server's and a protocol's own rows have the same short title.

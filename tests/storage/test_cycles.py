@@ -232,6 +232,12 @@ def test_the_worst_anomaly_stands_for_its_case(store: Store) -> None:
     assert {case: record.id for case, record in store.anomalies.worst_of([1, 2, 3]).items()} == {1: 3, 2: 4}
 
 
+def test_a_case_was_last_seen_when_any_of_its_anomalies_was(store: Store) -> None:
+    members = [samples.anomaly(1, 1, last_seen=NOW), samples.anomaly(2, 1, last_seen=NOW + 60), samples.anomaly(3, 2)]
+    store.cycles.write(samples.update(samples.case(1), samples.case(2), anomalies=members))
+    assert store.anomalies.last_seen_of([1, 2, 3]) == {1: NOW + 60, 2: members[2].last_seen}
+
+
 # ------------------------------------------------------------------------------------------------------ lists
 
 

@@ -49,6 +49,7 @@ READS: dict[str, Callable[[Store], object]] = {
     "anomalies.unresolved": lambda store: store.anomalies.unresolved(CLUSTER),
     "anomalies.closed_since": lambda store: store.anomalies.closed_since(CLUSTER, NOW),
     "anomalies.of": lambda store: store.anomalies.of(1),
+    "anomalies.last_seen_of": lambda store: store.anomalies.last_seen_of([1, 2]),
     "anomalies.worst_of": lambda store: store.anomalies.worst_of([1, 2]),
     "evidence.of": lambda store: store.evidence.of(1),
     "timeline.of": lambda store: store.timeline.of(1),

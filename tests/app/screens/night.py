@@ -149,7 +149,8 @@ def anomaly(fault: Fault, signal: str, number: int) -> AnomalyRecord:
         state=state, severity=fault.severity if first else fault.severity.shifted(-1), score=fault.score / (number + 1),
         peak_score=fault.score * 1.1, observed=fault.observed if first else 0.021, low=fault.low if first else 0.0,
         high=fault.high if first else 0.002, unit=fault.unit if first else "ratio", onset=fault.onset + 60.0 * number,
-        opened=fault.onset + 90.0, last_seen=NOW - 15.0, closed=NOW - 1080.0 if recovered else None, confidence=0.93,
+        opened=fault.onset + 90.0, last_seen=NOW - (1260.0 if recovered else 15.0),
+        closed=NOW - 1080.0 if recovered else None, confidence=0.93,
         views=int(Views.STATE if fault.unit == "state" else Views.LOCAL | Views.DAY),
         source=SourceRef("otel-http", query(fault, signal)), band=band(fault),
     )  # fmt: skip
@@ -166,7 +167,9 @@ def inbox_row(fault: Fault) -> InboxRow:
     )  # fmt: skip
     record = msgspec.structs.replace(record, **fault.changes)
     also = tuple(OTHERS[signal] for signal in fault.others)
-    return InboxRow(record, anomaly(fault, fault.signal, 0), fault.reason, also)
+    return InboxRow(
+        record, anomaly(fault, fault.signal, 0), fault.reason, anomaly(fault, fault.signal, 0).last_seen, also
+    )
 
 
 def evidence(fault: Fault) -> tuple[EvidenceRecord, ...]:

@@ -56,7 +56,7 @@ def test_the_environment_is_found_and_told_and_nothing_is_said_without_one():
     record = OPEN.investigation
     placed = msgspec.structs.replace(record.entity, environment="production")
     row = msgspec.structs.replace(record, entity=placed)
-    here = type(OPEN)(row, OPEN.worst, OPEN.reason)
+    here = msgspec.structs.replace(OPEN, investigation=row)
     assert parse("env:prod").matches(fold(fields(here, NOW)))
     assert not parse("env:prod").matches(fold(fields(OPEN, NOW)))
     assert ("env", "production") in list(reasons(here, NOW, None))
