@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from textual.content import Content
 
-from app.screens.inbox_rows import ending, lasting, state_of
+from app.screens.inbox_rows import ending, lasting, short_title, state_of
 from storage.records import TimelineEntry
 from widgets import palette
 from widgets.band_chart import ChartMark
@@ -18,27 +18,36 @@ if TYPE_CHECKING:
 
     from storage.records import AnomalyRecord, EvidenceRecord, HistoryRecord, InvestigationRecord
 
+GAP = "  "
+LEAST = 12
+"""Cells that a name keeps, however little room there is."""
 CHANGES = frozenset({"rollout", "deploy", "hpa", "scale", "config", "node", "change"})
 """Kinds of the timeline that can be causes: they are marked on the chart."""
 
 
-def headline(record: InvestigationRecord, anomalies: Sequence[AnomalyRecord], now: float, zone: tzinfo) -> Content:
-    """One line: number, severity, what and where, since when, state and label."""
-    parts = [
-        Content.styled(f"#{record.id}", palette.MUTED),
-        palette.SEVERITY[record.severity].full,
-        plain(record.entity.title, 44, palette.EMPHASIS),
-        plain(record.title, 48),
-        Content(duration(record, anomalies, now, zone)),
-        palette.STATE[state_of(record, anomalies, now)].label,
-    ]
+def headline(
+    record: InvestigationRecord, anomalies: Sequence[AnomalyRecord], now: float, zone: tzinfo, width: int
+) -> Content:
+    """One line: number, severity, where and what, since when, state and label; names give way to the rest."""
+    head = [Content.styled(f"#{record.id}", palette.MUTED), palette.SEVERITY[record.severity].full]
+    parts = [Content(duration(record, anomalies, now, zone)), palette.STATE[state_of(record, anomalies, now)].label]
     if record.acknowledged_at is not None:
         parts.append(plain(f"by {record.acknowledged_by}", 20))
     if record.label is not None:
         parts.append(palette.LABEL[record.label].full)
     if record.pinned:
         parts.append(Content.styled("pinned", palette.MUTED))
-    return Content("  ").join(parts)
+    taken = sum(part.cell_length + len(GAP) for part in (*head, *parts))
+    return Content(GAP).join([*head, *names(record, width - taken - len(GAP)), *parts])
+
+
+def names(record: InvestigationRecord, room: int) -> tuple[Content, Content]:
+    """Where and what in that many cells: the group of the signal goes first, then the middle of the workload's name."""
+    where, what = plain(record.entity.title, 44, palette.EMPHASIS), plain(record.title, 48)
+    if where.cell_length + what.cell_length > room:
+        what = plain(short_title(record.title), 48)
+        where = plain(record.entity.title, min(44, max(LEAST, room - what.cell_length)), palette.EMPHASIS)
+    return where, plain(what.plain, max(LEAST, room - where.cell_length))
 
 
 def duration(record: InvestigationRecord, anomalies: Sequence[AnomalyRecord], now: float, zone: tzinfo) -> str:

@@ -140,7 +140,7 @@ class InvestigationScreen(CaseView):
 
     def _draw_case(self, case: Case) -> None:
         now, zone = self.console.snapshot.now, self.console.zone
-        self.query_one("#headline", Static).update(headline(case.investigation, case.anomalies, now, zone))
+        self._draw_headline()
         ledger = self.query_one("#ledger", Ledger)
         ledger.show(case.evidence, zone)
         ledger.border_title = tally(case.evidence)
@@ -149,6 +149,17 @@ class InvestigationScreen(CaseView):
         self.query_one("#timeline", Timeline).show(case.timeline, now=now, zone=zone, onset=onset, titles=self._titles)
         self.query_one("#history", Timeline).show(done(case.history), now=now, zone=zone)
         self._draw_chart()
+
+    def _draw_headline(self) -> None:
+        if self.case is None:
+            return
+        now, zone, line = self.console.snapshot.now, self.console.zone, self.query_one("#headline", Static)
+        width = self.console.size.width - line.styles.padding.width
+        line.update(headline(self.case.investigation, self.case.anomalies, now, zone, width))
+
+    def on_resize(self) -> None:
+        """Its names take the room there is."""
+        self._draw_headline()
 
     def _draw_chart(self) -> None:
         anomaly, chart = self.anomaly, self.query_one(BandChart)

@@ -113,6 +113,25 @@ async def test_the_headline_of_what_is_over_says_from_when_to_when():
         assert "since 07:18" not in painted(console)
 
 
+@pytest.mark.parametrize("name", ["checkout", "a-workload-with-a-name-that-no-screen-of-eighty-cells-holds"])
+async def test_the_headline_keeps_duration_and_state_whatever_the_names_and_the_size(monkeypatch, name):
+    session = FakeSession()
+    case = session.case(SLOW)
+    entity = replace(case.investigation.entity, name=name)
+    record = replace(case.investigation, entity=entity, title="HTTP Server: 5XX error rate spike")
+    monkeypatch.setattr(session, "case", lambda number: replace(case, investigation=record))
+
+    def first_line():
+        return next((line for line in painted(console).splitlines() if line.startswith(" #412")), "")
+
+    async with running(session, size=(80, 24)) as (console, pilot):
+        await opened(console, pilot, SLOW)
+        await eventually(pilot, lambda: first_line().rstrip().endswith("since 08:49 (4m)  new"))
+        assert "  5XX error rate spike  " in first_line() and "HTTP Server" not in first_line()
+        await pilot.resize_terminal(160, 40)
+        await eventually(pilot, lambda: "HTTP Server: 5XX error rate spike  since" in first_line())
+
+
 async def test_every_line_can_be_read_whole():
     async with running(FakeSession(), size=(80, 24)) as (console, pilot):
         await opened(console, pilot, CRASHING)
