@@ -146,9 +146,15 @@ class Console(Dispatch):
         """Open a session; the answer is a message."""
         self.link.open(choice, MEMORY)
 
-    def act(self, what: str, work: Callable[[Session], ActResult], way_back: str = "z undoes") -> None:
+    def act(
+        self,
+        what: str,
+        work: Callable[[Session], ActResult],
+        way_back: str = "z undoes",
+        marks: frozenset[int] = frozenset(),
+    ) -> None:
         """Let the session act; acts run in the order of their keys, and so does their undo."""
-        self.link.ask("acts", what, lambda session: Acted(work(session), way_back))
+        self.link.ask("acts", what, lambda session: Acted(work(session), way_back, marks))
 
     @on(SessionOpened)
     def _opened(self, message: SessionOpened) -> None:
@@ -184,6 +190,7 @@ class Console(Dispatch):
         self.freeze.touch(result.ids)
         if result.ok:
             self.say(f"{result.message}   {message.way_back}")
+            self.view.acted(message.marks)
         else:
             self.say(result.message, "warning")
         self.show()

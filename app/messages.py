@@ -56,8 +56,10 @@ class SessionRefused(Message):
 class Acted(Message):
     """An act of the engineer's was carried out, or refused."""
 
-    def __init__(self, result: ActResult, way_back: str) -> None:
+    def __init__(self, result: ActResult, way_back: str, marks: frozenset[int] = frozenset()) -> None:
         self.result = result
+        self.marks = marks
+        """The rows that were marked for it."""
         self.way_back = way_back
         """How to take it back, for the toast."""
         super().__init__()

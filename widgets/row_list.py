@@ -197,6 +197,10 @@ class RowList(Movement, RowCanvas[Row], can_focus=True):
         self._go(self.rows.order.index(key))
         return True
 
+    def unmark(self, keys: frozenset[int]) -> None:
+        """Unmark these rows."""
+        self._set_marks(self.marks - keys)
+
     def say_empty(self, text: str) -> None:
         """Another explanation of an empty list."""
         self._empty = text

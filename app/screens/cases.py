@@ -29,12 +29,17 @@ def duration(text: str) -> float | None:
 class CaseView(QueryView):
     """A screen whose selection is one or more investigations."""
 
+    @property
+    def marks(self) -> frozenset[int]:
+        """Investigations that are marked, where the screen has marks."""
+        return frozenset()
+
     def advance(self) -> None:
         """Go on to the next investigation: this one is dealt with."""
 
     def _act(self, what: str, work: Callable[[Session, tuple[int, ...]], ActResult], *, advance: bool = True) -> None:
         cases = self.console.situation.cases
-        self.console.act(what, lambda session: work(session, cases))
+        self.console.act(what, lambda session: work(session, cases), marks=self.marks)
         if advance:
             self.advance()
 

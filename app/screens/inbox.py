@@ -73,9 +73,12 @@ class InboxScreen(ListedView, CaseView):
         self._preview()
 
     @on(RowList.PendingChanged)
+    @on(RowList.MarksChanged)
     def _retitle(self) -> None:
-        """How many there are, and how many are not shown."""
+        """How many there are, how many of them are marked, and how many are not shown."""
         parts = [f"{len(self.rows.rows.items)} investigations"]
+        if self.marks:
+            parts.append(f"{len(self.marks)} marked")
         if self.rows.pending:
             parts.append(f"{self.rows.pending} new waiting")
         if self._hidden:
@@ -106,11 +109,18 @@ class InboxScreen(ListedView, CaseView):
             row.worst.source.query if row else "",
         )
 
+    @property
+    def marks(self) -> frozenset[int]:
+        """The marked ones."""
+        return self.rows.marks
+
+    def acted(self, marks: frozenset[int]) -> None:
+        """Marks have done their work; those of an act that was refused stay."""
+        self.rows.unmark(marks)
+
     def advance(self) -> None:
-        """The next row; marks have done their work."""
-        marked = bool(self.rows.marks)
-        self.rows.action_unmark()
-        if not marked:
+        """The next row, unless the act was about marked ones."""
+        if not self.marks:
             self.rows.action_move(1)
 
     def do_hidden(self) -> None:

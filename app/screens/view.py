@@ -98,6 +98,9 @@ class View(Screen[None]):
         """What decides which actions are possible."""
         return Situation(connected)
 
+    def acted(self, marks: frozenset[int]) -> None:
+        """What was marked for an act has been dealt with."""
+
     def state(self) -> dict[str, Any]:
         """What to remember of it, as JSON values."""
         return {}

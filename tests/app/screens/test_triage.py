@@ -9,6 +9,7 @@ from app.screens.inbox import InboxScreen
 from app.screens.investigation import InvestigationScreen
 from app.screens.query import QueryDialog
 from app.screens.snooze import SnoozeDialog
+from app.snapshot import ActResult
 from storage.records import Label, Lifecycle
 from tests.app.screens.fake_session import FakeSession
 from tests.app.screens.night import FAULTS, NOW
@@ -122,9 +123,34 @@ async def test_marks_make_one_act_of_many():
         await pilot.press("space", "space", "f")
         await eventually(pilot, lambda: len(session.done) == 1)
         assert session.calls[-1] == ("labelled false", 412, 411)
-        assert console.view.rows.marks == frozenset()
+        await eventually(pilot, lambda: console.view.rows.marks == frozenset())
         await pilot.press("z")
         await eventually(pilot, lambda: record(session, 412).label is None and record(session, 411).label is None)
+
+
+async def test_the_title_counts_the_marks_and_an_act_on_them_clears_them():
+    session = FakeSession()
+    async with running(session) as (console, pilot):
+        assert "marked" not in painted(console)
+        await pilot.press("space")
+        await eventually(pilot, lambda: "11 investigations  1 marked" in painted(console))
+        await pilot.press("v")
+        await eventually(pilot, lambda: "2 marked" in painted(console))
+        await pilot.press("G", "a")
+        await eventually(pilot, lambda: record(session, 411).acknowledged_at and "marked" not in painted(console))
+        assert console.view.rows.cursor == RANKED[-1]
+        await pilot.press("z")
+        await eventually(pilot, lambda: record(session, 411).acknowledged_at is record(session, 412).acknowledged_at)
+        assert record(session, 412).acknowledged_at is None
+
+
+async def test_marks_stay_where_the_act_was_refused(monkeypatch):
+    session = FakeSession()
+    monkeypatch.setattr(session, "label", lambda ids, label: ActResult(False, "nothing to do"))
+    async with running(session) as (console, pilot):
+        await pilot.press("space", "t")
+        await eventually(pilot, lambda: "nothing to do" in toasts(console))
+        assert console.view.rows.marks == {412}
 
 
 async def test_opening_marks_as_seen_and_shows_the_query_behind_a_line():
