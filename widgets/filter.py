@@ -30,7 +30,7 @@ from widgets.line_input import LineInput
 from widgets.text import plain
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from typing import ClassVar
 
     from textual.content import Content
@@ -83,6 +83,16 @@ def parse(text: str) -> Query:
         if needle or field:
             terms.append(Term(needle, (field or "").casefold(), bool(bang)))
     return Query(text, tuple(terms))
+
+
+def unmatched(query: Query, names: Iterable[str]) -> str:
+    """Why a filter leaves no row of a list whose fields have these names: a misspelt name is plain text to it."""
+    known = tuple(names)
+    missing = dict.fromkeys(term.field for term in query.terms if term.field and term.field not in known)
+    lines = [f"No field is called '{name}'." for name in missing]
+    if missing:
+        lines.append(f"There are: {', '.join(known)}")
+    return "\n".join(["No row matches the filter.", *lines, "esc clears it"])
 
 
 def fold(fields: Mapping[str, str]) -> dict[str, str]:

@@ -159,7 +159,7 @@ class RowCanvas(ScrollView, Generic[Row]):
     def _empty_line(self, y: int, width: int) -> Strip:
         """A line of the explanation, in the upper third."""
         style = self.get_visual_style("row-list--empty")
-        lines = self._empty.splitlines()
+        lines = (self.rows.unmatched or self._empty).splitlines()
         number = y - max(1, (self.size.height - len(lines)) // 3)
         text = lines[number] if 0 <= number < len(lines) else ""
         return centred(text, width, style)

@@ -14,7 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
-from widgets.filter import Query, fold
+from widgets.filter import Query, fold, unmatched
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -121,6 +121,13 @@ class Rows(Generic[Row]):
         """None: the order given."""
         self.descending = False
         self._folded: dict[int, dict[str, str]] = {}
+
+    @property
+    def unmatched(self) -> str:
+        """Why the filter leaves nothing of what there is; empty where it is not the filter's doing."""
+        if self.order or not self.query or not self.items:
+            return ""
+        return unmatched(self.query, self.fields(next(iter(self.items.values()))))
 
     def replace(self, items: Iterable[Row], *, hold: bool = False) -> None:
         """Take other rows. While held, rows keep their places and new ones are pending; those that are gone, go."""

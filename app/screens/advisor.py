@@ -47,13 +47,8 @@ class AdvisorScreen(ListedView, QueryView):
         """The advice as of a snapshot."""
         self.replace(ranked(snapshot.advice))
         self.rows.border_title = Content(f"{len(snapshot.advice)} listed  {summary(snapshot)}")
-        self.rows.say_empty(why_empty(snapshot, bool(self.bar.query_text)))
+        self.rows.say_empty(why_empty(snapshot))
         self.selected()
-
-    def filtered(self, event: FilterBar.Changed) -> None:
-        """An empty list says that the filter is why."""
-        super().filtered(event)
-        self.rows.say_empty(why_empty(self.console.snapshot, bool(self.bar.query_text)))
 
     @property
     def current(self) -> AdviceRow | None:

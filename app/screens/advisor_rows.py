@@ -141,11 +141,9 @@ def summary(snapshot: Snapshot) -> str:
     return f"{looked}, {judged} containers judged" + (f", {learning} learning" if learning else "")
 
 
-def why_empty(snapshot: Snapshot, filtered: bool) -> str:
+def why_empty(snapshot: Snapshot) -> str:
     """Why there is no line."""
     run = snapshot.advised
-    if filtered and snapshot.advice:
-        return "No line matches the filter.\nesc clears it"
     if snapshot.advising:
         return f"{snapshot.advising} ...\nadvice appears here as soon as there is any"
     if run is None and snapshot.mode != "live":

@@ -50,17 +50,14 @@ def coverage_counts(snapshot: Snapshot) -> dict[Coverage, int]:
     return {status: counts[status] for status in order if counts[status]}
 
 
-def empty_inbox(snapshot: Snapshot, begun: str, hidden: int, filtered: bool) -> str:
+def empty_inbox(snapshot: Snapshot, begun: str, hidden: int) -> str:
     """Why there is no row in the inbox.
 
     Args:
         snapshot: What is known.
         begun: The time of day of the first cycle; empty when not known.
         hidden: How many rows are not shown.
-        filtered: There is a filter.
     """
-    if filtered:
-        return "No row matches the filter.\nesc clears it"
     if hidden:
         return f"Nothing is left.\n{hidden} snoozed or closed not shown: h shows them"
     if down := [source for source in troubled(snapshot) if source.health is Health.DOWN]:

@@ -69,7 +69,7 @@ class InboxScreen(ListedView, CaseView):
         self.replace(shown)
         self._retitle()
         begun = "" if self.console.since is None else clock(self.console.since, self.console.zone)
-        self.rows.say_empty(empty_inbox(snapshot, begun, self._hidden, bool(self.bar.query_text)))
+        self.rows.say_empty(empty_inbox(snapshot, begun, self._hidden))
         self._preview()
 
     @on(RowList.PendingChanged)

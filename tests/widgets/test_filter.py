@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.widgets.host import staged
-from widgets.filter import FilterBar, fold, parse
+from widgets.filter import FilterBar, fold, parse, unmatched
 
 ROW = fold({"workload": "Shop/Checkout", "state": "open", "image": "nginx:1.27", "note": "", "signal": "no data"})
 
@@ -95,3 +95,15 @@ async def test_a_restored_filter_is_visible_and_active() -> None:
         await stage.pilot.pause()
         assert stage.take(FilterBar.Changed)[-1].query == parse("state:open")
         assert "state:open" in stage.lines()[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [("sevrity:crit", ["sevrity"]), ("!stat:open shop work:x", ["stat", "work"]), ("state:closed kafka", [])],
+)
+def test_what_is_no_field_is_named_with_those_that_there_are(text: str, named: list[str]) -> None:
+    lines = unmatched(parse(text), ROW).splitlines()
+    told = [line for line in lines if line.startswith("No field")]
+    assert told == [f"No field is called '{name}'." for name in named]
+    assert (f"There are: {', '.join(ROW)}" in lines) is bool(named)
+    assert lines[0].startswith("No row") and lines[-1] == "esc clears it"

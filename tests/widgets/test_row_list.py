@@ -256,10 +256,15 @@ async def test_an_empty_list_says_so_and_takes_every_key() -> None:
         assert rows.highlighted is None
         assert rows.selection() == []
         assert not stage.take(RowList.Opened)
-        assert any("Nothing is wrong." in line for line in stage.lines())
-        rows.say_empty("No row matches [/x].")
+        assert any("No row matches the filter." in line for line in stage.lines())
+        items = list(rows.rows.items.values())
+        rows.replace([])
         await stage.pilot.pause()
-        assert any("No row matches [/x]." in line for line in stage.lines())
+        assert any("Nothing is wrong." in line for line in stage.lines())
+        rows.say_empty("Nothing of [/x].")
+        await stage.pilot.pause()
+        assert any("Nothing of [/x]." in line for line in stage.lines())
+        rows.replace(items)
         rows.filter(parse(""))
         assert rows.cursor == 1
 

@@ -103,9 +103,8 @@ def run_of(status, detail, live=0):
     ],
 )
 def test_an_empty_list_says_why(changes, said):
-    assert said in why_empty(snapshot(**changes), filtered=False)
+    assert said in why_empty(snapshot(**changes))
 
 
-def test_an_empty_list_behind_a_filter_says_so():
-    assert "filter" in why_empty(snapshot(advice=ADVICE, advised=ADVISED), filtered=True)
+def test_the_summary_says_when_it_looked():
     assert summary(snapshot(advised=ADVISED)) == "looked 3h ago, 212 containers judged, 4 learning"

@@ -63,9 +63,20 @@ async def test_a_filter_that_leaves_nothing_says_how_to_clear_it():
         await eventually(pilot, lambda: "No row matches the filter." in painted(console))
 
 
+@pytest.mark.parametrize("place", ["1", "3", "4", "5"])
+async def test_a_misspelt_field_of_a_filter_is_named_on_every_list(place):
+    async with running(session_of("inbox")) as (console, pilot):
+        await pilot.press(place)
+        await eventually(pilot, lambda: console.view.rows.rows.order)
+        await pilot.press("/", *"sevrity:crit", "enter")
+        await eventually(pilot, lambda: "No field is called 'sevrity'." in painted(console))
+        names = ", ".join(console.view.rows.rows.fields(next(iter(console.view.rows.rows.items.values()))))
+        assert names.split(", ")[0] in painted(console).partition("There are: ")[2]
+
+
 def test_hidden_rows_are_counted_where_nothing_else_is_left():
     snapshot = FakeSession().snapshot
-    assert "3 snoozed or closed not shown: h shows them" in empty_inbox(snapshot, "", 3, filtered=False)
+    assert "3 snoozed or closed not shown: h shows them" in empty_inbox(snapshot, "", 3)
 
 
 def test_the_worst_source_speaks_first_and_warnings_last():
