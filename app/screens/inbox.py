@@ -88,7 +88,7 @@ class InboxScreen(ListedView, CaseView):
     def filtered(self, event: FilterBar.Changed) -> None:
         """A filter on states looks at all of them."""
         self.rows.rows.query = event.query
-        self.fill(self.console.snapshot)
+        self._fill_at_once()
 
     def selected(self) -> None:
         """Show the row under the cursor in the preview, once the cursor rests: its chart costs as much as the list."""
@@ -126,7 +126,13 @@ class InboxScreen(ListedView, CaseView):
     def do_hidden(self) -> None:
         """Show or hide what was dealt with."""
         self._all = not self._all
+        self._fill_at_once()
+
+    def _fill_at_once(self) -> None:
+        """Other rows because the engineer asked for them: they do not wait, moving or frozen."""
         self.fill(self.console.snapshot)
+        self.rows.filter(self.rows.rows.query)
+        self.count()
 
     def do_namespace(self, name: str) -> None:
         """Show one namespace."""

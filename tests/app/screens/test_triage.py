@@ -278,6 +278,20 @@ async def test_frozen_rows_stay_but_acts_show():
         await eventually(pilot, lambda: console.view.rows.rows.order == RANKED[1:])
 
 
+async def test_what_is_asked_for_is_shown_at_once_even_while_frozen():
+    session = FakeSession()
+    async with running(session) as (console, pilot):
+        await pilot.press("P", "h")
+        await eventually(pilot, lambda: 388 in console.view.rows.rows.order and "waiting" not in painted(console))
+        await pilot.press("h")
+        await eventually(pilot, lambda: console.view.rows.rows.order == RANKED)
+        await pilot.press("/", *"state:snoozed", "enter")
+        await eventually(pilot, lambda: console.view.rows.rows.order == [388])
+        assert console.freeze.frozen
+        await pilot.press("escape")
+        await eventually(pilot, lambda: console.view.rows.rows.order == RANKED)
+
+
 async def test_refresh_asks_for_a_cycle():
     session = FakeSession()
     async with running(session) as (console, pilot):
