@@ -17,6 +17,7 @@ from app.sources.kubernetes.resources import SUMMARY
 from app.sources.prometheus.discovery import discover
 from app.wiring import connect, settle
 from detectors.cluster import AccessStatus
+from detectors.words import counted
 from storage.database import Store
 from storage.errors import StoreError
 
@@ -88,7 +89,8 @@ def _store(loaded: LoadedSettings) -> Iterator[CheckResult]:
         yield CheckResult("store", False, f"{error.path}: {error.what}", error.hint)
         return
     cases = size.rows.get("investigation", 0)
-    detail = f"{size.path}, {size.bytes / 2**20:.1f} MiB, {cases} investigations, SQLite {sqlite3.sqlite_version}"
+    held = counted(cases, "investigations")
+    detail = f"{size.path}, {size.bytes / 2**20:.1f} MiB, {held}, SQLite {sqlite3.sqlite_version}"
     yield CheckResult("store", not damage, detail if not damage else f"{size.path}: {damage[0]}")
 
 

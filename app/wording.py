@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from detectors.model import Views
+from detectors.words import noun
 from widgets.text import age, quantity, span
 
 if TYPE_CHECKING:
@@ -53,5 +54,5 @@ def reason(catalogue: Catalogue, anomaly: AnomalyRecord) -> str:
         # A row of the engineer's own that has been taken out of the catalogue since.
         return anomaly.signal
     if Views.STATE in Views(anomaly.views) and row.detector != "threshold-forecast":
-        return f"{row.title.split(': ', 1)[-1]}: {quantity(anomaly.observed)} {row.unit}"
+        return f"{row.title.split(': ', 1)[-1]}: {quantity(anomaly.observed)} {noun(anomaly.observed, row.unit)}"
     return seen(row, anomaly.observed, anomaly.low, anomaly.high, anomaly.unit)

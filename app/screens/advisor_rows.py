@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from app.screens.conditions import BLIND
 from detectors.model import Coverage, Sizing
 from detectors.rightsizing import FIRM_SECONDS, amount
+from detectors.words import counted
 from widgets import palette
 from widgets.palette import Mark
 from widgets.rows import Column
@@ -138,7 +139,7 @@ def summary(snapshot: Snapshot) -> str:
         return "has not looked yet"
     judged, learning = (max((getattr(e, name) for e in run.coverage), default=0) for name in ("live", "learning"))
     looked = f"looked {age(snapshot.now - run.at)} ago"
-    return f"{looked}, {judged} containers judged" + (f", {learning} learning" if learning else "")
+    return f"{looked}, {counted(judged, 'containers')} judged" + (f", {learning} learning" if learning else "")
 
 
 def why_empty(snapshot: Snapshot) -> str:

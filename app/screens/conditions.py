@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from app.snapshot import ENDED, FAILED, REPLAY, Health
 from detectors.model import Coverage
+from detectors.words import counted
 from widgets.text import age
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ def watched(snapshot: Snapshot, begun: str) -> list[str]:
     planned = f", {counts[Coverage.PLANNED]} not built yet" if Coverage.PLANNED in counts else ""
     since = f" since {begun}" if begun else ""
     return [
-        f"{snapshot.workloads} workloads and {snapshot.series} series are watched{since}, "
+        f"{counted(snapshot.workloads, 'workloads')} and {snapshot.series} series are watched{since}, "
         f"every {snapshot.interval:g} s",
         f"{counts.get(Coverage.LIVE, 0)} of {sum(counts.values())} signals are live, {learning} learning, "
         f"{blind} cannot be seen{planned}: :coverage says why",

@@ -14,6 +14,7 @@ from app.screens.conditions import empty_inbox
 from app.screens.inbox_rows import HIDDEN_STATES, columns, fields
 from app.screens.listed import ListedView
 from app.screens.preview import Preview
+from detectors.words import counted
 from widgets.filter import FilterBar
 from widgets.row_list import RowList
 from widgets.text import clock
@@ -76,7 +77,7 @@ class InboxScreen(ListedView, CaseView):
     @on(RowList.MarksChanged)
     def _retitle(self) -> None:
         """How many there are, how many of them are marked, and how many are not shown."""
-        parts = [f"{len(self.rows.rows.items)} investigations"]
+        parts = [counted(len(self.rows.rows.items), "investigations")]
         if self.marks:
             parts.append(f"{len(self.marks)} marked")
         if self.rows.pending:

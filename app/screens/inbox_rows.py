@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from textual.content import Content
 
 from detectors.model import Views
+from detectors.words import noun
 from storage.records import Lifecycle
 from widgets import palette
 from widgets.rows import Column
@@ -96,7 +97,7 @@ def observed_cell(anomaly: AnomalyRecord) -> str:
     if not word.endswith("s"):
         return NOTHING
     word = SHORT_UNITS.get(word, word)
-    return f"{quantity(anomaly.observed)} {word.removesuffix('s') if anomaly.observed == 1 else word}"
+    return f"{quantity(anomaly.observed)} {noun(anomaly.observed, word)}"
 
 
 def now_cell(row: InboxRow, width: int) -> str:

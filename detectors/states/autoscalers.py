@@ -17,6 +17,7 @@ from detectors.states.report import (
     partial,
     unreadable,
 )
+from detectors.words import counted
 
 if TYPE_CHECKING:
     from detectors.catalog.schema import Row
@@ -53,7 +54,9 @@ def at_maximum(state: ClusterState, row: Row, now: float) -> StateResult:
             continue
         target = autoscaler.spec.scale_target_ref
         load = _loads(autoscaler)
-        text = f"{target.kind} {target.name} has its maximum of {most} replicas and {load}: {limited.message}"
+        text = (
+            f"{target.kind} {target.name} has its maximum of {counted(most, 'replicas')} and {load}: {limited.message}"
+        )
         path = condition_path("ScalingLimited", "reason")
         kind = "HorizontalPodAutoscaler"
         fact = object_fact(state, kind, autoscaler, text, path, at=onset, value=limited.reason)

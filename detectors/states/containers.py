@@ -24,6 +24,7 @@ from detectors.states.report import (
     workload_observations,
     workloads_of,
 )
+from detectors.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -109,7 +110,8 @@ def oom_killed(state: ClusterState, row: Row, now: float) -> StateResult:
                 continue
             kills = [each for each in _seen_restarts(state, pod, status, window) if each.reason == OOM_KILLED]
             path = container_path(pod, status, f"{field}.terminated.reason")
-            text = f"{pod.name}/{status.name} OOMKilled (exit {ended.exit_code}), {status.restart_count} restarts"
+            restarts = counted(status.restart_count, "restarts")
+            text = f"{pod.name}/{status.name} OOMKilled (exit {ended.exit_code}), {restarts}"
             onset = min([finished, *(each.at for each in kills)])
             count = max(1.0, sum(each.delta for each in kills))
             affected.append(Affected(pod, text, path, ended.reason, onset, at=finished, count=count))
@@ -147,7 +149,8 @@ def init_error(state: ClusterState, row: Row, now: float) -> StateResult:
         gave_up = pod.finished and now - first <= _window(row)
         if gave_up or (not pod.finished and lasted >= guard(row, "min_duration_seconds", 60)):
             reason = ended.reason or (f"Signal:{ended.signal}" if ended.signal else f"ExitCode:{ended.exit_code}")
-            text = f"{pod.name}/{status.name} Init:{reason} (exit {ended.exit_code}), {status.restart_count} restarts"
+            restarts = counted(status.restart_count, "restarts")
+            text = f"{pod.name}/{status.name} Init:{reason} (exit {ended.exit_code}), {restarts}"
             told, value = ("reason", reason) if ended.reason else ("exitCode", str(ended.exit_code))
             path = container_path(pod, status, f"{field}.terminated.{told}")
             affected.append(Affected(pod, text, path, value, onset, at=ended.finished))
@@ -220,7 +223,7 @@ def _crashed(crash: _Crash, onset: float) -> Affected:
     pod, status, ended = crash
     what = CRASH_LOOP if _waits(status, CRASH_LOOP) else "restarted again and again"
     how = f"{ended.reason or 'ended'}, exit {ended.exit_code}"
-    text = f"{pod.name}/{status.name} {what} ({how}), {status.restart_count} restarts"
+    text = f"{pod.name}/{status.name} {what} ({how}), {counted(status.restart_count, 'restarts')}"
     field = "state.waiting.reason" if _waits(status, CRASH_LOOP) else "restartCount"
     value = CRASH_LOOP if _waits(status, CRASH_LOOP) else str(status.restart_count)
     return Affected(pod, text, container_path(pod, status, field), value, onset, at=ended.finished)

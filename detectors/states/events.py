@@ -19,6 +19,7 @@ from detectors.states.report import (
     workload_observations,
     workloads_of,
 )
+from detectors.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -143,7 +144,7 @@ def _told(pod: Pod, events: list[Event], start: float, now: float, since: float)
     newest = max(events, key=lambda event: event.last_seen)
     count = sum(event.between(start, now) for event in events)
     onset = min(max(event.first_seen, since) for event in events)
-    text = f"{pod.name}: {newest.reason} ({count:.0f} times): {newest.message}"
+    text = f"{pod.name}: {newest.reason} ({counted(count, 'times')}): {newest.message}"
     return Affected(pod, text, "", newest.reason, onset, at=newest.last_seen, count=max(count, 1.0))
 
 

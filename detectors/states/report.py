@@ -11,6 +11,7 @@ from detectors.cluster import AccessStatus
 from detectors.entities import environment_of, workload_entity
 from detectors.model import Coverage, Entity, EntityType, Fact, FieldRef, Observation, Severity, SourceRef, Views
 from detectors.states.paths import readable
+from detectors.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -234,7 +235,7 @@ def event_fact(state: ClusterState, event: Event) -> Fact:
     """What the cluster said about an object, and how often."""
     about = event.regarding
     command = _events_command(state, event.namespace or "default", about.name, event.reason)
-    text = f"{about.kind} {about.name}: {event.reason} ({event.count} times): {event.message}"
+    text = f"{about.kind} {about.name}: {event.reason} ({counted(event.count, 'times')}): {event.message}"
     return Fact("event", text, command, event.last_seen, str(event.count))
 
 

@@ -21,6 +21,7 @@ from detectors.states.report import (
     workloads_of,
 )
 from detectors.tails import log_poisson_upper
+from detectors.words import counted
 
 if TYPE_CHECKING:
     from detectors.catalog.schema import Row
@@ -78,7 +79,7 @@ def _restarted(state: ClusterState, pod: Pod, count: int, start: float) -> Affec
     ends = [status.last_state.terminated for status in pod.statuses if status.last_state.terminated is not None]
     times = seen + [end.finished for end in ends if end.finished is not None and end.finished > start]
     total = sum(status.restart_count for status in pod.statuses)
-    text = f"{pod.name} restarted {count} times in {EVALUATION_SECONDS / 60:.0f} minutes ({total} in all)"
+    text = f"{pod.name} restarted {counted(count, 'times')} in {EVALUATION_SECONDS / 60:.0f} minutes ({total} in all)"
     worst = max(pod.statuses, key=lambda status: status.restart_count)
     path = container_path(pod, worst, "restartCount")
     onset = min(times, default=max(start, pod.metadata.created))

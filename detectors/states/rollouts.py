@@ -23,6 +23,7 @@ from detectors.states.report import (
     unreadable,
 )
 from detectors.states.scheduling import waits_for_claim
+from detectors.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -145,7 +146,7 @@ def job_failed(state: ClusterState, row: Row, now: float) -> StateResult:
 def _failed_job(row: Row, state: ClusterState, job: Workload, key: tuple[str, str, str], ended: float) -> Observation:
     failed = job.status.condition("Failed")
     assert failed is not None
-    text = f"{job.name} failed ({failed.reason}): {failed.message}, {job.status.failed} pods failed"
+    text = f"{job.name} failed ({failed.reason}): {failed.message}, {counted(job.status.failed, 'pods')} failed"
     path = condition_path("Failed", "reason")
     facts = [object_fact(state, "Job", job, text, path, at=ended, value=failed.reason)]
     for pod in state.workload_pods(*key):

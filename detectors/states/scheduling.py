@@ -26,6 +26,7 @@ from detectors.states.report import (
     workload_observations,
     workloads_of,
 )
+from detectors.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -152,10 +153,12 @@ def _of_the_cluster(row: Row, state: ClusterState, waiting: list[_Waiting], leas
     """Pods of several workloads at once: the cluster is short of something; the commonest causes come first."""
     command = kubectl(state, "get", "pods", "--all-namespaces", "--field-selector", "status.phase=Pending")
     causes = Counter(each.message for each in waiting).most_common(_MOST_CAUSES)
-    facts = [Fact("object", f"{number} pods: {cause}", command, value=str(number)) for cause, number in causes]
+    facts = [
+        Fact("object", f"{counted(number, 'pods')}: {cause}", command, value=str(number)) for cause, number in causes
+    ]
     for owner, number in Counter(state.owner(each.pod).key for each in waiting).items():
         kind, namespace, name = owner
-        facts.append(Fact("object", f"{kind} {namespace}/{name}: {number} pods not scheduled", command))
+        facts.append(Fact("object", f"{kind} {namespace}/{name}: {counted(number, 'pods')} not scheduled", command))
     return object_observation(
         row,
         state,

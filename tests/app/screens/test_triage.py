@@ -144,6 +144,12 @@ async def test_the_title_counts_the_marks_and_an_act_on_them_clears_them():
         assert record(session, 412).acknowledged_at is None
 
 
+async def test_one_investigation_is_one():
+    session = FakeSession(FAULTS[:1])
+    async with running(session) as (console, pilot):
+        await eventually(pilot, lambda: " 1 investigation " in painted(console))
+
+
 async def test_marks_stay_where_the_act_was_refused(monkeypatch):
     session = FakeSession()
     monkeypatch.setattr(session, "label", lambda ids, label: ActResult(False, "nothing to do"))
