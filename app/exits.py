@@ -14,18 +14,20 @@ class Exit(IntEnum):
     SETTINGS = 3
     SOURCE = 4
     STORE = 5
+    UNKNOWN = 6
     INTERRUPTED = 130
 
     @classmethod
     def meanings(cls) -> dict[Exit, str]:
         """What each says."""
         return {
-            cls.OK: "Done. `scan`: nothing is wrong; `doctor`: every check passed.",
+            cls.OK: "Done. `scan`: nothing is wrong, and all of it could be read; `doctor`: every check passed.",
             cls.FINDINGS: "`scan`, `replay`: something is wrong; `doctor`: a check failed; `show`: no such case.",
             cls.USAGE: "The command line is not understood.",
             cls.SETTINGS: "A setting, a catalogue entry or a recording cannot be used; nothing was changed.",
             cls.SOURCE: "Neither Prometheus nor Kubernetes could be read: nothing is known, which is not healthy.",
             cls.STORE: "The database cannot be used; it was left as it is.",
+            cls.UNKNOWN: "`scan`: nothing wrong in what could be seen, but part of it could not be read.",
             cls.INTERRUPTED: "Stopped with ctrl+c.",
         }
 
@@ -39,6 +41,7 @@ class Exit(IntEnum):
             cls.SETTINGS: "settings",
             cls.SOURCE: "no source",
             cls.STORE: "database",
+            cls.UNKNOWN: "partly unknown",
             cls.INTERRUPTED: "interrupted",
         }
         return ", ".join(f"{code.value} {word}" for code, word in words.items()) + "."

@@ -101,10 +101,10 @@ def sampled_sources(catalogue: Catalogue, row: Row) -> tuple[RowSource, ...]:
 def _readable(row: Row, state: ClusterState) -> bool:
     """Whether the objects that the row's verdict rests on are listed; owners may be missing."""
     essential = row.fallback.rights[:1] or ("pods",)
-    return all(state.readable(_resource(right)) for right in essential)
+    return all(state.readable(resource_of(right)) for right in essential)
 
 
-def _resource(right: str) -> str:
+def resource_of(right: str) -> str:
     """What a right is about, as `ClusterState.access` names it: paths keep their slash, API groups are left out."""
     name = right.split(" ")[0]
     return name if name.startswith("/") else name.rpartition("/")[2]

@@ -16,13 +16,15 @@ from storage.records import AnomalyState
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Iterable
 
     from app.engine import Outcome
     from app.runs import LiveRun
     from app.settings.loading import LoadedSettings
     from app.settings.schema import ScopeSettings
     from detectors.cluster import ClusterState
-    from storage.records import AnomalyRecord
+    from storage.database import Store
+    from storage.records import CoverageRecord
 
 FUTURE_SECONDS = 60.0
 
@@ -60,24 +62,19 @@ def run(options: argparse.Namespace) -> int:
         _progress("")
         if at is not None and at > SystemClock().now() + FUTURE_SECONDS:
             sys.stderr.write("warning: --at lies in the future: what is known is judged as if it were so late\n")
-        # Objects are those of now: what began after the time in question was not so yet.
-        anomalies = [
-            a
-            for a in store.anomalies.unresolved(live.cluster)
-            if a.state is AnomalyState.OPEN and a.onset <= outcome.at
-        ]
-        return _report(options, loaded, live, outcome, anomalies)
+        return _report(options, loaded, live, store, outcome)
 
 
-def _report(
-    options: argparse.Namespace,
-    loaded: LoadedSettings,
-    live: LiveRun,
-    outcome: Outcome,
-    anomalies: list[AnomalyRecord],
-) -> int:
+def _report(options: argparse.Namespace, loaded: LoadedSettings, live: LiveRun, store: Store, outcome: Outcome) -> int:
     from widgets.text import clean
 
+    scope = loaded.settings.scope
+    # Objects are those of now: what began after the time in question was not so yet.
+    anomalies = [
+        a
+        for a in store.anomalies.unresolved(live.cluster)
+        if a.state is AnomalyState.OPEN and a.onset <= outcome.at
+    ]
     # Where another process runs the cycles, what it found counts: nothing was asked here.
     answered = outcome.changes is None or tell_sources(live.statuses(outcome))
     for warning in outcome.warnings:
@@ -85,13 +82,34 @@ def _report(
     print_anomalies(anomalies, outcome.at, loaded, as_json=options.json)
     if not answered:
         return Exit.SOURCE
-    if not anomalies and (missed := out_of_scope(loaded.settings.scope, outcome.state)):
+    if anomalies:
+        return Exit.FINDINGS
+    if missed := out_of_scope(scope, outcome.state):
         sys.stderr.write(f"tocsin: {clean(missed)}\n")
         return Exit.SETTINGS
-    if not anomalies and not options.json:
-        judged = sum(result.live for result in outcome.results.values())
-        print(f"nothing is wrong among {judged} things judged in {outcome.seconds:.1f} s")
-    return Exit.FINDINGS if anomalies else Exit.OK
+    return _report_nothing(loaded, store.cycles.coverage(live.cluster), outcome, as_json=options.json)
+
+
+def _report_nothing(
+    loaded: LoadedSettings, coverage: Iterable[CoverageRecord], outcome: Outcome, *, as_json: bool
+) -> int:
+    """Say how much it means that nothing was found; JSON lines have no place for it."""
+    from app.opening import open_catalogue
+    from app.past_usage import rightsizing_rows
+    from app.unseen import unseen
+    from widgets.text import clean
+
+    catalogue = open_catalogue(loaded)
+    advised = {row.id for row in rightsizing_rows(catalogue)}
+    judging = [record for record in coverage if record.signal not in advised]
+    judged = sum(record.live for record in judging)
+    if missing := unseen(catalogue, judging, outcome.state, outcome.metrics):
+        out = sys.stderr if as_json else sys.stdout
+        out.write(f"unknown: nothing wrong among {judged} things judged, but not seen: {clean('; '.join(missing))}\n")
+        return Exit.UNKNOWN
+    if not as_json:
+        print(f"nothing is wrong among {judged} things judged")
+    return Exit.OK
 
 
 def out_of_scope(scope: ScopeSettings, state: ClusterState | None) -> str:

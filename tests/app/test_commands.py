@@ -173,6 +173,46 @@ class TestScan:
         assert "2026-" in said.err
 
 
+BLIND = ("pods", "nodes", "deployments", "services")
+
+
+class TestWhatCouldNotBeSeen:
+    """Nothing found means something only where one could look."""
+
+    @pytest.fixture
+    def api(self) -> Iterator[KubernetesApi]:
+        with KubernetesApi() as server:
+            yield server
+
+    @pytest.fixture
+    def scan(self, api: KubernetesApi, tocsin: Callable[..., Said], tmp_path: Path) -> Callable[..., Said]:
+        config = api.kubeconfig(tmp_path / "kubeconfig")
+        return lambda *more: tocsin("scan", "--kubeconfig", config, "--db", tmp_path / "own.db", *more)
+
+    def test_forbidden_kinds_are_unknown_not_healthy(self, api: KubernetesApi, scan: Callable[..., Said]) -> None:
+        api.forbid(*BLIND)
+        said = scan()
+        assert said.code == Exit.UNKNOWN
+        assert "nothing is wrong" not in said.out
+        assert "not seen: forbidden: deployments, nodes, pods, services" in said.out
+        said = scan("--json")
+        assert (said.code, said.out) == (Exit.UNKNOWN, "")
+        assert "forbidden: deployments, nodes, pods, services" in said.err
+
+    def test_what_is_optional_leaves_nothing_unseen(self, api: KubernetesApi, scan: Callable[..., Said]) -> None:
+        api.forbid("nodes/proxy", "pods.metrics.k8s.io", "nodes.metrics.k8s.io")
+        said = scan()
+        assert said.code == Exit.OK, said
+        assert "nothing is wrong among" in said.out
+
+    def test_a_metrics_server_that_is_down_leaves_a_cluster_unknown(
+        self, api: KubernetesApi, scan: Callable[..., Said]
+    ) -> None:
+        said = scan("--prometheus", NOBODY)
+        assert said.code == Exit.UNKNOWN
+        assert "not seen: Prometheus: " in said.out
+
+
 class TestMemory:
     pytestmark = needs_servers
 
