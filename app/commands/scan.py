@@ -69,11 +69,12 @@ def _report(options: argparse.Namespace, loaded: LoadedSettings, live: LiveRun, 
     from widgets.text import clean
 
     scope = loaded.settings.scope
-    # Objects are those of now: what began after the time in question was not so yet.
+    # Objects are those of now: what began after the time in question was not so yet. The store may hold what another
+    # process found, in a scope of its own.
     anomalies = [
         a
         for a in store.anomalies.unresolved(live.cluster)
-        if a.state is AnomalyState.OPEN and a.onset <= outcome.at
+        if a.state is AnomalyState.OPEN and a.onset <= outcome.at and in_scope(a.entity, scope)
     ]
     # Where another process runs the cycles, what it found counts: nothing was asked here.
     answered = outcome.changes is None or tell_sources(live.statuses(outcome))

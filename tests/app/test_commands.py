@@ -7,6 +7,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+import time
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -165,6 +166,22 @@ class TestScan:
         assert said.code == Exit.FINDINGS
         assert "prometheus: down" in said.err
         assert "cart" in said.out
+
+    def test_the_scope_holds_for_what_another_process_found_too(
+        self, world: World, tocsin: Callable[..., Said], database: Path
+    ) -> None:
+        with Store.open(database) as store:
+            assert store.cycles.acquire_lease("lab", "another console", time.time(), 600)
+        options = ("--kubeconfig", world.kubeconfig, "--db", database)
+        said = tocsin("scan", *options)
+        assert said.code == Exit.FINDINGS
+        assert "another Tocsin runs the cycles" in said.err
+        assert {each["entity"]["name"] for each in tocsin("scan", "--json", *options).objects} >= {"checkout", "cart"}
+        said = tocsin("scan", "--namespace", "staging", *options)
+        assert (said.code, "checkout" in said.out) == (Exit.OK, False), said
+        said = tocsin("scan", "--environment", "nowhere", *options)
+        assert (said.code, said.out) == (Exit.SETTINGS, "")
+        assert "nothing is in scope" in said.err
 
     def test_a_time_that_is_none_is_refused(self, tocsin: Callable[..., Said]) -> None:
         said = tocsin("scan", "--at", "yesterday", "--prometheus", NOBODY)
