@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -108,7 +109,7 @@ def ranked(records: Iterable[AdviceRecord]) -> list[AdviceRecord]:
     return sorted(records, key=lambda r: (-r.severity.rank, _ORDER.index(r.outcome), -weight(r), r.entity, r.container))
 
 
-def coverage_of(row: Row, found: Sequence[Judged], missing: Coverage, detail: str) -> AdviceCoverage:
+def coverage_of(row: Row, found: Sequence[Judged], missing: Coverage, detail: str, now: float) -> AdviceCoverage:
     """What a row could see.
 
     Args:
@@ -116,6 +117,7 @@ def coverage_of(row: Row, found: Sequence[Judged], missing: Coverage, detail: st
         found: what it said.
         missing: what it means that there is no history at all.
         detail: what is the matter with its sources; empty when nothing is.
+        now: unix seconds.
     """
     outcomes = [each.advice.outcome for each in found]
     learning = [each for each in found if each.advice.outcome is Sizing.LEARNING and each.past is not None]
@@ -123,10 +125,28 @@ def coverage_of(row: Row, found: Sequence[Judged], missing: Coverage, detail: st
     sources = dict.fromkeys(each.past.source for each in found if each.past is not None)
     status = Coverage.LIVE if live else Coverage.LEARNING if learning else missing
     if learning and not live:
-        first = min(each.past.history.first for each in learning if each.past is not None)
-        at = time.strftime("%Y-%m-%d %H:%M", time.gmtime(first + FIRST_VERDICT_SECONDS))
-        detail = "; ".join(filter(None, (f"a day of history is needed: not before {at} UTC", detail)))
+        detail = "; ".join(filter(None, (_awaited(learning, now), detail)))
+    if not live and not detail:
+        detail = _commonest(found)
     return AdviceCoverage(row.id, status, tuple(sources), live, len(learning), detail)
+
+
+def _awaited(learning: Sequence[Judged], now: float) -> str:
+    """What those lack that have some history: the rest of their first day, or what else keeps them from a verdict."""
+    ready = (each.past.history.first + FIRST_VERDICT_SECONDS for each in learning if each.past is not None)
+    coming = [at for at in ready if at > now]
+    if not coming:
+        return _commonest(learning)
+    at = time.strftime("%Y-%m-%d %H:%M", time.gmtime(min(coming)))
+    return f"a day of history is needed: not before {at} UTC"
+
+
+def _commonest(found: Sequence[Judged]) -> str:
+    """Why most of them were not judged."""
+    if not found:
+        return "no container to judge is known"
+    reason, count = Counter(each.advice.reason for each in found).most_common(1)[0]
+    return f"{count} of {len(found)} containers: {reason}"
 
 
 def kubectl(key: ContainerKey | UsageKey, source: str) -> str:

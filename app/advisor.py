@@ -40,6 +40,11 @@ _STOP_SECONDS = 0.5
 _SETTLING_SECONDS = 60.0
 
 
+def pause_after(run: AdviceRun) -> float:
+    """Seconds from one look to the next: an hour while nothing could be judged."""
+    return EVERY_SECONDS if any(each.live for each in run.coverage) else UNTIL_FIRST_SECONDS
+
+
 class Advisor:
     """One cluster's advisor.
 
@@ -140,7 +145,8 @@ class Advisor:
         found = [each for row in self._rows for each in study.judged(row, lambda e: in_scope(e, self._scope))]
         records = ranked(recorded(e, self._cluster, study.query(e)) for e in found if e.advice.outcome in SAID)
         coverage = tuple(
-            coverage_of(row, [each for each in found if each.row is row], *study.missing(row)) for row in self._rows
+            coverage_of(row, [each for each in found if each.row is row], *study.missing(row), now)
+            for row in self._rows
         )
         run = AdviceRun(self._cluster, now, time.perf_counter() - began, coverage)
         if not self._stop.is_set():
@@ -152,7 +158,7 @@ class Advisor:
         last = self._store.advice.last(self._cluster)
         if last is None:
             return now + _SETTLING_SECONDS
-        pause = EVERY_SECONDS if any(each.live for each in last.coverage) else UNTIL_FIRST_SECONDS
+        pause = pause_after(last)
         return max(last.at + pause, now + _SETTLING_SECONDS)
 
     def _work(self, state: ClusterState | None, look: MetricsLook | None, now: float) -> None:
@@ -164,8 +170,7 @@ class Advisor:
             return
         finally:
             self.doing = ""
-        if any(each.live for each in run.coverage):
-            self._next = now + EVERY_SECONDS
+        self._next = now + pause_after(run)
 
     def _report(self, text: str) -> None:
         self.doing = text

@@ -23,8 +23,8 @@ def declare(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print the advice; looks anew when it is older than a day."""
-    from app.advisor import EVERY_SECONDS
+    """Print the advice; looks anew when it is older than a day, or than an hour where nothing could be judged."""
+    from app.advisor import pause_after
     from app.clock import SystemClock
     from app.opening import open_catalogue
     from app.runs import LiveRun
@@ -38,7 +38,7 @@ def run(options: argparse.Namespace) -> int:
         live = LiveRun(loaded, store, open_catalogue(loaded), clock, owner=owner_name())
         try:
             last = store.advice.last(live.cluster)
-            if options.fresh or last is None or clock.now() - last.at >= EVERY_SECONDS:
+            if options.fresh or last is None or clock.now() - last.at >= pause_after(last):
                 answered = _look(live)
         finally:
             live.close()
@@ -84,7 +84,8 @@ def _print(last: AdviceRun, advice: Iterable[AdviceRecord], now: float, *, as_js
     if not as_json:
         for each in last.coverage:
             if each.detail or not each.live:
-                print(f"{each.signal}: {each.status}, {each.live} judged. {clean(each.detail)}")
+                print(f"{each.signal}: {each.status}, {each.live} judged. {clean(each.detail)}".rstrip())
         if not shown:
-            print("no request or limit asks for a change")
+            judged = any(each.live for each in last.coverage)
+            print("no request or limit asks for a change" if judged else "nothing could be judged yet")
     sys.stderr.write(f"as of {age(now - last.at)} ago\n")

@@ -104,9 +104,30 @@ def test_what_is_old_is_looked_at_anew_and_no_history_is_said(
     assert code == Exit.OK
     assert [path for _, path in api.requests if "pods" in path]
     assert "lower" not in out
-    assert "no request or limit asks for a change" in out
+    assert "no request or limit asks for a change" not in out
+    assert "nothing could be judged yet" in out
+    assert not [line for line in out.splitlines() if line.endswith("judged.")], "each row says why"
     assert "rightsizing-cpu-request-high: learning, 0 judged" in out
     assert "as of 0s ago" in err or "as of 1s ago" in err
+
+
+def test_where_nothing_was_judged_an_hour_ago_it_is_looked_at_anew(
+    advise: Callable[..., tuple[int, str, str]], tmp_path: Path
+) -> None:
+    young = AdviceCoverage("rightsizing-cpu-request-high", Coverage.LEARNING, (), 0, 3, "not before yesterday")
+    with Store.open(tmp_path / "tocsin.db") as store:
+        store.advice.replace(AdviceRun(CONTEXT, time.time() - 3700.0, 1.0, (young,)), [])
+    _, out, err = advise()
+    assert "not before yesterday" not in out
+    assert "nothing could be judged yet" in out
+    assert "as of 1h ago" not in err
+
+
+def test_where_all_that_was_judged_fits_nothing_asks_for_a_change(
+    advise: Callable[..., tuple[int, str, str]], tmp_path: Path
+) -> None:
+    remember(tmp_path / "tocsin.db")
+    assert "no request or limit asks for a change" in advise()[1]
 
 
 def test_without_metrics_the_missing_right_is_named(

@@ -206,6 +206,15 @@ class TestOwnHistory:
         assert roomy.source.convention == "metrics.k8s.io"
         assert roomy.source.query.startswith("kubectl top pod --containers -n shop")
 
+    def test_a_day_that_has_passed_is_not_announced(self, own: OwnHistory) -> None:
+        own.watch(2, workloads=self.STEADY)
+        own.clock.set(own.clock.now() + 30 * HOUR)
+        assert own.say() == {}
+        run = own.store.advice.last(CONTEXT)
+        assert run is not None
+        assert "not before" not in run.coverage[0].detail
+        assert "nothing has been seen of it for 30 h" in run.coverage[0].detail
+
     def test_a_cluster_whose_metrics_are_refused_is_forbidden_and_not_fine(self, own: OwnHistory) -> None:
         own.api.forbid("pods.metrics.k8s.io")
         wait_for(lambda: not own.source.state(AT).readable("pods.metrics.k8s.io"), "metrics.k8s.io was not asked again")
