@@ -192,6 +192,7 @@ class ResourceWatch:
         Raises:
             ExpiredError: list again at once.
         """
+        again = False
         while not self._stop.is_set():
             begun = self._version
             try:
@@ -200,11 +201,15 @@ class ResourceWatch:
                 if error.response.status == 410:
                     raise ExpiredError from None
                 if error.response.status in (403, 404, 405):
+                    if again:
+                        # It was allowed before: the list tells at once what is still allowed.
+                        raise ExpiredError from None
                     return self._pace.poll
                 self._say(AccessStatus.ERROR, self._told(error.response).message)
             except SourceError as error:
                 if error.trouble is not Trouble.TIMEOUT:
                     self._say(AccessStatus.ERROR, error.message)
+            again = True
             if self._version == begun:
                 self._stop.wait(self._backoff.next())
         return 0.0

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from app.sources.kubernetes.watch import Backoff, Pace
 from detectors.cluster import AccessStatus
-from tests.app.sources.kubernetes.conftest import pod, until
+from tests.app.sources.kubernetes.conftest import BRISK, pod, until
 
 if TYPE_CHECKING:
     from tests.lab.kubernetes_api import KubernetesApi
@@ -203,3 +204,13 @@ def test_pauses_grow_to_a_limit_with_jitter(failures):
     assert ceiling / 2 <= pauses[-1] <= ceiling
     backoff.reset()
     assert backoff.next() <= 1.0
+
+
+def test_a_right_that_is_withdrawn_is_forbidden_and_not_failing(api, connect):
+    source = connect(pace=replace(BRISK, poll=600.0, refused=600.0))
+    until(source, lambda _: asked(api, "/api/v1/nodes?watch=1"))
+    api.forbid("nodes")
+    api.disconnect()
+    state = until(source, lambda s: s.access["nodes"].status is AccessStatus.FORBIDDEN)
+    assert "cannot list" in state.access["nodes"].detail
+    until(source, lambda s: s.readable("pods"))
