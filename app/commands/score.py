@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import argparse
 import csv
-import json
 import shutil
 import sys
 from typing import TYPE_CHECKING
@@ -11,23 +11,25 @@ from typing import TYPE_CHECKING
 from app.exits import Exit
 
 if TYPE_CHECKING:
-    import argparse
-
     from detectors.scoring.batch import Trace
     from detectors.scoring.grid import Samples
 
 SHOWN_ALERTS = 10
 """Of each series, the newest."""
 CHART_LINES = 14
+FEWEST_POINTS = 2
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
     """Its own options."""
     parser.add_argument("file", metavar="FILE.csv", help="series_id,timestamp,value; may be gzipped (.gz); - is input")
     parser.add_argument("--series", metavar="ID", help="only this series")
-    parser.add_argument("--points", type=int, default=600, help="newest samples in the chart (default: 600)")
-    parser.add_argument("--csv", action="store_true", help="print score, band and alert of every sample as CSV")
-    parser.add_argument("--json", action="store_true", help="print one JSON line per alert")
+    parser.add_argument(
+        "--points", type=_points, default=600, help="newest samples in the chart, at least 2 (default: 600)"
+    )
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--csv", action="store_true", help="print score, band and alert of every sample as CSV")
+    form.add_argument("--json", action="store_true", help="print one JSON line per alert")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -49,10 +51,14 @@ def run(options: argparse.Namespace) -> int:
         _print_json(series, scored)
     else:
         for name, samples in series.items():
-            _print_text(name, samples, scored[name], max(2, options.points))
-        if not series:
-            print(f"{options.file}: no series")
+            _print_text(name, samples, scored[name], options.points)
     return Exit.OK
+
+
+def _points(text: str) -> int:
+    if not text.isdecimal() or int(text) < FEWEST_POINTS:
+        raise argparse.ArgumentTypeError(f"{text!r} is no chart's width; allowed: {FEWEST_POINTS} or more")
+    return int(text)
 
 
 def _print_csv(series: dict[str, Samples], scored: dict[str, Trace]) -> None:
@@ -66,14 +72,14 @@ def _print_csv(series: dict[str, Samples], scored: dict[str, Trace]) -> None:
 
 
 def _print_json(series: dict[str, Samples], scored: dict[str, Trace]) -> None:
+    from app.findings import SCHEMA, instant, json_line
+
     for name, samples in series.items():
         trace = scored[name]
         for at in trace.alert.nonzero()[0].tolist():
-            numbers = {
-                "timestamp": samples.times[at], "value": samples.values[at], "score": trace.score[at],
-                "low": trace.low[at], "high": trace.high[at],
-            }  # fmt: skip
-            print(json.dumps({"series_id": name} | {key: float(value) for key, value in numbers.items()}))
+            columns = {"value": samples.values, "score": trace.score, "low": trace.low, "high": trace.high}
+            line = {"schema": SCHEMA, "series_id": name, "timestamp": instant(float(samples.times[at]))}
+            print(json_line(line | {key: float(column[at]) for key, column in columns.items()}))
 
 
 def _print_text(name: str, samples: Samples, trace: Trace, points: int) -> None:
@@ -102,7 +108,7 @@ def _chart(samples: Samples, trace: Trace, points: int) -> list[str]:
 
     newest = slice(-points, None)
     times = samples.times[newest].astype(np.int64)
-    if len(times) < 2:
+    if len(times) < FEWEST_POINTS:
         return []
     band = Band(times, samples.values[newest], trace.low[newest], trace.high[newest])
     marks = tuple(ChartMark(float(at), "alert") for at in times[trace.alert[newest]])

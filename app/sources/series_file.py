@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 MISSING = {"", "nan", "null", "none", "na"}
 """How a missing value may be written, in any case."""
+EARLIEST, LATEST = -62_135_596_800.0, 253_402_300_799.0
+"""Unix seconds of the years 1 and 9999; milliseconds are beyond."""
 COLUMNS = "series_id (may be missing where there is one series), timestamp, value"
 
 
@@ -37,9 +39,8 @@ def read_series(name: str) -> dict[str, Samples]:
         with _opened(name) as file:
             return _series(name, file)
     except (OSError, UnicodeDecodeError, EOFError) as error:
-        raise SettingsError(
-            f"{name}: {error}; a CSV file in UTF-8 is allowed, gzipped as .gz, or - for input"
-        ) from None
+        why = (error.strerror if isinstance(error, OSError) else None) or error
+        raise SettingsError(f"{name}: {why}; a CSV file in UTF-8 is allowed, gzipped as .gz, or - for input") from None
 
 
 def _opened(name: str) -> TextIO:
@@ -53,18 +54,28 @@ def _opened(name: str) -> TextIO:
 def _series(name: str, lines: Iterable[str]) -> dict[str, Samples]:
     rows = csv.DictReader(lines)
     there = rows.fieldnames or []
-    if not {"timestamp", "value"} <= set(there):
-        raise SettingsError(f"{name}: line 1 has the columns {', '.join(there) or 'none'}; needed: {COLUMNS}")
+    if there and not {"timestamp", "value"} <= set(there):
+        raise SettingsError(f"{name}: line 1 has the columns {', '.join(there)}; needed: {COLUMNS}")
     found: dict[str, tuple[list[float], list[float]]] = defaultdict(lambda: ([], []))
+    wrong: list[str] = []
     for row in rows:
-        where = f"{name}: line {rows.line_num}"
+        try:
+            at, value = _time(row["timestamp"] or ""), _value(row["value"] or "")
+        except ValueError as error:
+            wrong.append(f"line {rows.line_num}: {error}")
+            continue
         times, values = found[row.get("series_id") or "series"]
-        times.append(_time(where, row["timestamp"] or ""))
-        values.append(_value(where, row["value"] or ""))
+        times.append(at)
+        values.append(value)
+    if wrong:
+        several = f"{len(wrong)} lines are not understood, the first is " if len(wrong) > 1 else ""
+        raise SettingsError(f"{name}: {several}{wrong[0]}")
+    if not found:
+        raise SettingsError(f"{name}: there are no samples; needed: a line with the columns {COLUMNS}, and the samples")
     return {key: ordered(*samples) for key, samples in found.items()}
 
 
-def _time(where: str, text: str) -> float:
+def _time(text: str) -> float:
     try:
         at = float(text)
     except ValueError:
@@ -74,15 +85,15 @@ def _time(where: str, text: str) -> float:
             at = math.nan
         else:
             at = (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp()
-    if not math.isfinite(at):
-        raise SettingsError(f"{where}: timestamp is {text!r}; allowed: unix seconds or 2026-03-14T02:40:00Z")
+    if not EARLIEST <= at <= LATEST:
+        raise ValueError(f"timestamp is {text!r}; allowed: unix seconds or 2026-03-14T02:40:00Z")
     return at
 
 
-def _value(where: str, text: str) -> float:
+def _value(text: str) -> float:
     if text.strip().lower() in MISSING:
         return math.nan
     try:
         return float(text)
     except ValueError:
-        raise SettingsError(f"{where}: value is {text!r}; allowed: a number, or nothing where it is missing") from None
+        raise ValueError(f"value is {text!r}; allowed: a number, or nothing where it is missing") from None

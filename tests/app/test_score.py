@@ -6,6 +6,7 @@ import gzip
 import io
 import json
 import math
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import pytest
@@ -35,7 +36,9 @@ def file(tmp_path: Path) -> Path:
 
 
 def alerts(output: str) -> list[int]:
-    return [int(json.loads(line)["timestamp"] - 1_700_000_000) // 300 for line in output.splitlines()]
+    found = [json.loads(line) for line in output.splitlines()]
+    assert {each["schema"] for each in found} <= {1}
+    return [int(datetime.fromisoformat(each["timestamp"]).timestamp() - 1_700_000_000) // 300 for each in found]
 
 
 def test_it_finds_the_fault_and_nothing_else(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -79,10 +82,16 @@ def test_a_gzipped_file_and_standard_input_are_the_same(
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("", "has the columns none; needed: series_id"),
+        ("", "bad.csv: there are no samples; needed: "),
+        ("series_id,timestamp,value\n", "bad.csv: there are no samples; needed: "),
+        (
+            "timestamp,value\n60,1\nsoon,2\n120,much\n",
+            "bad.csv: 2 lines are not understood, the first is line 3: timest",
+        ),
         ("when,what\n1,2\n", "has the columns when, what; needed"),
         ("timestamp,value\nsoon,2\n", "line 2: timestamp is 'soon'; allowed: unix seconds or"),
         ("timestamp,value\n60,much\n", "line 2: value is 'much'; allowed: a number"),
+        ("timestamp,value\n1700000000000,1\n", "line 2: timestamp is '1700000000000'; allowed: unix seconds or"),
         ("timestamp,value\nnan,1\n", "line 2: timestamp is 'nan'"),
     ],
 )
@@ -93,14 +102,33 @@ def test_what_it_cannot_read_it_names(tmp_path: Path, capsys: pytest.CaptureFixt
     assert said in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--points", "1"), "allowed: 2 or more"),
+        (("--points", "few"), "allowed: 2 or more"),
+        (("--json", "--csv"), "not allowed with"),
+    ],
+)
+def test_options_that_mean_nothing_are_refused(
+    file: Path, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], said: str
+) -> None:
+    with pytest.raises(SystemExit) as left:
+        main(["score", str(file), *arguments])
+    assert left.value.code == Exit.USAGE
+    assert said in capsys.readouterr().err
+
+
 def test_a_missing_file_and_series_are_named(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["score", str(file.with_name("none.csv"))]) == Exit.SETTINGS
-    assert "none.csv" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert said.count("none.csv") == 1
+    assert "Errno" not in said
     assert main(["score", str(file), "--series", "shop/cart"]) == Exit.SETTINGS
     assert "there are shop/checkout" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("rows", ["", "60,1\n", "60,\n120,nan\n", "60,inf\n120,-inf\n180,1\n", "180,1\n60,2\n60,3\n"])
+@pytest.mark.parametrize("rows", ["60,1\n", "60,\n120,nan\n", "60,inf\n120,-inf\n180,1\n", "180,1\n60,2\n60,3\n"])
 def test_thin_series_are_no_crash(tmp_path: Path, capsys: pytest.CaptureFixture[str], rows: str) -> None:
     path = tmp_path / "thin.csv"
     path.write_text("timestamp,value\n" + rows)
