@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from textual.content import Content
@@ -42,12 +43,16 @@ def signal_cell(row: InboxRow, width: int) -> str:
 
 def spark_cell(row: InboxRow, width: int) -> Content:
     """The last values against their band; object states have none."""
-    if not row.worst.band:
-        return Content.styled(NOTHING, palette.MUTED)
+    return _spark(row.worst.band, width, is_over(row)) if row.worst.band else Content.styled(NOTHING, palette.MUTED)
+
+
+@lru_cache(maxsize=1024)
+def _spark(band: bytes, width: int, over: bool) -> Content:
+    """Made once for each band: every snapshot draws all lines on the screen anew, and most bands are the same."""
     from detectors.series import Band
 
-    band = Band.from_bytes(row.worst.band)
-    return sparkline(band.values, band.low, band.high, width, over=is_over(row))
+    shown = Band.from_bytes(band)
+    return sparkline(shown.values, shown.low, shown.high, width, over=over)
 
 
 def label_cell(row: InboxRow) -> Content:
