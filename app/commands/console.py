@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from msgspec import structs
 
 from app.commands.common import console_options, loaded_settings
 
@@ -13,6 +16,9 @@ if TYPE_CHECKING:
     from app.settings.loading import LoadedSettings
     from app.snapshot import ActResult, CheckResult, Session
     from detectors.catalog import Catalogue
+
+TEST_SECONDS = 10.0
+"""For an answer while the connection screen waits for it."""
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
@@ -65,11 +71,14 @@ class KubeconfigConnections:
             return ()
 
     def test(self, choice: Choice) -> tuple[CheckResult, ...]:
-        """What answers there."""
+        """What answers there, asked once and not for long: somebody waits for it."""
         from app.doctor import check_connections
         from app.opening import chosen
 
-        return check_connections(chosen(self._loaded, choice))
+        loaded = chosen(self._loaded, choice)
+        server = loaded.settings.prometheus
+        hurried = structs.replace(server, timeout=min(server.timeout, TEST_SECONDS), retries=0)
+        return check_connections(replace(loaded, settings=structs.replace(loaded.settings, prometheus=hurried)))
 
     def keep(self, choice: Choice) -> ActResult:
         """Write it to the settings file."""

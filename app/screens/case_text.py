@@ -56,7 +56,7 @@ def duration(record: InvestigationRecord, anomalies: Sequence[AnomalyRecord], no
     begun, length = clock(record.onset, zone), age(lasting(record, last_seen, now))
     if (end := ending(record, last_seen)) is None:
         return f"since {begun} ({length})"
-    return f"{begun} to {clock(end, zone)}, lasted {length}"
+    return f"{begun} to {clock(end, zone)} ({length})"
 
 
 def newest(evidence: Iterable[EvidenceRecord], zone: tzinfo) -> str:

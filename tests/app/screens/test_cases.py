@@ -109,7 +109,7 @@ def test_a_case_does_not_ease_while_another_of_its_anomalies_is_out_of_band():
 async def test_the_headline_of_what_is_over_says_from_when_to_when():
     async with running(FakeSession()) as (console, pilot):
         await opened(console, pilot, OVER)
-        await eventually(pilot, lambda: "07:18 to 08:32, lasted 1h" in painted(console))
+        await eventually(pilot, lambda: "07:18 to 08:32 (1h)" in painted(console))
         assert "since 07:18" not in painted(console)
 
 
