@@ -12,6 +12,7 @@ import fcntl
 import os
 import pty
 import select
+import signal
 import statistics
 import struct
 import subprocess
@@ -48,15 +49,16 @@ def environment() -> dict[str, str]:
     return kept | {"TERM": "xterm-256color", "COLORTERM": "truecolor", "KUBECONFIG": os.devnull}
 
 
-def painted(code: str, arguments: Sequence[str], *marks: bytes) -> tuple[float, ...]:
-    """Seconds from fork until each mark has been written to the terminal."""
+def painted(code: str, arguments: Sequence[str], *marks: bytes, under: Sequence[str] = ()) -> tuple[float, ...]:
+    """Seconds from fork until each mark has been written to the terminal; `under` is a program that runs Python."""
     found: list[float] = []
     surroundings = environment()
     began = time.perf_counter()
     pid, terminal = pty.fork()
     if not pid:
         fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", 36, 120, 0, 0))
-        os.execve(sys.executable, [sys.executable, "-c", code, *arguments], surroundings)
+        command = [*under, sys.executable, "-c", code, *arguments]
+        os.execvpe(command[0], command, surroundings)
     try:
         seen = b""
         for mark in marks:
@@ -66,10 +68,18 @@ def painted(code: str, arguments: Sequence[str], *marks: bytes) -> tuple[float, 
                 seen += os.read(terminal, 1 << 16)
             found.append(time.perf_counter() - began)
     finally:
-        os.kill(pid, 9)
+        os.kill(pid, signal.SIGTERM if under else signal.SIGKILL)
         os.waitpid(pid, 0)
         os.close(terminal)
     return tuple(found)
+
+
+def instructions(code: str, arguments: Sequence[str], mark: bytes) -> float:
+    """Millions of instructions from fork until a mark has been written; other work on the machine changes nothing."""
+    with tempfile.NamedTemporaryFile("r") as log:
+        callgrind = ("valgrind", "--tool=callgrind", f"--callgrind-out-file={os.devnull}", f"--log-file={log.name}")
+        painted(code, arguments, mark, under=callgrind)
+        return int(log.read().partition("Collected :")[2].split()[0]) / 1e6
 
 
 def console_on(folder: Path, anomalies: int) -> list[str]:
@@ -114,12 +124,30 @@ def answered(*command: str) -> None:
     subprocess.run([sys.executable, *command], env=environment(), stdout=subprocess.DEVNULL, check=True)
 
 
+def counted(mark: bytes) -> list[Goal]:
+    """The first paint by instructions."""
+    with tempfile.TemporaryDirectory() as folder:
+        arguments = console_on(Path(folder, "600"), 600)
+        # Makes bytecode.
+        painted(CONSOLE, arguments, mark)
+        bare, own = instructions(BARE, (), b"bare app"), instructions(CONSOLE, arguments, mark)
+    print(
+        table("To first paint", ("start", "million instructions"), [("bare", f"{bare:.0f}"), ("console", f"{own:.0f}")])
+    )
+    found = [Goal("G5", "instructions to first paint / a bare app's", own / bare, 1.35)]
+    print(goals_table(found))
+    return found
+
+
 def main(arguments: Sequence[str] | None = None) -> list[Goal]:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--anomalies", type=int, default=300_000, help="in the large store")
     parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--instructions", action="store_true", help="count instructions instead (needs valgrind)")
     options = parser.parse_args(arguments)
     marks = (b"investigations", b"service-")
+    if options.instructions:
+        return counted(marks[0])
     with tempfile.TemporaryDirectory() as folder:
         sizes = {f"console, {count:,} anomalies stored": count for count in (600, options.anomalies)}
         opened = {name: console_on(Path(folder, str(count)), count) for name, count in sizes.items()}
