@@ -21,4 +21,5 @@ def read_case(store: Store, number: int) -> Case | None:
         evidence=store.evidence.of(number),
         timeline=store.timeline.of(number),
         history=store.history.of(number),
+        conclusion=store.conclusions.of(number),
     )

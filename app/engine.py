@@ -20,6 +20,8 @@ from app.annotations import Annotations
 from app.coverage import coverage_record
 from app.evaluation import KUBERNETES, RowResult, judge_metrics, judge_states
 from app.grouping import Casebook
+from app.investigation.investigator import Investigator
+from app.investigation.investigator import Surroundings as Unsolved
 from app.judging import Surroundings
 from app.ledger import Ledger
 from app.looking import MetricsLook
@@ -90,9 +92,13 @@ class Engine:
     metrics: MetricsSource | None
     live: bool = True
     """Whether the clock shows the present."""
+    replayed: bool = False
+    """Whether all answers are there already: then nothing is hurried, and everything comes in one order."""
     owner: str = ""
     """Names this process among those that share the store; empty where nobody else can write."""
     progress: Callable[[str], None] = field(default=lambda _: None)
+    told: Callable[[], None] = field(default=lambda: None)
+    """Called when an investigation has added to what the store knows of a case."""
     mark: Callable[[float], None] = field(default=lambda _: None)
     """Told when a cycle begins that takes no view of objects: where there are some, taking it tells their observer."""
 
@@ -110,6 +116,11 @@ class Engine:
         self.look = self._new_look() if self.metrics is not None else None
         self.sampled = SampledLook(self.catalogue, self.settings)
         self.advisor = Advisor(self.cluster, self.store, self.catalogue, self.settings, self.metrics)
+        self._investigator = Investigator(
+            self.cluster, self.store, self.catalogue, self.objects, self.owner, not self.replayed, lambda: self.told()
+        )
+        self._unsolved: Unsolved | None = None
+        """What the last cycle leaves to be investigated."""
         self._restored = False
         self._leased = float("-inf")
         self._last_fired: dict[str, float] = {}
@@ -157,6 +168,7 @@ class Engine:
         )
         self._write(cycle, results, changes, state)
         self._restored = True
+        self._unsolved = self._left(results, state, around, trouble)
         self.advisor.observe(state, self.look if trouble is None else None, now)
         warnings = (
             *self._clocks(state),
@@ -168,6 +180,7 @@ class Engine:
 
     def close(self) -> None:
         """Let another process take over."""
+        self._investigator.close()
         self.advisor.close()
         if self.owner:
             self.store.cycles.release_lease(self.cluster, self.owner)
@@ -220,6 +233,7 @@ class Engine:
         self._tracker.restore((*known, *recent))
         self._ledger = Ledger(self.cluster)
         self._second = SecondLook(self.catalogue)
+        self._investigator.forget()
         self._conventions.restore(self.store.conventions.of(self.cluster))
         fired = self.store.cycles.coverage(self.cluster)
         self._last_fired = {record.signal: record.last_fired for record in fired if record.last_fired is not None}
@@ -297,14 +311,36 @@ class Engine:
         return {MISSING: added}
 
     def look_again(self) -> None:
-        """Ask what may wait until a cycle has been shown; what comes of it belongs to the next one."""
-        if self.look is None or self._seen is None:
-            return
-        seen, self._seen = self._seen, None
-        try:
-            self._second.ask(self.look, *seen, self.progress)
-        except Exception:
-            log.exception("asking the metrics about what objects tell")
+        """Do what may wait until a cycle has been shown: investigate, and ask what belongs to the next cycle."""
+        if self.look is not None and self._seen is not None:
+            seen, self._seen = self._seen, None
+            try:
+                self._second.ask(self.look, *seen, self.progress)
+            except Exception:
+                log.exception("asking the metrics about what objects tell")
+        if self._unsolved is not None:
+            unsolved, self._unsolved = self._unsolved, None
+            self._investigator.investigate(unsolved)
+
+    def _left(
+        self,
+        results: Mapping[str, RowResult],
+        state: ClusterState | None,
+        around: Surroundings,
+        trouble: SourceError | None,
+    ) -> Unsolved:
+        """What this cycle leaves to be investigated."""
+        anomalies = (*self._tracker.current.values(), *self._tracker.recent.values())
+        seen = {(o.signal, o.entity.key): o.facts for result in results.values() for o in result.observations}
+        asked = self.look if trouble is None else None
+        return Unsolved(
+            state=state,
+            now=around.now,
+            newest=float(asked.frame.grid.end) if asked is not None else around.now,
+            anomalies=anomalies,
+            facts={a.id: seen[key] for a in anomalies if (key := (a.signal, a.entity.key)) in seen},
+            metrics=self.metrics if asked is not None else None,
+        )
 
     def _follow(self, planned: Plan) -> None:
         """Have the kubelets asked while they could tell of a row that nobody else tells of."""

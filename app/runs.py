@@ -10,7 +10,7 @@ from app.engine import Engine
 from app.snapshot import CheckResult, Health, SourceStatus
 from app.snapshots import metrics_status, missing_status, objects_status
 from app.sources.kubernetes.replay import ReplayCluster
-from app.sources.recorder import RecordingMetrics
+from app.sources.recorder import RecordingCluster, RecordingMetrics
 from app.sources.recording import ClusterInput, CycleMark, read_header, read_recording
 from app.sources.replay import RecordedLogs, ReplayMetrics, sources_of, steps
 from app.wiring import connect, settle
@@ -61,6 +61,7 @@ class LiveRun:
         self._owner, self._live, self._writer = owner, live, writer
         self._engine: Engine | None = None
         self.progress: Callable[[str], None] = lambda _: None
+        self.told: Callable[[], None] = lambda: None
         self.interval = loaded.settings.engine.interval_seconds
         self.sources = connect(loaded.settings, clock, self._observe if writer else None)
 
@@ -78,18 +79,19 @@ class LiveRun:
         """Connect; the engine is ready for its first cycle."""
         if self._engine is None:
             settle(self.sources, self._loaded.settings, self._clock, lambda text: self.progress(text))
-            metrics = self.sources.metrics
+            metrics, objects = self.sources.metrics, self.sources.objects
             self._engine = Engine(
                 cluster=self.cluster,
                 clock=self._clock,
                 store=self._store,
                 catalogue=self._catalogue,
                 settings=self._loaded.settings,
-                objects=self.sources.objects,
+                objects=RecordingCluster(objects, self._writer) if objects and self._writer else objects,
                 metrics=RecordingMetrics(metrics, self._writer) if metrics and self._writer else metrics,
                 live=self._live,
                 owner=self._owner,
                 progress=lambda text: self.progress(text),
+                told=lambda: self.told(),
                 mark=self._mark,
             )
         return self._engine
@@ -180,6 +182,7 @@ class ReplayRun:
         self._length = length
         self.interval = self.header.interval
         self.progress: Callable[[str], None] = lambda _: None
+        self.told: Callable[[], None] = lambda: None
         self._path, self._clock = path, clock
         self._logs, self._metrics = RecordedLogs(), ReplayMetrics()
         self._objects = ReplayCluster(self.header.cluster, self._logs)
@@ -193,6 +196,8 @@ class ReplayRun:
             objects=self._objects if self._seen.objects else None,
             metrics=self._metrics if self._seen.metrics else None,
             live=self.header.live,
+            replayed=True,
+            told=lambda: self.told(),
         )
 
     @property

@@ -57,6 +57,8 @@ class Run(Protocol):
     mode: str
     interval: float
     progress: Callable[[str], None]
+    told: Callable[[], None]
+    """Called when an investigation has come to something between two cycles."""
 
     def run(self, stop: threading.Event, wake: threading.Event, done: Callable[[Outcome], None]) -> None:
         """Connect, then run cycles until `stop` is set or there are no more; `wake` ends a pause early."""
@@ -159,6 +161,7 @@ class EngineSession:
     def _work(self) -> None:
         while not self._closing:
             self._run.progress = self._report
+            self._run.told = self._shown_again
             ending = ENDED
             try:
                 self._run.run(self._leave, self._wake, self._done)

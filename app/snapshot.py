@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         AdviceRecord,
         AdviceRun,
         AnomalyRecord,
+        Conclusion,
         CoverageRecord,
         EvidenceRecord,
         HistoryRecord,
@@ -141,6 +142,8 @@ class Case(Struct, frozen=True):
     evidence: tuple[EvidenceRecord, ...]
     timeline: tuple[TimelineEntry, ...]
     history: tuple[HistoryRecord, ...]
+    conclusion: Conclusion | None = None
+    """What the last investigation came to; None while there has been none."""
 
 
 class SettingValue(Struct, frozen=True):

@@ -79,7 +79,7 @@ class Cycles:
             names = Names(connection)
             cluster = names.cluster(update.record.cluster)
             if update.owner:
-                self._check_lease(connection, cluster, update)
+                require_lease(connection, self._path, cluster, update.owner)
             investigations.put(connection, names, update.investigations)
             anomalies.put(connection, names, update.anomalies)
             evidence.append(connection, update.evidence)
@@ -152,12 +152,16 @@ class Cycles:
                 "DELETE FROM lease WHERE cluster = ? AND owner = ?", (cluster_id(connection, cluster), owner)
             )
 
-    def _check_lease(self, connection: sqlite3.Connection, cluster: int, update: CycleUpdate) -> None:
-        """Fence off a process that was asleep while another took over."""
-        row = connection.execute("SELECT owner FROM lease WHERE cluster = ?", (cluster,)).fetchone()
-        if row is None or row[0] != update.owner:
-            what = f"another process now writes the cycles of {update.record.cluster}"
-            raise LeaseError(self._path, what, "This one follows as a reader.")
+
+def require_lease(connection: sqlite3.Connection, path: Path, cluster: int, owner: str) -> None:
+    """Fence off a process that was asleep while another took over a cluster, by its id.
+
+    Raises:
+        LeaseError: another process holds it, or nobody does.
+    """
+    row = connection.execute("SELECT owner FROM lease WHERE cluster = ?", (cluster,)).fetchone()
+    if row is None or row[0] != owner:
+        raise LeaseError(path, "another process now writes the cycles of this cluster", "This one follows as a reader.")
 
 
 def _alive(pid: int) -> bool:

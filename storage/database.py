@@ -33,6 +33,7 @@ from typing import TYPE_CHECKING, Self
 from storage import migrations
 from storage.advice import AdviceBook
 from storage.anomalies import Anomalies
+from storage.conclusions import Conclusions
 from storage.connections import Connections
 from storage.conventions import Conventions
 from storage.cycles import Cycles
@@ -72,6 +73,7 @@ class Store:
         self.investigations = Investigations(connections)
         self.anomalies = Anomalies(connections)
         self.evidence = Evidence(connections)
+        self.conclusions = Conclusions(connections)
         self.timeline = Timeline(connections)
         self.events = Events(connections)
         self.history = History(connections)

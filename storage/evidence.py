@@ -19,8 +19,15 @@ if TYPE_CHECKING:
 _NO_FIELD = FieldRef("", "", "", "")
 _COLUMNS = (
     "investigation, anomaly, step, text, source, value, at, recorded, stance, convention, "
-    "object_kind, object_namespace, object_name, field"
+    "object_kind, object_namespace, object_name, field, clue"
 )
+
+_REVISED = (
+    "DO UPDATE SET text = excluded.text, source = excluded.source, value = excluded.value, at = excluded.at, "
+    "recorded = excluded.recorded, step = excluded.step, "
+    "stance = CASE excluded.stance WHEN 'silent' THEN stance ELSE excluded.stance END"
+)
+"""While an investigation runs nobody knows yet what a line speaks for: what it spoke for before stays until then."""
 
 
 class Evidence:
@@ -43,15 +50,21 @@ def append(connection: sqlite3.Connection, records: Iterable[EvidenceRecord]) ->
     """Add lines (their `id` is given here); a line with the same anomaly, step and text stays as it was first found.
 
     What a convention says in comparison is passed over only when it is what it said last: the last line is what holds.
+    What an investigation says of one thing is written over by what a later one says of it.
     """
     for record in records:
         if record.step == COMPARED and _said_last(connection, record) == clean(record.text):
             continue
         connection.execute(
             f"""INSERT INTO evidence (digest, {_COLUMNS}) VALUES ({", ".join("?" * (_COLUMNS.count(",") + 2))})
-            ON CONFLICT (investigation, digest) DO NOTHING""",  # noqa: S608
+            ON CONFLICT (investigation, digest) {_REVISED if record.clue else "DO NOTHING"}""",  # noqa: S608
             _row(record),
         )
+
+
+def withdraw(connection: sqlite3.Connection, investigation: int) -> None:
+    """Take out of a ledger what investigations of the case have found."""
+    connection.execute("DELETE FROM evidence WHERE investigation = ? AND clue <> ''", (investigation,))
 
 
 def _said_last(connection: sqlite3.Connection, record: EvidenceRecord) -> str:
@@ -67,7 +80,7 @@ def _row(record: EvidenceRecord) -> tuple[object, ...]:
     step, text = clean(record.step, NAME_LIMIT), clean(record.text)
     field = record.field or _NO_FIELD
     return (
-        _digest(record.anomaly, step, f"{text}\0{record.recorded}" if step == COMPARED else text),
+        _digest(record.anomaly, step, _identity(record, text)),
         record.investigation,
         record.anomaly,
         step,
@@ -79,13 +92,21 @@ def _row(record: EvidenceRecord) -> tuple[object, ...]:
         record.stance.value,
         clean(record.convention, NAME_LIMIT),
         *(clean(part, NAME_LIMIT) for part in (field.kind, field.namespace, field.name, field.path)),
+        clean(record.clue, NAME_LIMIT),
     )
 
 
+def _identity(record: EvidenceRecord, text: str) -> str:
+    """What a line shares with those that say the same: an investigation's line is about one thing, whatever it says."""
+    if record.clue:
+        return f"{record.clue}\0{record.field.title if record.field is not None else ''}"
+    return f"{text}\0{record.recorded}" if record.step == COMPARED else text
+
+
 def _read(row: tuple[Any, ...]) -> EvidenceRecord:
-    identity, investigation, anomaly, step, text, source, value, at, recorded, stance, convention, *names = row
+    identity, investigation, anomaly, step, text, source, value, at, recorded, stance, convention, *names, clue = row
     told = (identity, investigation, anomaly, step, text, source, value, at, recorded)
-    return EvidenceRecord(*told, Stance(stance), convention, FieldRef(*names) if names[0] else None)
+    return EvidenceRecord(*told, Stance(stance), convention, FieldRef(*names) if names[0] else None, clue)
 
 
 def _digest(anomaly: int | None, step: str, text: str) -> int:

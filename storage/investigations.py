@@ -19,7 +19,7 @@ from storage.codec import (
     read_entity,
     read_names,
 )
-from storage.records import InvestigationRecord, Label, Lifecycle
+from storage.records import InvestigationRecord, Label, Lifecycle, Priority, Verdict
 
 if TYPE_CHECKING:
     import sqlite3
@@ -40,7 +40,7 @@ _ENGINE = (
     "id", "cluster", "entity", "title", "severity", "score", "onset", "opened", "updated", "ended",
     "signals", "anomalies", "held",
 )  # fmt: skip
-"""What a cycle writes; everything else in the table is the engineer's."""
+"""What a cycle writes; everything else in the table belongs to the engineer or comes from a conclusion."""
 
 _PUT = (
     f"INSERT INTO investigation ({', '.join(_ENGINE)}) VALUES ({', '.join('?' * len(_ENGINE))}) "  # noqa: S608
@@ -50,7 +50,7 @@ _PUT = (
 _SELECT = f"""
     SELECT investigation.id, cluster.name, title, severity, score, lifecycle, onset, opened, updated,
         ended, signals, anomalies, held, seen_at, acknowledged_at, acknowledged_by,
-        snoozed_until, label, label_reason, pinned, {ENTITY_COLUMNS}
+        snoozed_until, label, label_reason, pinned, verdict, priority, cause, {ENTITY_COLUMNS}
     FROM investigation
     JOIN cluster ON cluster.id = investigation.cluster
     {ENTITY_JOIN.format(owner="investigation")}
@@ -193,7 +193,8 @@ _OVER = """SELECT id FROM (SELECT id FROM investigation
     WHERE cluster = :cluster AND lifecycle = {} AND updated >= :since ORDER BY updated DESC LIMIT :limit)"""
 
 _LISTED = f"""
-    SELECT id, updated, seen_at, acknowledged_at, acknowledged_by, snoozed_until, label, label_reason, pinned, closed_at
+    SELECT id, updated, seen_at, acknowledged_at, acknowledged_by, snoozed_until, label, label_reason, pinned,
+        closed_at, verdict, priority, cause
     FROM investigation WHERE id IN (
         SELECT id FROM investigation WHERE cluster = :cluster AND lifecycle = 0
         UNION SELECT id FROM investigation WHERE cluster = :cluster AND pinned
@@ -241,7 +242,8 @@ def _row(names: Names, record: InvestigationRecord) -> tuple[object, ...]:
 
 def _read(row: tuple[Any, ...]) -> InvestigationRecord:
     (identity, cluster, title, severity, score, lifecycle, onset, opened, updated, ended, signals, anomalies, held,
-     seen_at, acknowledged_at, acknowledged_by, snoozed_until, label, label_reason, pinned, *entity) = row  # fmt: skip
+     seen_at, acknowledged_at, acknowledged_by, snoozed_until, label, label_reason, pinned,
+     verdict, priority, cause, *entity) = row  # fmt: skip
     return InvestigationRecord(
         id=identity,
         cluster=cluster,
@@ -264,4 +266,7 @@ def _read(row: tuple[Any, ...]) -> InvestigationRecord:
         label=None if label is None else Label(label),
         label_reason=label_reason,
         pinned=bool(pinned),
+        verdict=None if verdict is None else Verdict(verdict),
+        priority=None if priority is None else Priority(priority),
+        cause=cause,
     )

@@ -57,6 +57,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration(3, "evidence names its convention and the object's field", _run(schema.EVIDENCE_ORIGIN)),
     Migration(4, "which conventions a server has had", _run(schema.CONVENTIONS)),
     Migration(5, "what the queries of a row touch, and what had to be left out of them", _run(schema.COST)),
+    Migration(6, "what investigations came to", _run(schema.CONCLUSIONS)),
 )
 
 

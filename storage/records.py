@@ -49,6 +49,34 @@ class Stance(StrEnum):
     """The source was missing or refused: this is no evidence of health."""
 
 
+class Verdict(StrEnum):
+    """What an investigation came to."""
+
+    REAL = "real"
+    """Something is wrong, now."""
+    RECOVERED = "recovered"
+    """Something was wrong, and healed."""
+    NOISE = "noise"
+    """Nothing is wrong: what was seen was expected, or too little to matter."""
+    INCONCLUSIVE = "inconclusive"
+    """What could be seen does not decide it."""
+
+
+class Priority(StrEnum):
+    """How soon somebody has to look, from a service that is down to information."""
+
+    P1 = "P1"
+    P2 = "P2"
+    P3 = "P3"
+    P4 = "P4"
+    P5 = "P5"
+
+    def lowered(self, steps: int = 1) -> Priority:
+        """The priority that many steps further down, clamped to the scale."""
+        scale = list(Priority)
+        return scale[min(scale.index(self) + steps, len(scale) - 1)]
+
+
 class AnomalyRecord(msgspec.Struct, frozen=True):
     """One signal of one entity outside its band, from onset until it is over."""
 
@@ -119,6 +147,11 @@ class InvestigationRecord(msgspec.Struct, frozen=True):
     label: Label | None = None
     label_reason: str = ""
     pinned: bool = False
+    verdict: Verdict | None = None
+    """None until it has been investigated."""
+    priority: Priority | None = None
+    cause: str = ""
+    """The likely cause in a few words, with how sure that is; empty where none stands out."""
 
     def state(self, now: float) -> str:
         """The one word a list shows: closed, recovered, snoozed, held, ack, new or open."""
@@ -162,6 +195,9 @@ class EvidenceRecord(msgspec.Struct, frozen=True):
     field: FieldRef | None = None
     """The object's field that holds the value; None where no object's state is told."""
 
+    clue: str = ""
+    """What the investigation calls it; empty for what the anomalies themselves rest on."""
+
     @property
     def held(self) -> str:
         """The field with its value: `Pod shop/cart-7c9 .status.phase = Pending`; empty where there is none."""
@@ -171,6 +207,64 @@ class EvidenceRecord(msgspec.Struct, frozen=True):
     def unseen(self) -> bool:
         """Whether a convention says no more than that it tells of others."""
         return self.text == f"{self.convention} {UNSEEN}"
+
+
+class CauseRecord(msgspec.Struct, frozen=True):
+    """One candidate for what caused a case, with what it scored and why."""
+
+    id: str
+    title: str
+    points: int
+    confidence: Confidence
+    sum: tuple[tuple[str, int], ...]
+    """What the points are made of."""
+    supports: tuple[str, ...]
+    """Lines of the ledger that speak for it."""
+    contradicts: tuple[str, ...]
+    unknown: tuple[str, ...] = ()
+    """What would have told, and could not be seen."""
+
+
+class GateRecord(msgspec.Struct, frozen=True):
+    """One gate of the investigation: a reason to call a case noise or real."""
+
+    id: str
+    """`N1` to `N11`, `R1` to `R5`."""
+    title: str
+    passed: bool | None
+    """Whether it applied; None: it could not be told."""
+    text: str
+
+
+class Conclusion(msgspec.Struct, frozen=True):
+    """What the last investigation of a case came to; the ledger holds what it rests on."""
+
+    investigation: int
+    at: float
+    """Unix seconds by the engine's clock."""
+    playbook: str
+    """The class: `C4`."""
+    verdict: Verdict
+    reason: str
+    """One sentence: why this verdict."""
+    confidence: Confidence
+    priority: Priority
+    priority_reason: str
+    scope: str
+    """How wide it is, in words: `one pod`, `the newest revision`, `node worker-3`."""
+    impact: tuple[str, ...]
+    causes: tuple[CauseRecord, ...]
+    """Likely first."""
+    ruled_out: tuple[CauseRecord, ...]
+    """What was considered and does not hold, with what speaks against it."""
+    gates: tuple[GateRecord, ...]
+    """Those that applied or could not be told, in the order in which they were asked."""
+    commands: tuple[str, ...]
+    """What to run next."""
+    unknown: tuple[str, ...]
+    """Sources that were refused or missing."""
+    seconds: float
+    """How long it took."""
 
 
 class TimelineEntry(msgspec.Struct, frozen=True):

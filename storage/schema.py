@@ -26,7 +26,7 @@ _NAMES = (
     "CREATE INDEX subject_entity ON subject (entity, signal)",
 )
 
-# The columns from seen_at on belong to the engineer: cycles never write them, acts write nothing else.
+# The columns from seen_at to closed_at belong to the engineer: cycles never write them, acts write nothing else.
 _INVESTIGATIONS = (
     """CREATE TABLE investigation (
         id INTEGER PRIMARY KEY,
@@ -268,4 +268,16 @@ COST = (
     "ALTER TABLE coverage ADD COLUMN query_series INTEGER",
     "ALTER TABLE coverage ADD COLUMN query_samples INTEGER",
     "ALTER TABLE coverage ADD COLUMN thinned TEXT NOT NULL DEFAULT ''",
+)
+
+# `verdict`, `priority` and `cause` are what lists show; `body` is the whole conclusion as JSON.
+CONCLUSIONS = (
+    "ALTER TABLE investigation ADD COLUMN verdict TEXT",
+    "ALTER TABLE investigation ADD COLUMN priority TEXT",
+    "ALTER TABLE investigation ADD COLUMN cause TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE evidence ADD COLUMN clue TEXT NOT NULL DEFAULT ''",
+    """CREATE TABLE conclusion (
+        investigation INTEGER PRIMARY KEY REFERENCES investigation (id) ON DELETE CASCADE,
+        at REAL NOT NULL,
+        body BLOB NOT NULL)""",
 )

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeVar
 
 from app.sources.base import SourceError
-from app.sources.recording import InfoAnswer, InstantAnswer, NamesAnswer, RangeAnswer, Refusal, pack
+from app.sources.recording import InfoAnswer, InstantAnswer, LogAnswer, NamesAnswer, RangeAnswer, Refusal, pack
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from app.sources.base import MetricsSource, ServerInfo
+    from app.sources.base import ClusterSource, LogTail, MetricsSource, ServerInfo
     from app.sources.recording import RecordingWriter
+    from detectors.cluster import ClusterState
     from detectors.series import Grid, SeriesBlock
 
 T = TypeVar("T")
@@ -30,6 +31,11 @@ def instant_question(promql: str, at: float) -> str:
 def names_question(label: str, matchers: Sequence[str]) -> str:
     """How a refused question for names is found again."""
     return f"names {label} {sorted(matchers)}"
+
+
+def log_question(namespace: str, pod: str, container: str, *, previous: bool) -> str:
+    """How a container's log is found again: `namespace/pod/container[/previous]`."""
+    return "/".join((namespace, pod, container, *(["previous"] if previous else [])))
 
 
 class RecordingMetrics:
@@ -91,3 +97,51 @@ class RecordingMetrics:
         except SourceError as error:
             self._writer.write(Refusal(question, error.trouble, error.message, error.hint))
             raise
+
+
+class RecordingCluster:
+    """A cluster whose logs are recorded; all else that it tells goes through its own observer."""
+
+    def __init__(self, inner: ClusterSource, writer: RecordingWriter) -> None:
+        self._inner = inner
+        self._writer = writer
+
+    @property
+    def cluster(self) -> str:
+        """As the inner source's."""
+        return self._inner.cluster
+
+    def start(self) -> None:
+        """As the inner source's."""
+        self._inner.start()
+
+    def wait_ready(self, timeout: float) -> bool:
+        """As the inner source's."""
+        return self._inner.wait_ready(timeout)
+
+    def state(self, now: float) -> ClusterState:
+        """As the inner source's."""
+        return self._inner.state(now)
+
+    def follow_kubelets(self, timeout: float = 0.0) -> None:
+        """As the inner source's."""
+        self._inner.follow_kubelets(timeout)
+
+    def leave_kubelets(self) -> None:
+        """As the inner source's."""
+        self._inner.leave_kubelets()
+
+    def log(self, namespace: str, pod: str, container: str, *, previous: bool = False, lines: int = 100) -> LogTail:
+        """As the inner source's."""
+        question = log_question(namespace, pod, container, previous=previous)
+        try:
+            tail = self._inner.log(namespace, pod, container, previous=previous, lines=lines)
+        except SourceError as error:
+            self._writer.write(LogAnswer(question, [], error.message, error.trouble, error.hint))
+            raise
+        self._writer.write(LogAnswer(question, list(tail.lines), tail.refusal))
+        return tail
+
+    def close(self) -> None:
+        """As the inner source's; the recording stays open."""
+        self._inner.close()

@@ -109,6 +109,9 @@ class LogAnswer(Line, frozen=True, tag="log"):
     """`namespace/pod/container[/previous]`"""
     lines: list[str]
     refusal: str = ""
+    trouble: str = ""
+    """The `Trouble` of a question that failed; its message is the refusal."""
+    hint: str = ""
 
 
 class CycleMark(Line, frozen=True, tag="cycle"):

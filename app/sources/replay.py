@@ -154,18 +154,21 @@ class RecordedLogs:
     """The container logs of a recording."""
 
     def __init__(self) -> None:
-        self._tails: dict[str, LogTail] = {}
+        self._answers: dict[str, LogAnswer] = {}
 
     def feed(self, line: AnyLine) -> None:
         """Take in one line of the recording."""
         if isinstance(line, LogAnswer):
-            self._tails[line.container] = LogTail(tuple(line.lines), line.refusal)
+            self._answers[line.container] = line
 
     def tail(self, container: str) -> LogTail:
         """The recorded tail of `namespace/pod/container[/previous]`. Raises SourceError."""
-        if container not in self._tails:
+        answer = self._answers.get(container)
+        if answer is None:
             raise _missing(f"log of {container}")
-        return self._tails[container]
+        if answer.trouble:
+            raise SourceError(Trouble(answer.trouble), answer.refusal, answer.hint)
+        return LogTail(tuple(answer.lines), answer.refusal)
 
 
 class Recorded(NamedTuple):

@@ -69,14 +69,18 @@ def _replayed(file: Path, folder: Path) -> tuple[dict[str, Any], list[Outcome]]:
 
 
 def _rows(store: Store, cluster: str) -> dict[str, Any]:
-    """Every row that a run writes, but for how long things took."""
+    """Every row that a run writes, but for how long things took and how lines are numbered: a live ledger fills."""
     cases = sorted(store.investigations.page(cluster, limit=1000), key=lambda case: case.id)
     coverage = [msgspec.structs.replace(line, query_seconds=None) for line in store.cycles.coverage(cluster)]
     return {
         "cases": cases,
         "anomalies": [anomaly for case in cases for anomaly in store.anomalies.of(case.id)],
         "bands": {number: worst.band for number, worst in store.anomalies.worst_of([c.id for c in cases]).items()},
-        "evidence": [line for case in cases for line in store.evidence.of(case.id)],
+        "evidence": [msgspec.structs.replace(e, id=0) for case in cases for e in store.evidence.of(case.id)],
+        "conclusions": [
+            msgspec.structs.replace(conclusion, seconds=0.0)
+            for conclusion in store.conclusions.many([case.id for case in cases]).values()
+        ],
         "timeline": [entry for case in cases for entry in store.timeline.of(case.id)],
         "coverage": coverage,
     }

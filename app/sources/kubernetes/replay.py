@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from app.sources.kubernetes.cache import ClusterCache
+from app.sources.recorder import log_question
 
 if TYPE_CHECKING:
     from app.sources.base import LogTail
@@ -43,7 +44,7 @@ class ReplayCluster:
 
     def log(self, namespace: str, pod: str, container: str, *, previous: bool = False, lines: int = 100) -> LogTail:
         """The recorded tail. Raises SourceError when none was recorded."""
-        tail = self._logs.tail("/".join((namespace, pod, container, *(["previous"] if previous else []))))
+        tail = self._logs.tail(log_question(namespace, pod, container, previous=previous))
         return type(tail)(tail.lines[-lines:], tail.refusal)
 
     def close(self) -> None:

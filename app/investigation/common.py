@@ -1,0 +1,13 @@
+"""The evidence that every class wants: is the data good, what is lost, how wide is it, what changed before."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from app.investigation.collectors.changes import rollouts
+from app.investigation.collectors.effects import replicas, width
+
+if TYPE_CHECKING:
+    from app.investigation.model import Collector
+
+COMMON: tuple[Collector, ...] = (rollouts, replicas, width)

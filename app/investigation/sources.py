@@ -1,0 +1,139 @@
+"""What an investigation may ask, within its budget of time: metrics, logs, and what the store remembers."""
+
+from __future__ import annotations
+
+import threading
+import time
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
+
+from app.sources.base import SourceError, Trouble
+from detectors.series import Grid
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from app.sources.base import ClusterSource, LogTail, MetricsSource
+    from detectors.model import Entity
+    from detectors.series import SeriesBlock
+    from storage.database import Store
+    from storage.records import EventRecord, InvestigationRecord
+
+S = TypeVar("S")
+T = TypeVar("T")
+
+BUDGET_SECONDS = 10.0
+"""How long the questions of one investigation may take."""
+
+
+class Sources(Protocol):
+    """Whom collectors may ask; every question may raise SourceError. Safe to share between threads."""
+
+    @property
+    def has_metrics(self) -> bool:
+        """Whether there is a metrics server that answers."""
+        ...
+
+    @property
+    def has_logs(self) -> bool:
+        """Whether there is a cluster whose logs may be asked for."""
+        ...
+
+    def range(self, promql: str, start: float, end: float, step: int) -> SeriesBlock:
+        """The values of an expression between two times, unix seconds."""
+        ...
+
+    def log(self, namespace: str, pod: str, container: str, *, previous: bool, lines: int) -> LogTail:
+        """The tail of a container's log."""
+        ...
+
+    def cases_of(self, entity: Entity) -> tuple[InvestigationRecord, ...]:
+        """Earlier and present investigations of an entity, the newest first."""
+        ...
+
+    def events_of(self, namespace: str, kind: str, name: str, since: float) -> tuple[EventRecord, ...]:
+        """Stored events about one object, newest first."""
+        ...
+
+
+class AskedOnce:
+    """Sources that ask each question once an investigation, and none once its time is over.
+
+    Args:
+        cluster: whose records are read.
+        metrics: None where there is none, or it does not answer.
+        objects: None where there is none.
+        store: for what is remembered.
+        seconds: the budget from now on; infinite where answers cost nothing (a replay).
+        clock: a monotonic one.
+    """
+
+    def __init__(
+        self,
+        cluster: str,
+        metrics: MetricsSource | None,
+        objects: ClusterSource | None,
+        store: Store,
+        seconds: float = BUDGET_SECONDS,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._cluster = cluster
+        self._metrics, self._objects, self._store = metrics, objects, store
+        self._clock = clock
+        self._deadline = clock() + seconds
+        self._lock = threading.Lock()
+        self._answers: dict[tuple[object, ...], Future[Any]] = {}
+
+    @property
+    def has_metrics(self) -> bool:
+        """Whether there is a metrics server that answers."""
+        return self._metrics is not None
+
+    @property
+    def has_logs(self) -> bool:
+        """Whether there is a cluster whose logs may be asked for."""
+        return self._objects is not None
+
+    def range(self, promql: str, start: float, end: float, step: int) -> SeriesBlock:
+        """The values of an expression between two times, unix seconds; the grid ends at a multiple of its step."""
+        last = int(end) // step * step
+        grid = Grid(last, step, max(1, int(last - start) // step + 1))
+        return self._once(("range", promql, grid), lambda: _there(self._metrics).range(promql, grid))
+
+    def log(self, namespace: str, pod: str, container: str, *, previous: bool, lines: int) -> LogTail:
+        """The tail of a container's log."""
+        return self._once(
+            ("log", namespace, pod, container, previous, lines),
+            lambda: _there(self._objects).log(namespace, pod, container, previous=previous, lines=lines),
+        )
+
+    def cases_of(self, entity: Entity) -> tuple[InvestigationRecord, ...]:
+        """Earlier and present investigations of an entity, the newest first."""
+        return self._store.investigations.about(entity)
+
+    def events_of(self, namespace: str, kind: str, name: str, since: float) -> tuple[EventRecord, ...]:
+        """Stored events about one object, newest first."""
+        return self._store.events.of(self._cluster, namespace, kind, name, since)
+
+    def _once(self, question: tuple[object, ...], ask: Callable[[], T]) -> T:
+        with self._lock:
+            known = self._answers.get(question)
+            if known is None:
+                answer: Future[T] = Future()
+                self._answers[question] = answer
+        if known is not None:
+            # Whoever asked first has the type of its question.
+            return cast("Future[T]", known).result()
+        try:
+            if self._clock() >= self._deadline:
+                raise SourceError(Trouble.TIMEOUT, "the time of this investigation was over before it was asked")
+            answer.set_result(ask())
+        except BaseException as error:
+            answer.set_exception(error)
+        return answer.result()
+
+
+def _there(source: S | None) -> S:
+    if source is None:
+        raise SourceError(Trouble.CONFIGURATION, "there is no such source here")
+    return source

@@ -1,0 +1,89 @@
+"""What investigations came to: the last conclusion of each case, with the ledger that it rests on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from storage import evidence, timeline
+from storage.codec import clean
+from storage.cycles import require_lease
+from storage.records import Conclusion
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from storage.connections import Connections
+    from storage.records import EvidenceRecord, TimelineEntry
+
+_read = msgspec.json.Decoder(Conclusion).decode
+
+
+class Conclusions:
+    """Reads and writes conclusions; a case has at most one, the newest."""
+
+    def __init__(self, connections: Connections) -> None:
+        self._connections = connections
+
+    def of(self, investigation: int) -> Conclusion | None:
+        """The last conclusion of a case; None while it has not been investigated."""
+        with self._connections.read() as connection:
+            row = connection.execute("SELECT body FROM conclusion WHERE investigation = ?", (investigation,)).fetchone()
+            return _read(row[0]) if row else None
+
+    def many(self, investigations: Iterable[int]) -> dict[int, Conclusion]:
+        """The last conclusions of several cases, by id; those that have none are left out."""
+        with self._connections.read() as connection:
+            rows = connection.execute(
+                """SELECT investigation, body FROM conclusion
+                WHERE investigation IN (SELECT value FROM json_each(?))""",
+                (str(list(investigations)),),
+            )
+            return {number: _read(body) for number, body in rows}
+
+    def tell(self, lines: Iterable[EvidenceRecord]) -> None:
+        """Add to ledgers what an investigation has found so far.
+
+        Raises:
+            StoreError: nothing was stored.
+        """
+        with self._connections.write() as connection:
+            evidence.append(connection, lines)
+
+    def write(
+        self,
+        conclusion: Conclusion,
+        lines: Iterable[EvidenceRecord],
+        changes: Iterable[TimelineEntry] = (),
+        owner: str = "",
+    ) -> None:
+        """Store what a case came to, in place of what it came to before; all of it or nothing.
+
+        Args:
+            conclusion: whose investigation is known.
+            lines: the whole ledger of this run, in its order; it takes the place of an earlier run's.
+            changes: dated things found around it; those already on its timeline are not added again.
+            owner: the process that runs the cycles of the cluster; empty where nobody else can write.
+
+        Raises:
+            LeaseError: another process took over the cluster; nothing was stored.
+            StoreError: nothing was stored.
+        """
+        case = conclusion.investigation
+        with self._connections.write() as connection:
+            if owner:
+                row = connection.execute("SELECT cluster FROM investigation WHERE id = ?", (case,)).fetchone()
+                require_lease(connection, self._connections.path, row[0] if row else 0, owner)
+            evidence.withdraw(connection, case)
+            evidence.append(connection, lines)
+            timeline.append(connection, ((case, entry) for entry in changes))
+            lead = conclusion.causes[0].title if conclusion.causes else ""
+            connection.execute(
+                "UPDATE investigation SET verdict = ?, priority = ?, cause = ? WHERE id = ?",
+                (conclusion.verdict.value, conclusion.priority.value, clean(lead), case),
+            )
+            connection.execute(
+                "INSERT OR REPLACE INTO conclusion VALUES (?, ?, ?)",
+                (case, conclusion.at, msgspec.json.encode(conclusion)),
+            )
