@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from app.investigation.collectors.changes import rollouts
 from app.investigation.collectors.effects import replicas, width
+from app.investigation.collectors.trust import measured
 
 if TYPE_CHECKING:
     from app.investigation.model import Collector
 
-COMMON: tuple[Collector, ...] = (rollouts, replicas, width)
+COMMON: tuple[Collector, ...] = (measured, replicas, width, rollouts)

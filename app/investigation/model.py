@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 from storage.records import Priority
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from app.investigation.scene import Scene
     from detectors.model import FieldRef
+    from storage.records import Verdict
 
 
 class Step(StrEnum):
@@ -119,6 +120,30 @@ class Cause:
         return (*self.requires, *self.any_of, *self.supports, *self.contradicts)
 
 
+class Ruling(NamedTuple):
+    """What a gate says of a case."""
+
+    applies: bool | None
+    """None: what it needs could not be seen."""
+    text: str
+
+
+NOT = Ruling(False, "")
+"""It does not apply."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """One shared reason to call a case something."""
+
+    id: str
+    """`N1` to `N11`, `R1` to `R5`."""
+    title: str
+    verdict: Verdict
+    rule: Callable[[Scene, Clues, str], Ruling]
+    """Of a scene, its clues, and the id of its likely cause."""
+
+
 @dataclass(frozen=True, slots=True)
 class Noise:
     """A class's own reason to call a case noise: all of `requires` hold and none of `unless` does."""
@@ -147,7 +172,7 @@ class Playbook:
     leads: int = 0
     """Of the classes in one case, the highest names it: what causes the others."""
     decisive: bool = True
-    """Whether its anomalies alone prove a problem (an object's own state); else it takes an effect or a cause."""
+    """Whether an object's own state proves a problem of this class; numbers always take an effect or a cause."""
 
 
 @dataclass(frozen=True)

@@ -47,6 +47,8 @@ class Scene:
     """By anomaly id: what the detectors saw in this cycle."""
     related: tuple[AnomalyRecord, ...] = ()
     """Living anomalies of other cases that began around the same time."""
+    silence: str = ""
+    """Who asked not to hear of it, why and until when; empty where nobody did."""
     evaluation_seconds: float = 300.0
     """The window in which something was judged."""
 
@@ -139,7 +141,7 @@ class Scene:
         about = {pod.metadata.uid for pod in self.pods}
         names = {(self.subject.kind, self.subject.name), (self.owner.kind, self.owner.name)}
         names |= {("ReplicaSet", each.name) for each in self.revisions}
-        names |= {("Job", key[2]) for key, job in self.state.workloads.items() if self._made(key, job)}
+        names |= {("Job", key[2]) for key, job in self.state.workloads.items() if self.made(key, job)}
         found = [
             event
             for event in self.state.events
@@ -150,7 +152,7 @@ class Scene:
         ]
         return tuple(sorted(found, key=lambda event: event.last_seen, reverse=True))
 
-    def _made(self, key: tuple[str, str, str], job: Workload) -> bool:
+    def made(self, key: tuple[str, str, str], job: Workload) -> bool:
         """Whether a workload is a Job of the owner's."""
         controller = job.metadata.controller
         named = controller is not None and (controller.kind, controller.name) == (self.owner.kind, self.owner.name)

@@ -51,6 +51,10 @@ class Sources(Protocol):
         """Earlier and present investigations of an entity, the newest first."""
         ...
 
+    def cause_of(self, investigation: int) -> str:
+        """The id of the cause that a case was last given; empty where it has none."""
+        ...
+
     def events_of(self, namespace: str, kind: str, name: str, since: float) -> tuple[EventRecord, ...]:
         """Stored events about one object, newest first."""
         ...
@@ -110,6 +114,11 @@ class AskedOnce:
     def cases_of(self, entity: Entity) -> tuple[InvestigationRecord, ...]:
         """Earlier and present investigations of an entity, the newest first."""
         return self._store.investigations.about(entity)
+
+    def cause_of(self, investigation: int) -> str:
+        """The id of the cause that a case was last given; empty where it has none."""
+        known = self._store.conclusions.of(investigation)
+        return known.causes[0].id if known is not None and known.causes else ""
 
     def events_of(self, namespace: str, kind: str, name: str, since: float) -> tuple[EventRecord, ...]:
         """Stored events about one object, newest first."""

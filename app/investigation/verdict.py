@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from app.investigation.impact import impact_of
-from detectors.model import Confidence
+from detectors.model import Confidence, Views
 from detectors.states.report import LESSER_ENVIRONMENTS
 from storage.records import AnomalyState, Priority, Verdict
 
@@ -36,14 +36,12 @@ def verdict_of(
     sure = causes[0].confidence if causes else Confidence.LOW
     if outcome.verdict is not None:
         return Finding(outcome.verdict, outcome.reason, Confidence.MEDIUM if unknown else Confidence.HIGH)
-    if clues.hold("trust.unreliable"):
-        return Finding(Verdict.INCONCLUSIVE, clues.holding("trust.unreliable")[0].text, Confidence.LOW)
     if scene.living and all(a.state is AnomalyState.HELD for a in scene.living):
         return Finding(Verdict.INCONCLUSIVE, "what it was seen by cannot be seen at the moment", Confidence.LOW)
     if outcome.real:
         return Finding(Verdict.REAL, outcome.reason, sure)
     worst = scene.living[0] if scene.living else scene.anomalies[0]
-    if book.decisive:
+    if book.decisive and Views.STATE in Views(worst.views):
         return Finding(Verdict.REAL, f"{scene.rows[worst.signal].title}: its objects say so", sure)
     if any(map(clues.hold, EFFECT)):
         effect = next(name for name in EFFECT if clues.hold(name))
@@ -59,7 +57,7 @@ def priority_of(scene: Scene, book: Playbook, clues: Clues, finding: Finding, ou
         return Priority.P5, "nothing to do"
     if finding.verdict is Verdict.RECOVERED:
         return Priority.P4, "it healed by itself"
-    found, why = _by_impact(scene, book, clues, outcome)
+    found, why = _by_impact(scene, book, outcome)
     if scene.subject.environment.lower() in LESSER_ENVIRONMENTS:
         data_at_risk = clues.hold("impact.data-at-risk")
         lowered = min(found.lowered(), Priority.P2) if data_at_risk else found.lowered()
@@ -67,22 +65,14 @@ def priority_of(scene: Scene, book: Playbook, clues: Clues, finding: Finding, ou
     return found, why
 
 
-def _by_impact(scene: Scene, book: Playbook, clues: Clues, outcome: Outcome) -> tuple[Priority, str]:
+def _by_impact(scene: Scene, book: Playbook, outcome: Outcome) -> tuple[Priority, str]:
     impact = impact_of(scene)
-    applied = {record.id for record in outcome.records if record.passed}
-    if "R4" in applied:
-        return Priority.P1, outcome.reason
-    if impact is not None and impact.desired and not impact.ready:
+    if why := outcome.applied("R4"):
+        return Priority.P1, why
+    if impact is not None and not impact.ready:
         return Priority.P1, f"the whole workload is down: {' and '.join(impact.lines())}"
-    if clues.hold("impact.data-at-risk"):
-        return Priority.P2, clues.holding("impact.data-at-risk")[0].text
     if impact is not None and impact.old_revision_serves:
         return Priority.P3, "the new revision fails, the old one still serves"
-    if "R2" in applied:
-        return Priority.P2, outcome.reason
-    if "R3" in applied:
-        return Priority.P2, outcome.reason
-    return (
-        book.priority,
-        f"{book.title.lower()}: {', '.join(impact.lines()) if impact is not None else 'no replicas lost'}",
-    )
+    if why := outcome.applied("R5") or outcome.applied("R2") or outcome.applied("R3"):
+        return Priority.P2, why
+    return book.priority, ", ".join(impact.lines()) if impact is not None else book.title

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from storage.records import AnomalyRecord
 
-GENERAL = Playbook("C0", "Out of band", (), (), (), decisive=False)
+GENERAL = Playbook("C0", "Out of band", (), (), ())
 """For signals that no class is for, an engineer's own rows among them."""
 
 

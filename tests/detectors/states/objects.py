@@ -136,6 +136,7 @@ def replica_set(revision="aaaa", owner="web", namespace="prod", age=86400.0) -> 
         "uid": name,
         "creationTimestamp": at(age),
         "ownerReferences": [reference],
+        "labels": {"pod-template-hash": revision},
     }
     meta["annotations"] = {"deployment.kubernetes.io/revision": str(int(1e6 - age))}
     return "replicasets", {"metadata": meta, "spec": {"replicas": 1}}
