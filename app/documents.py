@@ -46,6 +46,29 @@ One finding (`scan`, `watch`, `replay`; and `findings` of `show`):
 | `state` | `open`; `held` (what it was seen by, a source or a node, is away); `closed` |
 | `source` | a convention of the catalogue or `kubernetes-api`; the PromQL or kubectl command that gives the number |
 
+What an investigation came to (`conclusion` of `show`; `null` until there was one):
+
+```json
+{"investigation": 3, "at": "2026-03-14T02:42:00Z", "playbook": "C4", "verdict": "real",
+ "reason": "none of 2 replicas is available", "confidence": "high", "priority": "P1",
+ "priority_reason": "the whole workload is down: 0 of 2 replicas ready", "scope": "all 2 pods",
+ "impact": ["Service cart has no ready endpoint"],
+ "causes": [{"id": "release", "title": "revision 5 fails: image shop/cart:3.1 -> shop/cart:3.2", "points": 95,
+             "confidence": "high", "sum": [["what decides it", 60], ["as wide as the problem", 10]],
+             "supports": ["revision 5 rolled out"], "contradicts": [], "unknown": []}],
+ "ruled_out": [], "gates": [{"id": "R1", "title": "no replica is available", "passed": true, "text": "..."}],
+ "commands": ["kubectl --context prod-eu-1 ..."], "unknown": [], "seconds": 0.4}
+```
+
+| field | meaning |
+| --- | --- |
+| `verdict` | `real`; `recovered` (it was, and healed); `noise`; `inconclusive` |
+| `confidence` | of the verdict, and of each cause: `high` from 75 points, `medium` from 50, else `low` |
+| `priority` | `P1` (a service or the control plane is down) to `P5` (information) |
+| `causes`, `ruled_out` | likely first, with the sum of points; what was considered and does not hold |
+| `gates` | shared reasons for a verdict that applied; `passed` is `null` where it could not be told |
+| `unknown` | what was refused or missing: no evidence of health |
+
 One line of `evidence` (`show`):
 
 ```json
@@ -58,7 +81,7 @@ One line of `evidence` (`show`):
 
 | field | meaning |
 | --- | --- |
-| `step` | `detect`, `object`, `event`; `compare` where another convention was asked about the same entity |
+| `step` | `detect`, `object`, `event`; `compare` where another convention was asked; else one of the investigation |
 | `stance` | `supports`, `contradicts`, `silent` (it says nothing of it), `unknown` (it could not be asked) |
 | `convention` | who measured it |
 | `object` | whose field holds `value`; `null` where the line is about a number or an event |

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from app.snapshot import Case
     from detectors.catalog import Row
     from detectors.model import Entity, FieldRef
-    from storage.records import AdviceRecord, AnomalyRecord, CoverageRecord, InvestigationRecord
+    from storage.records import AdviceRecord, AnomalyRecord, Conclusion, CoverageRecord, InvestigationRecord
 
 SCHEMA = 1
 
@@ -84,6 +84,9 @@ def investigation(case: InvestigationRecord, now: float) -> dict[str, Any]:
         "label": str(case.label) if case.label else None,
         "label_reason": case.label_reason,
         "acknowledged_by": case.acknowledged_by,
+        "verdict": case.verdict and str(case.verdict),
+        "priority": case.priority and str(case.priority),
+        "cause": case.cause,
     }
 
 
@@ -91,6 +94,7 @@ def case_object(case: Case, now: float) -> dict[str, Any]:
     """One investigation with its findings, evidence, timeline and history in schema 1."""
     return {
         **investigation(case.investigation, now),
+        "conclusion": None if case.conclusion is None else conclusion(case.conclusion),
         "findings": [finding(anomaly) for anomaly in case.anomalies],
         "evidence": [
             {
@@ -111,6 +115,11 @@ def case_object(case: Case, now: float) -> dict[str, Any]:
             for act in case.history
         ],
     }
+
+
+def conclusion(found: Conclusion) -> dict[str, Any]:
+    """What an investigation came to, in schema 1."""
+    return {**msgspec.to_builtins(found), "at": instant(found.at), "seconds": number(found.seconds)}
 
 
 def _field(field: FieldRef | None) -> dict[str, str] | None:

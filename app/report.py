@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from storage.records import Stance
+from widgets.cause_list import reasons
 from widgets.ledger import together
 from widgets.text import age, clean, quantity, span, stamp
 
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from app.snapshot import Case
+    from storage.records import Conclusion
 
 _SIGNS = {Stance.SUPPORTS: "+", Stance.CONTRADICTS: "-", Stance.SILENT: ".", Stance.UNKNOWN: "?"}
 
@@ -30,6 +32,8 @@ def _lines(case: Case, now: float) -> Iterator[str]:
     )
     if record.label:
         yield f"label {record.label} {clean(record.label_reason)}".rstrip()
+    if case.conclusion is not None:
+        yield from _conclusion(case.conclusion)
     yield ""
     yield "ANOMALIES"
     for anomaly in case.anomalies:
@@ -52,3 +56,30 @@ def _lines(case: Case, now: float) -> Iterator[str]:
         yield "HISTORY"
         for act in case.history:
             yield f"  {stamp(act.at, now)}  {clean(act.actor)}: {act.action}"
+
+
+def _conclusion(found: Conclusion) -> Iterator[str]:
+    yield ""
+    yield f"{found.verdict.upper()}  {found.priority}  {clean(found.reason)}"
+    yield f"  priority   {clean(found.priority_reason)}"
+    yield f"  scope      {clean(found.scope)}"
+    for text in found.impact:
+        yield f"  impact     {clean(text)}"
+    yield ""
+    yield "CAUSES"
+    for cause in found.causes:
+        yield f"  {cause.confidence:<6} {clean(cause.title)}"
+        for text in reasons(cause).splitlines():
+            yield f"         {clean(text)}".rstrip()
+    if not found.causes:
+        yield "  none stands out in what could be seen"
+    for cause in found.ruled_out:
+        yield f"  not    {clean(cause.title)}: {clean('; '.join(cause.contradicts))}"
+    if found.unknown:
+        yield ""
+        yield "UNKNOWN"
+        yield from (f"  ? {clean(text)}" for text in found.unknown)
+    if found.commands:
+        yield ""
+        yield "NEXT"
+        yield from (f"  {clean(command)}" for command in found.commands)

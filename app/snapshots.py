@@ -9,7 +9,7 @@ from app.snapshot import Health, InboxRow, SourceStatus
 from app.sources.kubernetes.resources import SUMMARY
 from app.wording import reason
 from detectors.cluster import AccessStatus
-from storage.records import Lifecycle
+from storage.records import Lifecycle, Priority, Verdict
 
 if TYPE_CHECKING:
     from app.sources.base import ServerInfo, SourceError
@@ -39,7 +39,7 @@ class Inbox:
         self._ranked: tuple[InboxRow, ...] = ()
 
     def rows(self, cluster: str, now: float) -> tuple[InboxRow, ...]:
-        """All of them, ranked: pinned, living, severity, score, onset."""
+        """All of them, ranked: pinned, living, not noise, priority, severity, score, onset."""
         with self._lock:
             if cluster != self._cluster:
                 self._cluster, self._versions, self._rows, self._ranked = cluster, {}, {}, ()
@@ -68,10 +68,13 @@ class Inbox:
         }
 
 
-def _rank(case: InvestigationRecord) -> tuple[bool, bool, int, float, float, int]:
+def _rank(case: InvestigationRecord) -> tuple[bool, bool, bool, str, int, float, float, int]:
     return (
         not case.pinned,
         case.lifecycle is not Lifecycle.OPEN,
+        case.verdict is Verdict.NOISE,
+        # What has not been investigated yet may be anything.
+        case.priority or Priority.P2,
         -case.severity.rank,
         -case.score,
         -case.onset,

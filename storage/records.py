@@ -151,7 +151,7 @@ class InvestigationRecord(msgspec.Struct, frozen=True):
     """None until it has been investigated."""
     priority: Priority | None = None
     cause: str = ""
-    """The likely cause in a few words, with how sure that is; empty where none stands out."""
+    """The likely cause in a few words; empty where none stands out."""
 
     def state(self, now: float) -> str:
         """The one word a list shows: closed, recovered, snoozed, held, ack, new or open."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from textual.content import Content
 
 from detectors.model import Coverage, Severity
-from storage.records import Label, Stance
+from storage.records import Label, Priority, Stance, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -75,6 +75,22 @@ STANCE: Mapping[Stance, Mark] = {
     Stance.SILENT: Mark("·", "silent", MUTED),
     Stance.UNKNOWN: Mark("?", "unknown", DOUBTFUL),
 }
+
+VERDICT: Mapping[Verdict, Mark] = {
+    Verdict.REAL: Mark("!", "real", BAD),
+    Verdict.RECOVERED: Mark("✓", "recovered", GOOD),
+    Verdict.NOISE: Mark("~", "noise", MUTED),
+    Verdict.INCONCLUSIVE: Mark("?", "unclear", DOUBTFUL),
+}
+
+PRIORITY: Mapping[Priority, str] = {
+    Priority.P1: BAD,
+    Priority.P2: BAD,
+    Priority.P3: DOUBTFUL,
+    Priority.P4: "",
+    Priority.P5: MUTED,
+}
+"""Styles; the word is the priority itself."""
 
 LABEL: Mapping[Label, Mark] = {
     Label.TRUE: Mark("✓", "true", BAD),

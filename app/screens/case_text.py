@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import tzinfo
 
-    from storage.records import AnomalyRecord, EvidenceRecord, HistoryRecord, InvestigationRecord
+    from storage.records import AnomalyRecord, Conclusion, EvidenceRecord, HistoryRecord, InvestigationRecord
 
 GAP = "  "
 LEAST = 12
@@ -39,6 +39,20 @@ def headline(
         parts.append(Content.styled("pinned", palette.MUTED))
     taken = sum(part.cell_length + len(GAP) for part in (*head, *parts))
     return Content(GAP).join([*head, *names(record, width - taken - len(GAP)), *parts])
+
+
+def finding(conclusion: Conclusion | None) -> Content:
+    """What the investigation came to, in a line: verdict, priority, why, how wide it is."""
+    if conclusion is None:
+        return Content.styled("being investigated", palette.MUTED)
+    parts = [
+        palette.VERDICT[conclusion.verdict].full,
+        Content.styled(conclusion.priority.value, palette.PRIORITY[conclusion.priority]),
+        plain(conclusion.reason, style=palette.EMPHASIS),
+    ]
+    if conclusion.priority_reason not in conclusion.reason:
+        parts.append(plain(f"({conclusion.priority_reason})", style=palette.MUTED))
+    return Content(GAP).join([*parts, plain(f"scope: {conclusion.scope}", style=palette.MUTED)])
 
 
 def names(record: InvestigationRecord, room: int) -> tuple[Content, Content]:

@@ -61,6 +61,20 @@ def label_cell(row: InboxRow) -> Content:
     return palette.LABEL[label].sign if label else Content("")
 
 
+def priority_cell(row: InboxRow) -> Content:
+    """How soon somebody has to look, once that is known."""
+    priority = row.investigation.priority
+    if priority is None:
+        return Content.styled(NOTHING, palette.MUTED)
+    return Content.styled(priority.value, palette.MUTED if is_over(row) else palette.PRIORITY[priority])
+
+
+def verdict_cell(row: InboxRow) -> Content:
+    """What the investigation came to, once it has."""
+    verdict = row.investigation.verdict
+    return palette.VERDICT[verdict].label if verdict else Content.styled(NOTHING, palette.MUTED)
+
+
 def is_over(row: InboxRow) -> bool:
     """Whether it has ended: shown, but quietly."""
     return row.investigation.lifecycle is not Lifecycle.OPEN
@@ -136,10 +150,14 @@ def columns(now: Callable[[], float]) -> Sequence[Column[InboxRow]]:
     return (
         Column("severity", "S", lambda row, _: severity_cell(row), 2,
                sort=lambda row: row.investigation.severity.rank, descending=True),
+        Column("priority", "PR", lambda row, _: priority_cell(row), 2,
+               sort=lambda row: row.investigation.priority),
         Column("pin", "P", lambda row, _: "^" if row.investigation.pinned else "", 1, priority=6),
         Column("workload", "WORKLOAD", quiet(lambda row, _: row.investigation.entity.title), 15, flex=5, limit=44,
                sort=lambda row: row.investigation.entity.title),
         Column("signal", "SIGNAL", quiet(signal_cell), 17, flex=4, limit=30, sort=lambda row: row.investigation.title),
+        Column("verdict", "VERDICT", lambda row, _: verdict_cell(row), 9, priority=4,
+               sort=lambda row: row.investigation.verdict),
         Column("past", "RECENT", spark_cell, 11, flex=3, limit=24, priority=3),
         Column("now", "NOW", quiet(now_cell), 8, flex=1, limit=11, right=True, priority=2),
         Column("expected", "EXPECTED", quiet(lambda row, _: expected_cell(row.worst)), 14, priority=5),
@@ -165,5 +183,8 @@ def fields(row: InboxRow, now: float) -> dict[str, str]:
         "severity": record.severity,
         "state": " ".join(dict.fromkeys((record.state(now), state_of(record, (row.worst,), now)))),
         "label": record.label or "",
+        "verdict": record.verdict or "",
+        "priority": record.priority or "",
+        "cause": record.cause,
         "id": str(record.id),
     }

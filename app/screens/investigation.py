@@ -12,13 +12,14 @@ from textual.widgets import Static
 from app.actions import Situation, actions_of
 from app.keymap import bindings
 from app.messages import CaseLoaded, CatalogueLoaded
-from app.screens.case_text import changes, done, headline, newest
+from app.screens.case_text import changes, done, finding, headline, newest
 from app.screens.cases import CaseView
 from app.screens.inbox_rows import short_title
 from app.screens.preview import expectation, fill_chart
 from widgets import palette
 from widgets.anomaly_list import AnomalyList
 from widgets.band_chart import BandChart
+from widgets.cause_list import CauseList
 from widgets.ledger import Ledger, tally
 from widgets.notice import Condition, ConditionPanel
 from widgets.row_list import RowList
@@ -31,11 +32,12 @@ if TYPE_CHECKING:
     from textual.app import ComposeResult
 
     from app.snapshot import Case, Snapshot
-    from storage.records import AnomalyRecord, InvestigationRecord, TimelineEntry
+    from storage.records import AnomalyRecord, TimelineEntry
+    from widgets.cause_list import Line
 
-PANES = ("ledger", "anomalies", "timeline", "history", "chart")
+PANES = ("ledger", "causes", "anomalies", "timeline", "history", "chart")
 """In the order of `tab`. Where there is little room, the chart and the active pane are shown."""
-RIGHT = frozenset({"anomalies", "timeline", "history"})
+RIGHT = frozenset({"causes", "anomalies", "timeline", "history"})
 """Panes of the right half."""
 
 
@@ -52,14 +54,15 @@ class InvestigationScreen(CaseView):
         self.case: Case | None = None
         self._number: int | None = None
         self._generation = 0
-        self._record: InvestigationRecord | None = None
-        """As of the last look: a change of it means a fresh look."""
+        self._seen: Snapshot | None = None
+        """At the last look: a ledger may grow with every snapshot."""
         self._titles: Mapping[str, str] = {}
         self._pane = PANES[0]
 
     def body(self) -> ComposeResult:
         """Chart and ledger at the left, the lists at the right."""
         yield Static(id="headline", markup=False)
+        yield Static(id="finding", markup=False)
         yield ConditionPanel(id="condition", markup=False)
         with Container(id="case"):
             with Container(id="case-left"):
@@ -67,13 +70,19 @@ class InvestigationScreen(CaseView):
                 yield Ledger(id="ledger", classes="pane")
                 yield Static(id="line", markup=False)
             with Container(id="case-right"):
+                yield CauseList(id="causes", classes="pane")
                 yield AnomalyList(id="anomalies", classes="pane")
                 yield Timeline(id="timeline", classes="pane")
                 yield Timeline(id="history", classes="pane")
 
     def on_mount(self) -> None:
         """Names of the panes; titles of the signals come from the catalogue's files."""
-        for name, title in (("anomalies", "Anomalies"), ("timeline", "Timeline"), ("history", "Done so far")):
+        for name, title in (
+            ("causes", "Causes, and what next"),
+            ("anomalies", "Anomalies"),
+            ("timeline", "Timeline"),
+            ("history", "Done so far"),
+        ):
             self.query_one(f"#{name}").border_title = plain(title)
         self.query_one("#history", Timeline).say_empty("Nothing yet.")
         self.console.link.load_catalogue(self.console.catalogue, self)
@@ -89,13 +98,12 @@ class InvestigationScreen(CaseView):
     def fill(self, snapshot: Snapshot) -> None:
         """Another case, or news of this one: look it up."""
         number = self.console.case
-        record = next((row.investigation for row in snapshot.rows if row.investigation.id == number), None)
         if number != self._number:
             self.case, self._number = None, number
             self._look(opened=True)
-        elif record != self._record or (self.case is None and number is not None):
+        elif snapshot is not self._seen:
             self._look(opened=False)
-        self._record = record
+        self._seen = snapshot
         self._draw()
 
     def _look(self, *, opened: bool) -> None:
@@ -126,7 +134,7 @@ class InvestigationScreen(CaseView):
             # Whoever is hidden with the focus passes it on, at a time when its neighbours may be shown again.
             self.set_focus(None)
         self.query_one("#case").display = case is not None
-        self.query_one("#headline").display = case is not None
+        self.query_one("#headline").display = self.query_one("#finding").display = case is not None
         if self._number is None:
             panel.tell(Condition.EMPTY, "", "No investigation is open.", "1 goes to the inbox, enter opens one")
         elif missing:
@@ -144,6 +152,8 @@ class InvestigationScreen(CaseView):
         ledger = self.query_one("#ledger", Ledger)
         ledger.show(case.evidence, zone)
         ledger.border_title = tally(case.evidence)
+        self.query_one("#finding", Static).update(finding(case.conclusion))
+        self.query_one(CauseList).show(case.conclusion)
         self.query_one(AnomalyList).show(case.anomalies, now=now, titles=self._titles)
         onset = case.investigation.onset
         self.query_one("#timeline", Timeline).show(case.timeline, now=now, zone=zone, onset=onset, titles=self._titles)
@@ -185,6 +195,9 @@ class InvestigationScreen(CaseView):
         if self._pane == "ledger":
             record = self.query_one("#ledger", Ledger).highlighted
             return (record.text, record.held, record.source) if record else ("", "")
+        if self._pane == "causes":
+            line = self.query_one(CauseList).highlighted
+            return (line.text, "") if line and not line.command else ("", line.command if line else "")
         anomaly = self.anomaly
         return (self._words(anomaly), anomaly.source.query) if anomaly else ("", "")
 
@@ -214,6 +227,8 @@ class InvestigationScreen(CaseView):
         if self._pane == "ledger":
             record = self.query_one("#ledger", Ledger).highlighted
             return record.source if record else ""
+        if self._pane == "causes" and (line := self.query_one(CauseList).highlighted) is not None:
+            return line.command
         return self.anomaly.source.query if self.anomaly else ""
 
     @on(RowList.Highlighted)
@@ -236,6 +251,11 @@ class InvestigationScreen(CaseView):
         record = event.record
         told = (record.text, record.held or record.value)
         self.explain(record.step, "\n".join(part for part in told if part), record.source)
+
+    @on(RowList.Opened, "#causes")
+    def _cause_opened(self, event: RowList.Opened) -> None:
+        line: Line = event.row
+        self.explain(line.text, line.detail, line.command)
 
     @on(RowList.Opened, "#anomalies")
     def _anomaly_opened(self, event: RowList.Opened) -> None:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from textual.widget import Widget
 
     from app.snapshot import InboxRow
-    from storage.records import AnomalyRecord
+    from storage.records import AnomalyRecord, InvestigationRecord
     from widgets.band_chart import BandChart
 
 VIEWS = {Views.LOCAL: "the minutes before", Views.DAY: "yesterday", Views.WEEK: "a week ago"}
@@ -130,9 +130,21 @@ class _Parts(NamedTuple):
         return self.chart, why, self.line
 
 
-def reasons(row: InboxRow, now: float, zone: tzinfo) -> Iterator[tuple[str, str]]:
+def verdict(record: InvestigationRecord) -> Iterator[Content]:
+    """What an investigation came to, and how soon somebody has to look."""
+    if record.verdict is not None:
+        yield palette.VERDICT[record.verdict].full
+    if record.priority is not None:
+        yield Content.styled(record.priority.value, palette.PRIORITY[record.priority])
+
+
+def reasons(row: InboxRow, now: float, zone: tzinfo) -> Iterator[tuple[str, str | Content]]:
     """Why it is here, as names and texts."""
     record, worst = row.investigation, row.worst
+    if record.verdict is not None:
+        yield "verdict", Content(" ").join(verdict(record))
+    if record.cause:
+        yield "cause", record.cause
     yield "seen" if worst.present else "was", expectation(worst).removeprefix("was ")
     if record.entity.environment:
         yield "env", record.entity.environment

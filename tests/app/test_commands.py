@@ -46,7 +46,7 @@ FINDING = {
 ENTITY = {"kind", "cluster", "environment", "namespace", "name", "type", "peer"}
 INVESTIGATION = {
     "schema", "id", "title", "entity", "severity", "score", "state", "onset", "opened", "ended", "signals", "label",
-    "label_reason", "acknowledged_by",
+    "label_reason", "acknowledged_by", "verdict", "priority", "cause",
 }  # fmt: skip
 COVERAGE = {
     "schema", "signal", "title", "group", "status", "conventions", "live", "learning", "silent", "last_fired", "detail",
@@ -255,7 +255,7 @@ class TestMemory:
     def test_show(self, tocsin: Callable[..., Said], database: Path) -> None:
         number = self._checkout(tocsin, database)
         [case] = tocsin("show", number, "--json", "--db", database).objects
-        assert case.keys() == INVESTIGATION | {"findings", "evidence", "timeline", "history"}
+        assert case.keys() == INVESTIGATION | {"conclusion", "findings", "evidence", "timeline", "history"}
         assert all(finding.keys() == FINDING for finding in case["findings"])
         assert case["evidence"]
         text = tocsin("show", f"#{number}", "--db", database).out

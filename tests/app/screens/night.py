@@ -26,6 +26,7 @@ from storage.records import (
     Stance,
     TimelineEntry,
 )
+from tests.app.screens.verdicts import conclusion, verdict
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -165,7 +166,7 @@ def inbox_row(fault: Fault) -> InboxRow:
         ended=None,
         signals=signals, anomalies=len(signals),
     )  # fmt: skip
-    record = msgspec.structs.replace(record, **fault.changes)
+    record = msgspec.structs.replace(record, **fault.changes, **verdict(fault.id))
     also = tuple(OTHERS[signal] for signal in fault.others)
     return InboxRow(
         record, anomaly(fault, fault.signal, 0), fault.reason, anomaly(fault, fault.signal, 0).last_seen, also
@@ -208,7 +209,8 @@ def case(fault: Fault, row: InboxRow, history: tuple[HistoryRecord, ...]) -> Cas
         TimelineEntry(fault.onset + 20, "event", f"Warning Unhealthy {HOSTILE}"),
         TimelineEntry(fault.onset + 90, "event", f"OOMKilled {fault.entity.name}-7d9-x2lfm"),
     )
-    return Case(row.investigation, anomalies, evidence(fault), entries, history)
+    found = conclusion(fault.id, NOW - 15.0, HOSTILE)
+    return Case(row.investigation, anomalies, evidence(fault), entries, history, found)
 
 
 SOURCES = (

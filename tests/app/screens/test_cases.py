@@ -135,7 +135,7 @@ async def test_the_headline_keeps_duration_and_state_whatever_the_names_and_the_
 async def test_every_line_can_be_read_whole():
     async with running(FakeSession(), size=(80, 24)) as (console, pilot):
         await opened(console, pilot, CRASHING)
-        for pane in ("anomalies", "timeline"):
+        for pane in ("causes", "anomalies", "timeline"):
             await pilot.press("tab")
             await eventually(pilot, lambda pane=pane: console.focused and console.focused.id == pane)
             line = console.view.query_one("#line")
@@ -150,6 +150,8 @@ async def test_the_line_below_follows_the_pane_with_the_focus():
     async with running(FakeSession()) as (console, pilot):
         await opened(console, pilot, 412)
         line = console.view.query_one("#line")
+        await pilot.press("tab")
+        await eventually(pilot, lambda: "revision 41 fails" in str(line.content))
         await pilot.press("tab")
         await eventually(pilot, lambda: "2.41 s, expected 0.30-0.42 s" in str(line.content))
         await pilot.press("tab", "g")

@@ -215,10 +215,10 @@ async def test_panes_of_an_investigation_by_tab():
         await eventually(pilot, lambda: isinstance(console.view, InvestigationScreen) and console.view.case)
         assert console.view.focused.id == "ledger"
         seen = []
-        for _ in range(5):
+        for _ in range(6):
             await pilot.press("tab")
             seen.append(console.view.focused.id)
-        assert seen == ["anomalies", "timeline", "history", "chart", "ledger"]
+        assert seen == ["causes", "anomalies", "timeline", "history", "chart", "ledger"]
         await pilot.press("shift+tab")
         assert console.view.focused.id == "chart"
 
@@ -231,7 +231,7 @@ async def test_the_selected_anomaly_is_the_one_drawn():
         await eventually(pilot, lambda: isinstance(console.view, InvestigationScreen) and console.view.case)
         chart = console.view.query_one(BandChart)
         assert chart.unit == "seconds"
-        await pilot.press("tab", "j")
+        await pilot.press("tab", "tab", "j")
         await eventually(pilot, lambda: chart.unit == "ratio")
 
 
