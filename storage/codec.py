@@ -42,6 +42,19 @@ def names_json(names: Iterable[str]) -> str:
     return msgspec.json.encode([clean(name, NAME_LIMIT) for name in names]).decode()
 
 
+def struct_json(value: msgspec.Struct) -> bytes:
+    """A record as JSON, each of its texts as it can be stored."""
+    return msgspec.json.encode(_cleaned(msgspec.to_builtins(value)))
+
+
+def _cleaned(tree: object) -> object:
+    if isinstance(tree, str):
+        return clean(tree)
+    if isinstance(tree, dict):
+        return {key: _cleaned(item) for key, item in tree.items()}
+    return [_cleaned(item) for item in tree] if isinstance(tree, list | tuple) else tree
+
+
 def number(value: float | None) -> float:
     """A stored number: SQLite keeps NaN as NULL."""
     return math.nan if value is None else value

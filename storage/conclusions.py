@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from storage import evidence, timeline
-from storage.codec import clean
+from storage.codec import clean, struct_json
 from storage.cycles import require_lease
 from storage.records import Conclusion
 
@@ -85,5 +85,5 @@ class Conclusions:
             )
             connection.execute(
                 "INSERT OR REPLACE INTO conclusion VALUES (?, ?, ?)",
-                (case, conclusion.at, msgspec.json.encode(conclusion)),
+                (case, conclusion.at, struct_json(conclusion)),
             )

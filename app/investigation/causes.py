@@ -100,19 +100,16 @@ def _scored(cause: Cause, clues: Clues, scope: Scope, onset: float, labelled: bo
 
 
 def _competing(candidates: Sequence[CauseRecord]) -> Iterator[CauseRecord]:
-    """The best loses points to a second that is as likely: then neither is sure."""
-    for place, record in enumerate(candidates):
-        rival = candidates[1] if place == 0 and len(candidates) > 1 else None
-        if rival is not None and record.points - rival.points < COMPETING:
-            points = record.points + COMPETITOR
-            yield changed(
-                record,
-                points=points,
-                confidence=confidence(points),
-                sum=(*record.sum, (f"as likely: {rival.id}", COMPETITOR)),
-            )
-        else:
-            yield record
+    """Two in front that are as likely cost each other points: neither is sure then."""
+    first, second = (*candidates, None, None)[:2]
+    if first is None or second is None or first.points - second.points >= COMPETING:
+        yield from candidates
+        return
+    for record, rival in ((first, second), (second, first)):
+        points = record.points + COMPETITOR
+        total = (*record.sum, (f"as likely: {rival.id}", COMPETITOR))
+        yield changed(record, points=points, confidence=confidence(points), sum=total)
+    yield from candidates[2:]
 
 
 def _ruled_out(cause: Cause, clues: Clues) -> CauseRecord:

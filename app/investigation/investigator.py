@@ -12,11 +12,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
+from msgspec.structs import replace
+
 from app.investigation.pipeline import investigate
 from app.investigation.scene import Scene
 from app.investigation.sources import BUDGET_SECONDS, AskedOnce
 from detectors.cluster import ClusterState
-from storage.records import AnomalyState, Lifecycle, TimelineEntry
+from storage.records import AnomalyState, Lifecycle, TimelineEntry, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -137,6 +139,7 @@ class Investigator:
             log.exception("investigating case %s", case.id)
             self._known[case.id] = _Known(around.now, _version(ordered), before)
             return
+        conclusion = _carried(before, conclusion)
         self.store.conclusions.write(conclusion, lines, _changes(before, conclusion), self.owner)
         self._known[case.id] = _Known(around.now, _version(ordered), conclusion)
         self._show_soon()
@@ -182,6 +185,20 @@ def _version(anomalies: Iterable[AnomalyRecord]) -> tuple[object, ...]:
 def _pause(anomalies: Iterable[AnomalyRecord], now: float) -> float:
     first, later = AGAIN_SECONDS
     return first if now - min(a.opened for a in anomalies) < YOUNG_SECONDS else later
+
+
+def _carried(before: Conclusion | None, after: Conclusion) -> Conclusion:
+    """Of what healed its causes stay known: the objects that told of them tell it no more."""
+    if before is None or after.verdict is not Verdict.RECOVERED or after.causes:
+        return after
+    return replace(
+        after,
+        causes=before.causes,
+        ruled_out=before.ruled_out,
+        scope=before.scope,
+        impact=before.impact,
+        commands=before.commands,
+    )
 
 
 def _changes(before: Conclusion | None, after: Conclusion) -> tuple[TimelineEntry, ...]:
