@@ -8,8 +8,9 @@ import keyring.backend
 import msgspec
 import pytest
 
+from app.secrets import Secret
 from app.sources.base import SourceError, Trouble
-from app.sources.prometheus.connection import Credentials, PrometheusConnection, Secret
+from app.sources.prometheus.connection import Credentials, PrometheusConnection
 
 if TYPE_CHECKING:
     from pathlib import Path
