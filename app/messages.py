@@ -31,6 +31,16 @@ class SnapshotArrived(Message):
         return isinstance(message, SnapshotArrived)
 
 
+class Narrated(Message):
+    """A model has put a ledger into words, or could not."""
+
+    def __init__(self, number: int, result: ActResult) -> None:
+        self.number = number
+        """Of the case."""
+        self.result = result
+        super().__init__()
+
+
 class SessionOpened(Message):
     """There is a session, and what its store remembered."""
 

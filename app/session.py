@@ -307,6 +307,18 @@ class EngineSession:
         rows = self._inbox.rows(self._run.cluster, self._snapshot.now)
         self._publish(lambda known: replace(known, rows=rows))
 
+    def narrate(self, investigation: int) -> ActResult:
+        """Let a model put a ledger into words."""
+        from app.investigation.narrative import narrated
+
+        case = self.case(investigation)
+        if case is None:
+            return ActResult(False, "there is no such investigation")
+        try:
+            return ActResult(True, narrated(case, self._loaded.settings.narrative))
+        except SourceError as error:
+            return ActResult(False, f"{error.message}. {error.hint}")
+
     def advise(self) -> ActResult:
         """Let the advisor look with the next cycle."""
         if self._run.advisor is None or not self._run.advisor.want():

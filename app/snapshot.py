@@ -234,6 +234,10 @@ class Session(Protocol):
         """Do again what was last taken back."""
         ...
 
+    def narrate(self, investigation: int) -> ActResult:
+        """Let the model that the settings name put a ledger into words; asks over the network."""
+        ...
+
     def advise(self) -> ActResult:
         """Let the advisor look with the next cycle, whenever it last did."""
         ...

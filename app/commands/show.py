@@ -10,11 +10,15 @@ from app.exits import Exit
 if TYPE_CHECKING:
     import argparse
 
+    from app.settings.schema import NarrativeSettings
+    from app.snapshot import Case
+
 
 def declare(parser: argparse.ArgumentParser) -> None:
     """Its own options."""
     parser.add_argument("id", metavar="ID", type=investigation_id)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.add_argument("--narrate", action="store_true", help="let the model of [narrative] put the ledger into words")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -30,6 +34,17 @@ def run(options: argparse.Namespace) -> int:
         case = read_case(store, options.id)
     if case is None:
         return no_such(options.id)
+    if options.narrate:
+        return _narrated(case, loaded.settings.narrative)
     now = SystemClock().now()
     print(json_line(case_object(case, now)) if options.json else report(case, now))
+    return Exit.OK
+
+
+def _narrated(case: Case, settings: NarrativeSettings) -> int:
+    from app.investigation.narrative import narrated
+    from widgets.text import clean
+
+    for line in narrated(case, settings).splitlines():
+        print(clean(line))
     return Exit.OK

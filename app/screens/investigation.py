@@ -11,7 +11,7 @@ from textual.widgets import Static
 
 from app.actions import Situation, actions_of
 from app.keymap import bindings
-from app.messages import CaseLoaded, CatalogueLoaded
+from app.messages import CaseLoaded, CatalogueLoaded, Narrated
 from app.screens.case_text import changes, done, finding, headline, newest
 from app.screens.cases import CaseView
 from app.screens.inbox_rows import short_title
@@ -273,6 +273,20 @@ class InvestigationScreen(CaseView):
             self.console.open_case(rows[place + 1])
         else:
             self.console.do_go("inbox")
+
+    def do_narrate(self) -> None:
+        """Ask the model; the case may be left meanwhile."""
+        number = self._number
+        if number is not None:
+            self.console.say("asking the model")
+            self.console.link.ask("checks", "narrate", lambda session: Narrated(number, session.narrate(number)), self)
+
+    @on(Narrated)
+    def _narrated(self, message: Narrated) -> None:
+        if not message.result.ok:
+            self.console.say(message.result.message, "warning")
+        elif message.number == self._number:
+            self.explain(f"#{message.number} in a model's words", message.result.message, "")
 
     def do_pane(self, step: str) -> None:
         """To another pane."""

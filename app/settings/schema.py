@@ -141,6 +141,19 @@ class ConsoleSettings(Section, frozen=True):
     )
 
 
+class NarrativeSettings(Section, frozen=True):
+    """A language model that may put a ledger into words. Off while `url` is empty; it decides nothing."""
+
+    url: Annotated[
+        str, Meta(description="Address of an OpenAI-compatible API, up to and with /v1; empty: off, nothing is sent.")
+    ] = ""
+    model: Annotated[str, Meta(description="The model's name.")] = ""
+    key_env: Annotated[str, Meta(description="Environment variable that holds the key.")] = ""
+    key_file: Annotated[str, Meta(description="File that holds the key.")] = ""
+    key_keyring: Annotated[str, Meta(description="`service/name` of the key in the system keyring.")] = ""
+    timeout: Annotated[float, Meta(gt=0, le=600, description="Seconds to wait for its answer.")] = 60.0
+
+
 class Settings(Section, frozen=True):
     """The whole settings file."""
 
@@ -152,6 +165,7 @@ class Settings(Section, frozen=True):
     budget: BudgetSettings = BudgetSettings()
     store: StoreSettings = StoreSettings()
     console: ConsoleSettings = ConsoleSettings()
+    narrative: NarrativeSettings = NarrativeSettings()
 
     def __post_init__(self) -> None:
         d = self.detection

@@ -126,6 +126,10 @@ class FakeSession:
     def redo(self) -> ActResult:
         return self._swap(self.undone, self.done, "did again")
 
+    def narrate(self, investigation: int) -> ActResult:
+        self.calls.append(("narrate", investigation))
+        return ActResult(False, "narrative.url is not set")
+
     def advise(self) -> ActResult:
         self.calls.append(("advise",))
         return ActResult(True, "comparing requests and limits with what was used")
