@@ -238,6 +238,7 @@ class EngineSession:
             "advising": self._run.advisor.doing if self._run.advisor is not None else "",
             "environments": tuple(sorted({row.investigation.entity.environment for row in rows} - {""})),
             "progress": "",
+            "kubeconfig": self._loaded.settings.kubernetes.kubeconfig if self._reload is not None else "",
         }
 
     def _publish(self, change: Callable[[Snapshot], Snapshot], *, tell: bool = True) -> Snapshot:

@@ -132,6 +132,8 @@ class Snapshot(Struct, frozen=True):
     interval: float = 15.0
     progress: str = ""
     """What a long first cycle is doing, empty when idle."""
+    kubeconfig: str = ""
+    """The file that the settings name; empty where kubectl finds it by itself."""
 
 
 class Case(Struct, frozen=True):

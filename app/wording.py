@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 from typing import TYPE_CHECKING
 
 from detectors.model import Views
@@ -56,3 +57,10 @@ def reason(catalogue: Catalogue, anomaly: AnomalyRecord) -> str:
     if Views.STATE in Views(anomaly.views) and row.detector != "threshold-forecast":
         return f"{row.title.split(': ', 1)[-1]}: {quantity(anomaly.observed)} {noun(anomaly.observed, row.unit)}"
     return seen(row, anomaly.observed, anomaly.low, anomaly.high, anomaly.unit)
+
+
+def pasted(query: str, kubeconfig: str) -> str:
+    """A query as it is to be pasted: kubectl is told which file, where it would not find it by itself."""
+    if not kubeconfig or not query.startswith("kubectl ") or query.startswith("kubectl --kubeconfig"):
+        return query
+    return f"kubectl --kubeconfig {shlex.quote(kubeconfig)} {query.removeprefix('kubectl ')}"

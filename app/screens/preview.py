@@ -153,6 +153,9 @@ def reasons(row: InboxRow, now: float, zone: tzinfo) -> Iterator[tuple[str, str 
     else:
         yield "lasted", f"{age(end - record.onset)}, {clock(record.onset, zone)} to {clock(end, zone)}"
         yield "over", f"since {clock(record.ended, zone)}, after some evaluations back in band"
+    query = worst.source.query
+    if query:
+        yield "next", f"enter, then c copies its {'command' if query.startswith('kubectl') else 'query'}"
     yield "sure", f"{100 * worst.confidence:.0f} %, compared with {compared(worst.views)}"
     if row.also:
         # A server's and a protocol's own rows have the same short title.
@@ -163,7 +166,5 @@ def reasons(row: InboxRow, now: float, zone: tzinfo) -> Iterator[tuple[str, str 
         yield "label", f"{record.label} {record.label_reason}".rstrip()
     if record.snoozed_until is not None and record.snoozed_until > now:
         yield "snoozed", f"until {clock(record.snoozed_until, zone)}"
-    if query := worst.source.query:
-        what = "command" if query.startswith("kubectl") else "query"
-        yield "next", f"enter, then c copies its {what}"
+    if query:
         yield "check", query

@@ -9,6 +9,7 @@ from textual import on
 
 from app.messages import AddressFound
 from app.screens.view import View
+from app.wording import pasted
 
 if TYPE_CHECKING:
     from app.snapshot import Session
@@ -45,6 +46,8 @@ class QueryView(View):
         """Show what is behind a line."""
         from app.screens.query import QueryDialog
 
+        query = pasted(query, self.console.snapshot.kubeconfig)
+
         def answered(answer: str | None) -> None:
             if answer == "copy":
                 self.copy(query)
@@ -55,6 +58,7 @@ class QueryView(View):
 
     def copy(self, text: str) -> None:
         """To the terminal's clipboard."""
+        text = pasted(text, self.console.snapshot.kubeconfig)
         self.app.copy_to_clipboard(text)
         self.console.say(f"copied through the terminal (OSC 52): {text}")
 

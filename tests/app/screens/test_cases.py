@@ -182,7 +182,7 @@ async def test_the_ledger_has_the_focus_again_once_the_case_is_there():
         assert console.focused.id == "ledger"
         await eventually(pilot, lambda: str(console.view.query_one("#line").content))
         await pilot.press("tab")
-        await eventually(pilot, lambda: console.focused.id == "anomalies")
+        await eventually(pilot, lambda: console.focused.id == "causes")
 
 
 async def test_those_that_do_not_see_it_share_a_line_with_the_question_to_each(monkeypatch):
@@ -230,3 +230,15 @@ async def test_the_preview_of_an_objects_state_gives_its_room_to_the_reasons():
         console.view.rows.move_to(412)
         await eventually(pilot, lambda: console.view.query_one(chart).display)
         assert "enter, then c" in painted(console)
+
+
+@pytest.mark.parametrize("file", ["", "/home/ana/my config"])
+async def test_a_copied_command_names_the_kubeconfig_that_kubectl_would_not_find(file):
+    session = FakeSession()
+    session.publish(kubeconfig=file)
+    async with running(session) as (console, pilot):
+        await opened(console, pilot, CRASHING)
+        await eventually(pilot, lambda: console.snapshot.kubeconfig == file)
+        await pilot.press("tab", "j", "j", "c")
+        named = f"kubectl --kubeconfig '{file}' --context" if file else "kubectl --context"
+        await eventually(pilot, lambda: console.clipboard.startswith(named))
