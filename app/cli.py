@@ -74,7 +74,7 @@ def commanded(argv: list[str]) -> list[str]:
 
 
 def build_parser(argv: Sequence[str] = ()) -> argparse.ArgumentParser:
-    """The parser; only the command named in `argv` is imported to declare its own options."""
+    """The parser; only the command named in `argv` gets its options, and is imported to declare its own."""
     parser = argparse.ArgumentParser(
         prog="tocsin",
         description="The terminal console for the on-call engineer of a Kubernetes cluster. Reads Prometheus and the "
@@ -86,8 +86,9 @@ def build_parser(argv: Sequence[str] = ()) -> argparse.ArgumentParser:
     shared = shared_options()
     for name, text in COMMANDS.items():
         sentence = f"{text[:1].upper()}{text[1:]}."
-        command = commands.add_parser(name, help=text, description=sentence, parents=[shared])
-        if name in argv[:1]:
+        named = name in argv[:1]
+        command = commands.add_parser(name, help=text, description=sentence, parents=[shared] if named else [])
+        if named:
             importlib.import_module(f"app.commands.{name}").declare(command)
     return parser
 

@@ -111,6 +111,7 @@ class Console(Dispatch):
             self.register_theme(own)
         self.theme = theme if theme in self.available_themes else THEMES[0].name
         # The style sheet was made in the colours of Textual's own theme.
+        self._coloured = self.theme
         self.stylesheet.set_variables(self.get_css_variables())
 
     @property
@@ -129,7 +130,8 @@ class Console(Dispatch):
 
     def refresh_css(self, animate: bool = True) -> None:
         """Read the style sheets anew where colours have changed: at the start Textual asks twice for what it has."""
-        if self.stylesheet._variables != self.get_css_variables():
+        if self._coloured != self.theme:
+            self._coloured = self.theme
             super().refresh_css(animate)
         else:
             self.update_styles(self)

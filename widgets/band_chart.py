@@ -12,18 +12,18 @@ With the focus: left and right inspect, `+` and `_` zoom, `H` and `L` pan, `0` s
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, tzinfo
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding, BindingType
 from textual.content import Content
-from textual.message import Message
 from textual.reactive import reactive
 from textual.widget import Widget
 
 from widgets import palette
 from widgets.chart_picture import ChartMark, Picture, draw
+from widgets.message import WidgetMessage
 from widgets.text import NOTHING, clean, clock, plain, quantity, span
 
 if TYPE_CHECKING:
@@ -87,17 +87,12 @@ class BandChart(Widget, can_focus=True):
     window: reactive[tuple[int, int] | None] = reactive(None)
     """First and one past the last index shown; None shows all."""
 
-    @dataclass
-    class Inspected(Message):
+    class Inspected(WidgetMessage):
         """The inspect cursor is on another sample, or off."""
 
-        chart: BandChart
-        index: int | None
-
-        @property
-        def control(self) -> BandChart:
-            """The chart inspected."""
-            return self.chart
+        def __init__(self, control: BandChart, index: int | None) -> None:
+            super().__init__(control)
+            self.index = index
 
     def validate_cursor(self, cursor: int | None) -> int | None:
         """Stay on the samples."""

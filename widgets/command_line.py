@@ -9,18 +9,17 @@ def _command(self, event): run(event.name, event.arguments)
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from textual import on
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
-from textual.message import Message
 from textual.reactive import reactive
 from textual.suggester import SuggestFromList
 from textual.widgets import Input, Static
 
 from widgets.line_input import LineInput
+from widgets.message import WidgetMessage
 from widgets.text import clean
 
 LONGEST_HISTORY = 100
@@ -52,31 +51,18 @@ class CommandLine(Horizontal):
     history: reactive[tuple[str, ...]] = reactive(())
     """Submitted commands, oldest first; the owner keeps it across sessions."""
 
-    @dataclass
-    class Submitted(Message):
+    class Submitted(WidgetMessage):
         """A command was given."""
 
-        command_line: CommandLine
-        name: str
-        """The first word, lower case."""
-        arguments: str
-        """Everything after it, as typed."""
+        def __init__(self, control: CommandLine, name: str, arguments: str) -> None:
+            super().__init__(control)
+            self.name = name
+            """The first word, lower case."""
+            self.arguments = arguments
+            """Everything after it, as typed."""
 
-        @property
-        def control(self) -> CommandLine:
-            """The line it was typed into."""
-            return self.command_line
-
-    @dataclass
-    class Left(Message):
+    class Left(WidgetMessage):
         """The line was closed; the focus should go back."""
-
-        command_line: CommandLine
-
-        @property
-        def control(self) -> CommandLine:
-            """The line that was left."""
-            return self.command_line
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id, classes=classes)

@@ -15,18 +15,17 @@ What is no field of the list is plain text, so `nginx:1.27` and `host:8080` mean
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
 from textual import on
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
-from textual.message import Message
 from textual.reactive import reactive
 from textual.widgets import Input, Static
 
 from widgets.line_input import LineInput
+from widgets.message import WidgetMessage
 from widgets.text import plain
 
 if TYPE_CHECKING:
@@ -34,6 +33,7 @@ if TYPE_CHECKING:
     from typing import ClassVar
 
     from textual.content import Content
+    from textual.message import Message
 
 _TERM = re.compile(r'(!?)(?:([\w.-]+):)?(?:"([^"]*)"?|(\S*))')
 
@@ -131,32 +131,19 @@ class FilterBar(Horizontal):
     shown: reactive[tuple[int, int] | None] = reactive(None)
     """How many rows match, of how many; set by the screen after filtering."""
 
-    @dataclass
-    class Changed(Message):
+    class Changed(WidgetMessage):
         """The filter is another one."""
 
-        filter_bar: FilterBar
-        query: Query
-
-        @property
-        def control(self) -> FilterBar:
-            """The bar it was typed into."""
-            return self.filter_bar
+        def __init__(self, control: FilterBar, query: Query) -> None:
+            super().__init__(control)
+            self.query = query
 
         def can_replace(self, message: Message) -> bool:
             """While typing fast only the newest filter counts."""
             return isinstance(message, FilterBar.Changed)
 
-    @dataclass
-    class Left(Message):
+    class Left(WidgetMessage):
         """The engineer is done typing: the list should have the focus."""
-
-        filter_bar: FilterBar
-
-        @property
-        def control(self) -> FilterBar:
-            """The bar that was left."""
-            return self.filter_bar
 
     @property
     def query_text(self) -> str:

@@ -9,16 +9,15 @@ footer.keys = (
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
 from textual.content import Content
-from textual.message import Message
 from textual.reactive import reactive
 from textual.widget import Widget
 
 from widgets import palette
+from widgets.message import WidgetMessage
 from widgets.parts import Part, fit, spot_at
 from widgets.text import clean, plain
 
@@ -55,17 +54,12 @@ class KeyFooter(Widget):
     keys: reactive[tuple[FooterKey, ...]] = reactive(())
     """The keys, in order."""
 
-    @dataclass
-    class Pressed(Message):
+    class Pressed(WidgetMessage):
         """A key was clicked."""
 
-        key_footer: KeyFooter
-        key: str
-
-        @property
-        def control(self) -> KeyFooter:
-            """The footer that was clicked."""
-            return self.key_footer
+        def __init__(self, control: KeyFooter, key: str) -> None:
+            super().__init__(control)
+            self.key = key
 
     def render(self) -> Content:
         """The keys that fit."""

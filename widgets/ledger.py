@@ -11,7 +11,6 @@ def _source(self, event): ...event.record.source...
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 from datetime import UTC, tzinfo
 from typing import TYPE_CHECKING
 
@@ -20,6 +19,7 @@ from textual.content import Content
 
 from storage.records import EvidenceRecord, Stance
 from widgets import palette
+from widgets.message import WidgetMessage
 from widgets.row_list import RowList
 from widgets.rows import Column
 from widgets.text import clock, plain
@@ -63,11 +63,12 @@ def _joined(records: list[EvidenceRecord]) -> EvidenceRecord:
 class Ledger(RowList[EvidenceRecord]):
     """Evidence, one line each."""
 
-    @dataclass
-    class SourceAsked(RowList.ListMessage):
+    class SourceAsked(WidgetMessage):
         """The query or command behind a line is wanted."""
 
-        record: EvidenceRecord
+        def __init__(self, control: Ledger, record: EvidenceRecord) -> None:
+            super().__init__(control)
+            self.record = record
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002
         self._zone: tzinfo = UTC

@@ -18,13 +18,12 @@ Columns and their cells are described in `widgets.rows`.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from textual.binding import Binding
-from textual.message import Message
 from textual.reactive import reactive
 
+from widgets.message import WidgetMessage
 from widgets.navigation import MOVEMENT, Movement
 from widgets.row_canvas import CURSOR, GUTTER, MARK, RowCanvas
 from widgets.rows import Row, Rows
@@ -35,6 +34,7 @@ if TYPE_CHECKING:
 
     from textual import events
     from textual.binding import BindingType
+    from textual.message import Message
 
     from widgets.filter import Query
     from widgets.rows import Column
@@ -64,53 +64,47 @@ class RowList(Movement, RowCanvas[Row], can_focus=True):
     pending: reactive[int] = reactive(0)
     """How many new rows wait to be inserted."""
 
-    @dataclass
-    class ListMessage(Message):
-        """What every message of a list carries."""
-
-        row_list: RowList[Any]
-
-        @property
-        def control(self) -> RowList[Any]:
-            """The list it came from."""
-            return self.row_list
-
-    @dataclass
-    class Highlighted(ListMessage):
+    class Highlighted(WidgetMessage):
         """The cursor is on another row; no key and no row when the list became empty."""
 
-        key: int | None
-        row: Any
+        def __init__(self, control: RowList[Any], key: int | None, row: Any) -> None:
+            super().__init__(control)
+            self.key = key
+            self.row = row
 
         def can_replace(self, message: Message) -> bool:
             """Of a burst of movements only the last one counts."""
-            return isinstance(message, RowList.Highlighted) and message.row_list is self.row_list
+            return isinstance(message, RowList.Highlighted) and message.control is self.control
 
-    @dataclass
-    class Opened(ListMessage):
+    class Opened(WidgetMessage):
         """A row should be opened."""
 
-        key: int
-        row: Any
+        def __init__(self, control: RowList[Any], key: int, row: Any) -> None:
+            super().__init__(control)
+            self.key = key
+            self.row = row
 
-    @dataclass
-    class MarksChanged(ListMessage):
+    class MarksChanged(WidgetMessage):
         """Other rows are marked."""
 
-        keys: frozenset[int]
+        def __init__(self, control: RowList[Any], keys: frozenset[int]) -> None:
+            super().__init__(control)
+            self.keys = keys
 
-    @dataclass
-    class Sorted(ListMessage):
+    class Sorted(WidgetMessage):
         """The engineer sorted the list; no column means the order given."""
 
-        column: str | None
-        descending: bool
+        def __init__(self, control: RowList[Any], column: str | None, *, descending: bool) -> None:
+            super().__init__(control)
+            self.column = column
+            self.descending = descending
 
-    @dataclass
-    class PendingChanged(ListMessage):
+    class PendingChanged(WidgetMessage):
         """Another number of rows waits to be inserted."""
 
-        count: int
+        def __init__(self, control: RowList[Any], count: int) -> None:
+            super().__init__(control)
+            self.count = count
 
     def __init__(
         self,
@@ -294,7 +288,7 @@ class RowList(Movement, RowCanvas[Row], can_focus=True):
         else:
             self.sort_by(column.key, descending=column.descending ^ again)
         sorted_by = self.rows.sorted_by
-        self.post_message(self.Sorted(self, sorted_by.key if sorted_by else None, self.rows.descending))
+        self.post_message(self.Sorted(self, sorted_by.key if sorted_by else None, descending=self.rows.descending))
 
     # -- State -----------------------------------------------------------------------------------------------------
 

@@ -11,16 +11,15 @@ tabs.active = "inbox"
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
 from textual.content import Content
-from textual.message import Message
 from textual.reactive import reactive
 from textual.widget import Widget
 
 from widgets import palette
+from widgets.message import WidgetMessage
 from widgets.parts import Part, fit, spot_at
 from widgets.text import clean, plain
 
@@ -137,17 +136,12 @@ class TabLine(Widget):
     hint: reactive[str] = reactive("/ filter  : command  ? help")
     """At the right end, where there is room."""
 
-    @dataclass
-    class Selected(Message):
+    class Selected(WidgetMessage):
         """Another screen was clicked."""
 
-        tab_line: TabLine
-        id: str
-
-        @property
-        def control(self) -> TabLine:
-            """The line that was clicked."""
-            return self.tab_line
+        def __init__(self, control: TabLine, id: str) -> None:  # noqa: A002
+            super().__init__(control)
+            self.id = id
 
     def render(self) -> Content:
         """The tabs that fit; titles shrink to their keys, the active one last."""

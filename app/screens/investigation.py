@@ -233,14 +233,14 @@ class InvestigationScreen(CaseView):
 
     @on(RowList.Highlighted)
     def _highlighted(self, event: RowList.Highlighted) -> None:
-        if event.row_list.id == "anomalies":
+        if event.control.id == "anomalies":
             self._draw_chart()
         self._draw_line()
         self.refresh_keys()
 
     @on(RowList.Opened, "Timeline")
     def _entry_opened(self, event: RowList.Opened) -> None:
-        timeline = event.row_list
+        timeline = event.control
         assert isinstance(timeline, Timeline)
         entry: TimelineEntry = event.row
         now, zone = self.console.snapshot.now, self.console.zone

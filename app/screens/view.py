@@ -11,9 +11,7 @@ from textual.screen import Screen
 from app.actions import BY_ID, Situation, commands_of
 from app.screens.chrome import footer_of, status_of, tabs_of
 from app.screens.conditions import notice
-from widgets.command_line import CommandLine
 from widgets.key_footer import KeyFooter
-from widgets.notice import Notice
 from widgets.status_header import StatusHeader, TabLine
 
 if TYPE_CHECKING:
@@ -22,6 +20,8 @@ if TYPE_CHECKING:
 
     from app.console import Console
     from app.snapshot import Snapshot
+    from widgets.command_line import CommandLine
+    from widgets.notice import Notice
 
 
 class View(Screen[None]):
@@ -32,6 +32,9 @@ class View(Screen[None]):
 
     _before_command: Widget | None = None
     """What had the focus before the command line."""
+    _notice: Notice | None = None
+    _command_line: CommandLine | None = None
+    """Made when first wanted, as the notice is: the first paint does not wait for them."""
 
     @property
     def console(self) -> Console:
@@ -40,11 +43,13 @@ class View(Screen[None]):
 
     def compose(self) -> ComposeResult:
         """Header and tabs, the screen's own body, the keys."""
+        # The first resize would do it, and find the styles of all that is on the screen once more.
+        breakpoints = (self.app.HORIZONTAL_BREAKPOINTS, self.app.VERTICAL_BREAKPOINTS)
+        for cells, steps in zip(self.app.size, breakpoints, strict=True):
+            self.add_class(*self._get_breakpoint_classes(cells, steps or []), update=False)
         yield StatusHeader()
         yield TabLine()
-        yield Notice()
         yield from self.body()
-        yield CommandLine()
         yield KeyFooter()
 
     def body(self) -> ComposeResult:
@@ -87,8 +92,18 @@ class View(Screen[None]):
         self.query_one(StatusHeader).status = status
         tabs = self.query_one(TabLine)
         tabs.tabs, tabs.active = tabs_of(status), self.place
-        self.query_one(Notice).show(notice(snapshot))
+        self._notify(notice(snapshot))
         self.refresh_keys()
+
+    def _notify(self, text: str) -> None:
+        """What is the matter, below the tabs; nothing if nothing is."""
+        if self._notice is None and text:
+            from widgets.notice import Notice
+
+            self._notice = Notice()
+            self.mount(self._notice, after=self.query_one(TabLine))
+        if self._notice is not None:
+            self._notice.show(text)
 
     def refresh_keys(self) -> None:
         """The footer, after what is selected has changed."""
@@ -110,19 +125,25 @@ class View(Screen[None]):
 
     def open_command_line(self) -> None:
         """Type a command; the focus comes back afterwards."""
-        line = self.query_one(CommandLine)
+        if self._command_line is None:
+            from widgets.command_line import CommandLine
+
+            self._command_line = CommandLine()
+            self.mount(self._command_line, before=self.query_one(KeyFooter))
+        line = self._command_line
         line.names, line.history = commands_of(self.place), self.console.commands
         self._before_command = self.focused
         line.open()
 
-    @on(CommandLine.Left)
-    def _command_left(self) -> None:
+    def on_command_line_left(self) -> None:
+        """Back to what had the focus before."""
         if self._before_command is not None:
             self._before_command.focus()
 
-    @on(CommandLine.Submitted)
-    def _command_submitted(self, event: CommandLine.Submitted) -> None:
-        self.console.commands = event.command_line.history
+    def on_command_line_submitted(self, event: CommandLine.Submitted) -> None:
+        """Do what was typed."""
+        assert self._command_line is not None
+        self.console.commands = self._command_line.history
         self.console.run_command(event.name, event.arguments)
 
     @on(TabLine.Selected)

@@ -22,6 +22,9 @@ ENVIRONMENT_PREFIX = "TOCSIN_"
 WELL_KNOWN_VARIABLES = {"PROMETHEUS_URL": "prometheus.url"}
 """Variables that other tools set too; ours (`TOCSIN_SECTION_KEY`) win over them."""
 
+DEFAULTS = Settings()
+"""Every table with its defaults: they tell which settings there are, and which of them are lists."""
+
 SECRET_KEYS = re.compile(r"(password|token|secret)$")
 
 
@@ -133,7 +136,7 @@ def key_lines(text: str) -> dict[tuple[str, str], int]:
 
 def sections() -> tuple[str, ...]:
     """The names of the tables that a settings file may have."""
-    return tuple(field.name for field in msgspec.structs.fields(Settings))
+    return Settings.__struct_fields__
 
 
 def section_fields(section: str) -> dict[str, msgspec.structs.FieldInfo]:
@@ -153,7 +156,7 @@ def _from_environment(variables: Mapping[str, str]) -> Iterator[tuple[str, tuple
         if variables.get(name):
             yield key, (variables[name], f"environment {name}")
     for section in sections():
-        for key in section_fields(section):
+        for key in getattr(DEFAULTS, section).__struct_fields__:
             name = f"{ENVIRONMENT_PREFIX}{section}_{key}".upper()
             if name in variables:
                 yield f"{section}.{key}", (variables[name], f"environment {name}")
@@ -162,12 +165,10 @@ def _from_environment(variables: Mapping[str, str]) -> Iterator[tuple[str, tuple
 def _typed(key: str, value: str) -> Any:
     """A string from the environment or the command line, split where the setting is a list."""
     section, _, name = key.partition(".")
-    info = msgspec.inspect.type_info(section_fields(section)[name].type)
-    if isinstance(info, msgspec.inspect.Metadata):
-        info = info.type
-    if isinstance(info, msgspec.inspect.VarTupleType):
+    default = getattr(getattr(DEFAULTS, section), name)
+    if isinstance(default, tuple):
         return [part.strip() for part in value.split(",") if part.strip()]
-    if isinstance(info, msgspec.inspect.DictType):
+    if isinstance(default, dict):
         return dict(part.split("=", 1) for part in value.split(",") if "=" in part)
     return value
 
