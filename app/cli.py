@@ -74,7 +74,10 @@ def commanded(argv: list[str]) -> list[str]:
 
 
 def build_parser(argv: Sequence[str] = ()) -> argparse.ArgumentParser:
-    """The parser; only the command named in `argv` gets its options, and is imported to declare its own."""
+    """The parser: of the command that `argv` begins with, or of all of them, without the options of their own.
+
+    A command's own options are declared in its module, which is imported for that.
+    """
     parser = argparse.ArgumentParser(
         prog="tocsin",
         description="The terminal console for the on-call engineer of a Kubernetes cluster. Reads Prometheus and the "
@@ -84,10 +87,11 @@ def build_parser(argv: Sequence[str] = ()) -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"tocsin {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     shared = shared_options()
-    for name, text in COMMANDS.items():
+    named = [name for name in argv[:1] if name in COMMANDS]
+    for name in named or COMMANDS:
+        text = COMMANDS[name]
         sentence = f"{text[:1].upper()}{text[1:]}."
-        named = name in argv[:1]
-        command = commands.add_parser(name, help=text, description=sentence, parents=[shared] if named else [])
+        command = commands.add_parser(name, help=text, description=sentence, parents=[shared])
         if named:
             importlib.import_module(f"app.commands.{name}").declare(command)
     return parser

@@ -41,6 +41,8 @@ Bare().run()
 CONSOLE = "import sys; from app.cli import main; sys.exit(main())"
 HEAVY = ("textual", "numpy", "plotext", "kubernetes", "httpx", "sqlite3", "msgspec")
 PATIENCE = 30.0
+PATIENCE_COUNTING = 300.0
+"""Under a program that counts instructions, beside other work."""
 
 
 def environment() -> dict[str, str]:
@@ -63,7 +65,7 @@ def painted(code: str, arguments: Sequence[str], *marks: bytes, under: Sequence[
         seen = b""
         for mark in marks:
             while mark not in seen:
-                if not select.select([terminal], [], [], PATIENCE)[0]:
+                if not select.select([terminal], [], [], PATIENCE_COUNTING if under else PATIENCE)[0]:
                     raise TimeoutError(f"{mark!r} was not painted: {seen[-500:]!r}")
                 seen += os.read(terminal, 1 << 16)
             found.append(time.perf_counter() - began)
