@@ -84,8 +84,8 @@ def testify(
     if not keys:
         return
     for batch in batches(row, measurement, lambda key: key in keys, around):
-        for index, subject in enumerate(batch.subjects):
-            yield subject.key, _witness(batch, index)
+        for index, key in enumerate(batch.keys):
+            yield key, _witness(batch, index)
     convention, query = measurement.source.convention, measurement.query
     for key in set(keys).difference(measurement.keys):
         yield key, Witness(convention, Stance.SILENT, f"{convention} {UNSEEN}", query)
@@ -115,7 +115,7 @@ def _speaks(measurement: Measurement, observation: Observation) -> bool:
 
 
 def _witness(batch: Batch, index: int) -> Witness:
-    subject, judgement = batch.subjects[index], batch.judgement
+    subject, judgement = batch.subject(index), batch.judgement
     source, coverage = subject.measurement.source, judgement.coverage[index]
     score, at, query = float(judgement.score[index]), float(judgement.times[-1]), subject.reference().query
     if coverage is not Coverage.LIVE or math.isnan(score):

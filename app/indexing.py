@@ -56,12 +56,9 @@ class Index:
         return len(self.entities)
 
     @cached_property
-    def of_workload(self) -> dict[str, list[int]]:
-        """Places by the key of the workload that is meant, or that calls."""
-        found: dict[str, list[int]] = {}
-        for place, entity in enumerate(self.entities):
-            found.setdefault(workload_of(entity).key, []).append(place)
-        return found
+    def workloads(self) -> list[str]:
+        """Of each place, the key of the workload that is meant, or that calls."""
+        return [workload_of(entity).key for entity in self.entities]
 
     def add(self, block: SeriesBlock) -> None:
         """Number the entities of another block's series; -1 for series that name none.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import repeat
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from app.measuring import Frame, Measurement, Part
-    from app.standing import Standings
+    from app.measuring import Measurement, Part
+    from app.standing import Minutes, Standings
     from detectors.catalog import Row
     from detectors.model import Entity
     from detectors.series import BoolArray, FloatArray, Judgement
@@ -114,15 +115,17 @@ def judge(
     """
     for batch in batches(row, measurement, speaks, around, shared=shared):
         judgement, row = batch.judgement, batch.row
-        out, p_values = (judgement.score >= 1).tolist(), judgement.p_value.tolist()
-        for index, subject in enumerate(batch.subjects):
-            record = batch.records.get(index)
-            if record is None and not out[index]:
-                yield Verdict(subject.key, judgement.coverage[index], p_values[index], None, None)
-            elif record is not None and judgement.coverage[index] is not Coverage.LIVE:
-                yield _unjudged(row, subject, judgement, index, record, consumed=bool(batch.consumed[index]))
+        # Nearly all there ever is: nothing is the matter, and nothing was.
+        calm = zip(batch.keys, judgement.coverage, judgement.p_value.tolist(), repeat(None), repeat(None), strict=False)
+        verdicts = list(map(Verdict._make, calm))
+        for index in {*np.flatnonzero(judgement.score >= 1).tolist(), *batch.records}:
+            subject, record = batch.subject(index), batch.records.get(index)
+            if record is not None and judgement.coverage[index] is not Coverage.LIVE:
+                consumed = bool(batch.consumed[index])
+                verdicts[index] = _unjudged(row, subject, judgement, index, record, consumed=consumed)
             else:
-                yield _verdict(row, subject, judgement, index, record, around)
+                verdicts[index] = _verdict(row, subject, judgement, index, record, around)
+        yield from verdicts
 
 
 class Batch(NamedTuple):
@@ -130,31 +133,40 @@ class Batch(NamedTuple):
 
     row: Row
     """In the source's unit, with its guards."""
-    subjects: list[Subject]
+    measurement: Measurement
+    places: list[int]
+    """Which of the measurement's entities."""
+    keys: list[str]
+    """Theirs, in that order, as everything that follows is."""
     records: Mapping[int, AnomalyRecord]
-    """What some of them are out of band with already, by place among the subjects."""
+    """What some of them are out of band with already."""
     judgement: Judgement
     consumed: BoolArray
     """Whose baseline is mostly an anomaly of its own."""
+
+    def subject(self, index: int) -> Subject:
+        """One of them."""
+        return Subject(self.measurement, self.places[index])
 
 
 def batches(
     row: Row, measurement: Measurement, speaks: Callable[[str], bool], around: Surroundings, *, shared: bool = False
 ) -> Iterator[Batch]:
     """The detector's judgements of all entities that a measurement speaks for; see `judge`."""
-    source, frame = measurement.source, measurement.frame
+    source = measurement.source
     row = msgspec.structs.replace(row, unit=source.unit, guards=row.guards | dict(source.guards))
     shared = shared or bool(source.parts)
     for part in measurement.parts:
         for minutes, rows in _by_windows(row, measurement, part, speaks, around).items():
             windows = _windows(row, measurement, part.data, *minutes)
-            subjects = [Subject(measurement, place, frame) for place in part.entities[rows].tolist()]
-            records = _records(subjects, around.open_by_signal.get(row.id), shared=shared)
-            past = _records(subjects, around.recent_by_signal.get(row.id), shared=shared)
+            places = part.entities[rows].tolist()
+            keys = [measurement.keys[place] for place in places]
+            records = _records(measurement, places, around.open_by_signal.get(row.id), shared=shared)
+            past = _records(measurement, places, around.recent_by_signal.get(row.id), shared=shared)
             chosen = part.data if len(rows) == part.data.size else part.data.rows(rows)
             data = _without_anomalies(past | records, chosen)
             judgement = DETECTORS[row.detector](data, row.params, row.guards, windows)
-            yield Batch(row, subjects, records, judgement, _consumed(data, windows))
+            yield Batch(row, measurement, places, keys, records, judgement, _consumed(data, windows))
 
 
 def combined(verdicts: Iterable[Verdict]) -> list[Verdict]:
@@ -191,7 +203,6 @@ class Subject(NamedTuple):
     measurement: Measurement
     place: int
     """Among the measurement's entities."""
-    frame: Frame
 
     @property
     def entity(self) -> Entity:
@@ -206,7 +217,8 @@ class Subject(NamedTuple):
     def reference(self) -> SourceRef:
         """The convention and the expression; rendered only for what is reported."""
         source, labels = self.measurement.source, dict(self.measurement.labels[self.place])
-        text = source.evidence(labels, self.frame.window_seconds, self.frame.by, self.entity.name, self.entity.cluster)
+        frame, entity = self.measurement.frame, self.entity
+        text = source.evidence(labels, frame.window_seconds, frame.by, entity.name, entity.cluster)
         return SourceRef(source.convention, text)
 
     def told(self, record: AnomalyRecord) -> bool:
@@ -218,26 +230,25 @@ class Subject(NamedTuple):
 
 def _by_windows(
     row: Row, measurement: Measurement, part: Part, speaks: Callable[[str], bool], around: Surroundings
-) -> dict[tuple[int, int], NDArray[np.intp]]:
+) -> dict[Minutes, NDArray[np.intp]]:
     """The part's rows to judge, by (evaluation, baseline) minutes."""
-    groups: dict[tuple[int, int], list[int]] = {}
-    guards = exempting(row.guards)
+    groups: dict[Minutes, list[int]] = {}
+    wanted = tuple(map(speaks, measurement.keys))
+    known = around.standings.minutes(measurement.keys, measurement.entities, exempting(row.guards), wanted)
     for place, index in enumerate(part.entities.tolist()):
-        key, entity = measurement.keys[index], measurement.entities[index]
-        tuning = around.standings.tuning(key, entity) if speaks(key) else None
-        if tuning is not None and not around.standings.exempt(key, entity, guards):
-            groups.setdefault((tuning.evaluation_minutes, tuning.baseline_minutes), []).append(place)
+        if (minutes := known[index]) is not None:
+            groups.setdefault(minutes, []).append(place)
     return {minutes: np.array(places, dtype=np.intp) for minutes, places in groups.items()}
 
 
 def _records(
-    subjects: Sequence[Subject], known: Mapping[str, AnomalyRecord] | None, *, shared: bool
+    measurement: Measurement, places: Sequence[int], known: Mapping[str, AnomalyRecord] | None, *, shared: bool
 ) -> dict[int, AnomalyRecord]:
-    """Of the subjects that have one, by index, the anomaly among those known; not where it is about another part."""
+    """Of the entities that have one, by index, the anomaly among those known; not where it is about another part."""
     found = {}
-    for index, subject in enumerate(subjects if known else ()):
-        record = known.get(subject.key) if known else None
-        if record is not None and not (shared and not subject.told(record)):
+    for index, place in enumerate(places if known else ()):
+        record = known.get(measurement.keys[place]) if known else None
+        if record is not None and not (shared and not Subject(measurement, place).told(record)):
             found[index] = record
     return found
 

@@ -406,10 +406,7 @@ class Measurer:
         """Whether any pod of each workload, or caller, is scraped: 1, 0, or NaN where no target names its pods."""
         if self._scraped is None:
             self._scraped = self._scraped_workloads()
-        up = np.full(index.size, np.nan)
-        for key, places in index.of_workload.items():
-            up[places] = self._scraped.get(key, np.nan)
-        return up
+        return np.array([self._scraped.get(key, np.nan) for key in index.workloads], dtype=np.float64)
 
     def _scraped_workloads(self) -> dict[str, float]:
         """Workloads that targets name pods of, by key: 1 where any pod is scraped, else 0."""

@@ -8,11 +8,16 @@ from app.exemptions import exemptions
 from app.tuning import in_scope
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from app.annotations import Annotations
     from app.settings.schema import ScopeSettings
     from app.tuning import Tuning
     from detectors.cluster import ClusterState
     from detectors.model import Entity
+
+    Minutes = tuple[int, int]
+    """Of the evaluation, and of the baseline."""
 
 
 class Standings:
@@ -27,6 +32,7 @@ class Standings:
         self._scope = scope
         self._tunings: dict[str, Tuning | None] = {}
         self._exemptions: dict[str, frozenset[str]] = {}
+        self._minutes: dict[tuple[object, ...], list[Minutes | None]] = {}
 
     def tuning(self, key: str, entity: Entity) -> Tuning | None:
         """How an entity is judged; None when it is out of scope, or switched off by annotation."""
@@ -35,6 +41,24 @@ class Standings:
             wanted = not tuning.disabled and in_scope(entity, self._scope)
             self._tunings[key] = tuning if wanted else None
         return self._tunings[key]
+
+    def minutes(
+        self, keys: tuple[str, ...], entities: Sequence[Entity], guards: frozenset[str], wanted: tuple[bool, ...]
+    ) -> list[Minutes | None]:
+        """By place, the windows of those wanted that are to be judged; found once for all rows that ask alike."""
+        asked = keys, guards, wanted
+        if asked not in self._minutes:
+            self._minutes[asked] = [
+                self._minutes_of(key, entity, guards) if speaks else None
+                for key, entity, speaks in zip(keys, entities, wanted, strict=True)
+            ]
+        return self._minutes[asked]
+
+    def _minutes_of(self, key: str, entity: Entity, guards: frozenset[str]) -> Minutes | None:
+        tuning = self.tuning(key, entity)
+        if tuning is None or self.exempt(key, entity, guards):
+            return None
+        return tuning.evaluation_minutes, tuning.baseline_minutes
 
     def exempt(self, key: str, entity: Entity, guards: frozenset[str]) -> bool:
         """Whether one of these guards leaves an entity out."""

@@ -9,14 +9,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from detectors.objects import ReplicaSet, unix
+from detectors.owners import Owner, OwnerMemory, climb, owner_of_pod
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from detectors.model import Entity
     from detectors.objects import (
@@ -37,16 +38,8 @@ if TYPE_CHECKING:
         Workload,
     )
 
-TEMPLATE_HASHES = {
-    "pod-template-hash": "Deployment",
-    "rollouts-pod-template-hash": "Rollout",
-}
-"""Labels that a controller puts on its ReplicaSets and pods, and the kind of that controller."""
-
 RETURN_SECONDS = 300.0
 """How long after a node's return what was said of its pods may still be old."""
-_REVISION_LABELS = (*TEMPLATE_HASHES, "controller-revision-hash")
-_MAX_CLIMB = 5
 
 
 class AccessStatus(StrEnum):
@@ -117,21 +110,6 @@ class Restart(msgspec.Struct, frozen=True, omit_defaults=True):
     exit_code: int = 0
 
 
-class Owner(NamedTuple):
-    """The workload that answers for a pod."""
-
-    kind: str
-    namespace: str
-    name: str
-    revision: str = ""
-    """The pod template's hash: tells the pods of one rollout from those of another."""
-
-    @property
-    def key(self) -> tuple[str, str, str]:
-        """Its key in `ClusterState.workloads`."""
-        return self[:3]
-
-
 @dataclass(frozen=True, slots=True)
 class GonePod:
     """A pod as it was when it was deleted; kept for a day so that windows into the past still resolve."""
@@ -179,6 +157,8 @@ class ClusterState:
     node_metrics: Mapping[str, NodeMetrics] = field(default_factory=dict)
     summaries: Mapping[str, NodeSummary] = field(default_factory=dict)
     """What the kubelets told last, by node."""
+    owner_memory: OwnerMemory = field(default_factory=OwnerMemory, repr=False)
+    """What the states before this one found out."""
 
     def readable(self, *resources: str) -> bool:
         """All of these are listed and current."""
@@ -187,7 +167,12 @@ class ClusterState:
     def owner(self, pod: Pod) -> Owner:
         """The workload that answers for a pod, found by climbing its controllers."""
         found = self._owners.get(pod.metadata.uid)
-        return found if found is not None else self._climb_pod(pod)
+        return found if found is not None else owner_of_pod(pod, self.workloads)
+
+    def workload_count(self, pods: Iterable[Pod]) -> int:
+        """How many workloads some pods of this state belong to."""
+        keys = self._owner_keys
+        return len({keys[pod.metadata.uid] for pod in pods})
 
     def owner_of(self, kind: str, namespace: str, name: str, uid: str = "") -> Owner:
         """The workload that answers for any object: itself when nothing owns it, and when it is no longer known."""
@@ -196,7 +181,7 @@ class ClusterState:
             if pod is None and uid in self.gone:
                 pod = self.gone[uid].pod
             return self.owner(pod) if pod is not None else Owner(kind, namespace, name)
-        return self._climb(Owner(kind, namespace, name))
+        return climb(Owner(kind, namespace, name), self.workloads)
 
     def pod_named(self, namespace: str, name: str) -> Pod | None:
         """The living pod of that name, else the one of that name that was deleted last."""
@@ -238,28 +223,6 @@ class ClusterState:
             total += deltas or int(status.restart_count > 0 and ended is not None and ended > start)
         return total
 
-    def _climb_pod(self, pod: Pod) -> Owner:
-        labels = pod.metadata.labels
-        revision = next((labels[name] for name in _REVISION_LABELS if name in labels), "")
-        controller = pod.metadata.controller
-        if controller is None:
-            return Owner("Pod", pod.namespace, pod.name, revision)
-        if controller.kind == "Node":
-            return Owner("Pod", pod.namespace, pod.name.removesuffix(f"-{controller.name}"), revision)
-        first = Owner(controller.kind, pod.namespace, controller.name, revision)
-        if first.kind == "ReplicaSet" and first.key not in self.workloads:
-            return _named_by_hash(first, labels)
-        return self._climb(first)
-
-    def _climb(self, owner: Owner) -> Owner:
-        for _ in range(_MAX_CLIMB):
-            known = self.workloads.get(owner.key)
-            controller = known.metadata.controller if known is not None else None
-            if controller is None:
-                break
-            owner = owner._replace(kind=controller.kind, name=controller.name)
-        return owner
-
     def _selected(self, namespace: str, selector: Mapping[str, str]) -> list[Owner]:
         wanted = selector.items()
         found = [
@@ -270,10 +233,32 @@ class ClusterState:
         if found:
             return found
         return [
-            self._climb(Owner(*key))
+            climb(Owner(*key), self.workloads)
             for key, workload in self.workloads.items()
             if key[1] == namespace and wanted <= workload.spec.template.metadata.labels.items()
         ]
+
+    @cached_property
+    def silent_nodes(self) -> frozenset[str]:
+        """The names of the nodes that are not ready: what happens there is not known, and not the pods' fault."""
+        ready = {name: node.status.condition("Ready") for name, node in self.nodes.items()}
+        return frozenset(name for name, told in ready.items() if told is not None and told.status != "True")
+
+    @cached_property
+    def judged_pods(self) -> tuple[Pod, ...]:
+        """The pods whose status speaks for their workload.
+
+        Left out: pods that are being deleted, evicted leftovers, and pods of a node whose kubelet does not report:
+        their status is as old as its silence, and the node is the finding.
+        """
+        silent = self.silent_nodes
+        return tuple(
+            pod
+            for pod in self.pods.values()
+            if pod.metadata.deletion_timestamp is None
+            and pod.status.reason != "Evicted"
+            and pod.spec.node_name not in silent
+        )
 
     @cached_property
     def claim_users(self) -> Mapping[tuple[str, str], Sequence[Pod]]:
@@ -286,8 +271,12 @@ class ClusterState:
         return users
 
     @cached_property
-    def _owners(self) -> dict[str, Owner]:
-        return {uid: self._climb_pod(pod) for uid, pod in self.pods.items()}
+    def _owners(self) -> Mapping[str, Owner]:
+        return self.owner_memory.owners(self.pods, self.workloads)
+
+    @cached_property
+    def _owner_keys(self) -> dict[str, tuple[str, str, str]]:
+        return {uid: owner.key for uid, owner in self._owners.items()}
 
     @cached_property
     def _pods_by_owner(self) -> dict[tuple[str, str, str], tuple[Pod, ...]]:
@@ -378,18 +367,6 @@ def obscured(state: ClusterState, entity: Entity) -> bool:
         if ready is not None and (ready.status != "True" or 0 <= state.at - (ready.since or 0.0) < RETURN_SECONDS):
             return True
     return False
-
-
-def _named_by_hash(owner: Owner, labels: Mapping[str, str]) -> Owner:
-    """A Deployment's name from its ReplicaSet's, where ReplicaSets may not be read.
-
-    Only the controllers themselves set these labels, and they name a ReplicaSet after its owner and the hash.
-    """
-    for label, kind in TEMPLATE_HASHES.items():
-        suffix = f"-{labels.get(label, '')}"
-        if suffix != "-" and owner.name.endswith(suffix):
-            return owner._replace(kind=kind, name=owner.name.removesuffix(suffix))
-    return owner
 
 
 def _age_key(replica_set: ReplicaSet) -> tuple[int, float]:

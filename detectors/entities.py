@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from detectors.cluster import Owner
 from detectors.model import Entity, EntityType
+from detectors.owners import Owner
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

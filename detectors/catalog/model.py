@@ -189,16 +189,22 @@ class Catalogue:
                 found.setdefault(instrument.name, []).append((convention, instrument))
         return found
 
+    @cached_property
+    def _conventions(self) -> dict[str, Convention]:
+        """By their own ids and by those of their sub-conventions; of several with one id the first."""
+        found: dict[str, Convention] = {}
+        for convention in (*self.conventions, OWN):
+            for name in (convention.id, *(instrument.convention for instrument in convention.instrument)):
+                found.setdefault(name, convention)
+        return found
+
     def row(self, row_id: str) -> Row:
         """A row by its id; KeyError when there is none."""
         return self._by_id[row_id]
 
     def convention(self, convention_id: str) -> Convention:
         """A convention by its id or by a sub-convention's; KeyError when there is none."""
-        for convention in (*self.conventions, OWN):
-            if convention_id in {convention.id, *(i.convention for i in convention.instrument)}:
-                return convention
-        raise KeyError(convention_id)
+        return self._conventions[convention_id]
 
     def sources(self, row_id: str, owners: Owners | str = Owners.NONE) -> tuple[RowSource, ...]:
         """Every way to feed a row, primary before evidence before surrogate, then in order of preference.

@@ -17,17 +17,15 @@ from detectors.states.report import (
     StateResult,
     guard,
     is_sidecar,
-    judged_pods,
     living,
     partial,
     unreadable,
     workload_observations,
-    workloads_of,
 )
 from detectors.words import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from detectors.catalog.schema import Row
     from detectors.cluster import ClusterState, Restart
@@ -79,7 +77,7 @@ def crash_loop(state: ClusterState, row: Row, now: float) -> StateResult:
     """
     if (refused := unreadable(state, "pods")) is not None:
         return refused
-    pods = living(judged_pods(state))
+    pods = living(state.judged_pods)
     window = now - _window(row)
     affected = []
     for crash in _crashes(state, pods, window):
@@ -97,7 +95,7 @@ def oom_killed(state: ClusterState, row: Row, now: float) -> StateResult:
     """
     if (refused := unreadable(state, "pods")) is not None:
         return refused
-    pods = judged_pods(state)
+    pods = state.judged_pods
     window = now - _window(row)
     affected = []
     for pod in pods:
@@ -136,7 +134,7 @@ def init_error(state: ClusterState, row: Row, now: float) -> StateResult:
     """
     if (refused := unreadable(state, "pods")) is not None:
         return refused
-    pods = judged_pods(state)
+    pods = state.judged_pods
     affected = []
     for pod in pods:
         failure = next(_init_failures(pod), None)
@@ -165,7 +163,7 @@ def config_error(state: ClusterState, row: Row, now: float) -> StateResult:
     """
     if (refused := unreadable(state, "pods")) is not None:
         return refused
-    pods = living(judged_pods(state))
+    pods = living(state.judged_pods)
     stuck = [
         (pod, status) for pod in pods for status in pod.statuses if (_waiting_reason(status) or "") in CONFIG_REASONS
     ]
@@ -186,7 +184,7 @@ def config_error(state: ClusterState, row: Row, now: float) -> StateResult:
 def _image_pull(state: ClusterState, row: Row, now: float, *, backing_off: bool) -> StateResult:
     if (refused := unreadable(state, "pods")) is not None:
         return refused
-    pods = living(judged_pods(state))
+    pods = living(state.judged_pods)
     stuck = [
         (pod, status) for pod in pods for status in pod.statuses if (_waiting_reason(status) or "") in PULL_REASONS
     ]
@@ -207,7 +205,7 @@ def _image_pull(state: ClusterState, row: Row, now: float, *, backing_off: bool)
     return _result(row, state, pods, late if backing_off else early, guard(row, "min_affected_containers", 1))
 
 
-def _crashes(state: ClusterState, pods: list[Pod], window: float) -> Iterator[_Crash]:
+def _crashes(state: ClusterState, pods: Sequence[Pod], window: float) -> Iterator[_Crash]:
     for pod in pods:
         for status in pod.statuses:
             ended, _ = _last_end(status)
@@ -318,6 +316,6 @@ def _window(row: Row) -> float:
     return 60 * guard(row, "window_minutes", 10)
 
 
-def _result(row: Row, state: ClusterState, pods: list[Pod], affected: list[Affected], least: float) -> StateResult:
+def _result(row: Row, state: ClusterState, pods: Sequence[Pod], affected: list[Affected], least: float) -> StateResult:
     observations = workload_observations(row, state, affected, least=least)
-    return StateResult(observations, Coverage.LIVE, workloads_of(state, pods), partial(state, "pods"))
+    return StateResult(observations, Coverage.LIVE, state.workload_count(pods), partial(state, "pods"))

@@ -11,18 +11,16 @@ from detectors.states.report import (
     Affected,
     StateResult,
     guard,
-    judged_pods,
     kubectl,
     lowered,
     partial,
     unreadable,
     workload_observations,
-    workloads_of,
 )
 from detectors.words import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from detectors.catalog.schema import Row
     from detectors.cluster import ClusterState
@@ -86,7 +84,7 @@ def back_off(state: ClusterState, row: Row, now: float) -> StateResult:
     """
     if (refused := unreadable(state, "events", "pods")) is not None:
         return refused
-    pods = judged_pods(state)
+    pods = state.judged_pods
     groups: dict[tuple[str, str, str], dict[str, tuple[Pod, list[Event]]]] = {}
     for pod, event in _about(state, pods, frozenset(("BackOff",))):
         mine = groups.setdefault(state.owner(pod).key, {})
@@ -110,7 +108,7 @@ def failed_mount(state: ClusterState, row: Row, now: float) -> StateResult:
     """
     if (refused := unreadable(state, "events", "pods")) is not None:
         return refused
-    pods = judged_pods(state)
+    pods = state.judged_pods
     told: dict[str, tuple[Pod, list[Event]]] = {}
     for pod, event in _about(state, pods, MOUNT_REASONS):
         if not pod.ready and not pod.finished:
@@ -130,7 +128,7 @@ def _pauses(attempts: int) -> float:
     return sum(min(_FIRST_PAUSE * 2.0**i, _LONGEST_PAUSE) for i in range(min(attempts, 50) - 1))
 
 
-def _about(state: ClusterState, pods: list[Pod], reasons: frozenset[str]) -> Iterator[tuple[Pod, Event]]:
+def _about(state: ClusterState, pods: Sequence[Pod], reasons: frozenset[str]) -> Iterator[tuple[Pod, Event]]:
     """The events of these reasons, each with the pod that it is about: the pod itself, not another of its name."""
     known = {pod.metadata.uid: pod for pod in pods}
     for event in state.events:
@@ -148,10 +146,10 @@ def _told(pod: Pod, events: list[Event], start: float, now: float, since: float)
     return Affected(pod, text, "", newest.reason, onset, at=newest.last_seen, count=max(count, 1.0))
 
 
-def _by_workload(row: Row, state: ClusterState, pods: list[Pod], affected: list[Affected]) -> StateResult:
+def _by_workload(row: Row, state: ClusterState, pods: Sequence[Pod], affected: list[Affected]) -> StateResult:
     least = guard(row, "min_events_eval", 1)
     observations = workload_observations(row, state, affected, least=least)
-    return StateResult(observations, Coverage.LIVE, workloads_of(state, pods), partial(state, "events"))
+    return StateResult(observations, Coverage.LIVE, state.workload_count(pods), partial(state, "events"))
 
 
 def _facts(fresh: list[tuple[Event, float]], command: str) -> tuple[Fact, ...]:

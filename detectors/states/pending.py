@@ -11,11 +11,9 @@ from detectors.states.report import (
     Affected,
     StateResult,
     guard,
-    judged_pods,
     partial,
     unreadable,
     workload_observations,
-    workloads_of,
 )
 from detectors.states.scheduling import waits_for_claim
 
@@ -36,7 +34,7 @@ def stuck_pending(state: ClusterState, row: Row, now: float) -> StateResult:
     """
     if (refused := unreadable(state, "pods")) is not None:
         return refused
-    pods = judged_pods(state)
+    pods = state.judged_pods
     hold = guard(row, "hold_seconds", 600)
     scaling = {event.regarding.uid for event in state.events if event.reason == "TriggeredScaleUp"}
     affected = []
@@ -46,7 +44,7 @@ def stuck_pending(state: ClusterState, row: Row, now: float) -> StateResult:
         if waiting and not _meant_to_wait(state, row, pod) and not _otherwise_reported(state, pod):
             affected.append(_stuck(pod))
     observations = workload_observations(row, state, affected, least=guard(row, "min_pods", 1), per_pod=True)
-    return StateResult(observations, Coverage.LIVE, workloads_of(state, pods), partial(state, "pods"))
+    return StateResult(observations, Coverage.LIVE, state.workload_count(pods), partial(state, "pods"))
 
 
 def _meant_to_wait(state: ClusterState, row: Row, pod: Pod) -> bool:

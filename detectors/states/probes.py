@@ -12,16 +12,14 @@ from detectors.states.report import (
     Affected,
     StateResult,
     guard,
-    judged_pods,
     living,
     partial,
     unreadable,
     workload_observations,
-    workloads_of,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from detectors.catalog.schema import Row
     from detectors.cluster import ClusterState
@@ -57,7 +55,7 @@ def failure_spike(state: ClusterState, row: Row, now: float) -> StateResult:
     if (refused := unreadable(state, "events", "pods")) is not None:
         return refused
     youth = guard(row, "ignore_pods_younger_than_seconds", 120)
-    grown = [pod for pod in living(judged_pods(state)) if now - pod.metadata.created >= youth]
+    grown = [pod for pod in living(state.judged_pods) if now - pod.metadata.created >= youth]
     pods = [pod for pod in grown if not _coming_up(state, pod, now)]
     groups: dict[tuple[tuple[str, str, str], str], list[_Failing]] = {}
     for each in _failing(row, state.events, pods):
@@ -75,7 +73,7 @@ def failure_spike(state: ClusterState, row: Row, now: float) -> StateResult:
             affected += [_told(each, count, now) for each, count in hit]
     least = guard(row, "min_failures_eval", 5)
     observations = workload_observations(row, state, affected, least=least)
-    return StateResult(observations, Coverage.LIVE, workloads_of(state, pods), partial(state, "events"))
+    return StateResult(observations, Coverage.LIVE, state.workload_count(pods), partial(state, "events"))
 
 
 def readiness_failing(state: ClusterState, row: Row, now: float) -> StateResult:
@@ -87,7 +85,7 @@ def readiness_failing(state: ClusterState, row: Row, now: float) -> StateResult:
     """
     if (refused := unreadable(state, "pods")) is not None:
         return refused
-    pods = [pod for pod in living(judged_pods(state)) if state.owner(pod).kind not in _BATCH]
+    pods = [pod for pod in living(state.judged_pods) if state.owner(pod).kind not in _BATCH]
     told = {each.pod.metadata.uid: each for each in _failing(row, state.events, pods)}
     affected = []
     for pod in pods:
@@ -102,7 +100,7 @@ def readiness_failing(state: ClusterState, row: Row, now: float) -> StateResult:
             affected.append(Affected(pod, text, condition_path("Ready"), "False", since, at=now))
     least = guard(row, "min_pods", 1)
     observations = workload_observations(row, state, affected, least=least, per_pod=True)
-    return StateResult(observations, Coverage.LIVE, workloads_of(state, pods), partial(state, "pods"))
+    return StateResult(observations, Coverage.LIVE, state.workload_count(pods), partial(state, "pods"))
 
 
 def probed_seconds(state: ClusterState, pod: Pod) -> float:
@@ -111,7 +109,7 @@ def probed_seconds(state: ClusterState, pod: Pod) -> float:
     return _period(pod, "Readiness") * sum(event.count for event in told if event.message.startswith("Readiness"))
 
 
-def _failing(row: Row, events: Iterable[Event], pods: list[Pod]) -> list[_Failing]:
+def _failing(row: Row, events: Iterable[Event], pods: Sequence[Pod]) -> list[_Failing]:
     """The pods with Unhealthy events, by kind of probe."""
     known = {pod.metadata.uid: pod for pod in pods}
     found: dict[tuple[str, str], _Failing] = {}

@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from detectors.catalog.schema import Row
-    from detectors.cluster import ClusterState, Owner
+    from detectors.cluster import ClusterState
     from detectors.objects import ContainerStatus, Event, Object, Pod
+    from detectors.owners import Owner
 
 CONFIDENCE = 0.95
 """Objects say what they are; what remains is that they may have changed since they were read."""
@@ -90,27 +91,6 @@ def partial(state: ClusterState, resource: str) -> str:
 def guard(row: Row, name: str, default: float) -> float:
     """A number of the row, from its guards or else its parameters."""
     return float(row.guards.get(name, row.params.get(name, default)))
-
-
-def judged_pods(state: ClusterState) -> list[Pod]:
-    """The pods whose status speaks for their workload.
-
-    Left out: pods that are being deleted, evicted leftovers, and pods of a node whose kubelet does not report: their
-    status is as old as its silence, and the node is the finding.
-    """
-    silent = silent_nodes(state)
-    return [
-        pod
-        for pod in state.pods.values()
-        if pod.metadata.deletion_timestamp is None
-        and pod.status.reason != "Evicted"
-        and pod.spec.node_name not in silent
-    ]
-
-
-def silent_nodes(state: ClusterState) -> set[str]:
-    """The names of the nodes that are not ready: what happens there is not known, and not the pods' fault."""
-    return {name for name, node in state.nodes.items() if _silent(node.status.condition("Ready"))}
 
 
 def living(pods: Iterable[Pod]) -> list[Pod]:
@@ -250,7 +230,7 @@ def lowered(severity: Severity, state: ClusterState, namespace: str) -> Severity
     return severity.shifted(-1) if environment.lower() in LESSER_ENVIRONMENTS else severity
 
 
-def _severity(row: Row, state: ClusterState, owner: Owner, pods: list[Pod], share: float) -> Severity:
+def _severity(row: Row, state: ClusterState, owner: Owner, pods: Sequence[Pod], share: float) -> Severity:
     """The row's severity, one step up when most replicas are affected, down in lesser environments.
 
     A failing new revision beside an old one that serves is a failed rollout, not an outage: one step down, and no
@@ -262,7 +242,7 @@ def _severity(row: Row, state: ClusterState, owner: Owner, pods: list[Pod], shar
     return severity.shifted(1) if share > guard(row, "escalate_share", 0.5) and _desired(state, owner) else severity
 
 
-def _old_revision_serves(state: ClusterState, owner: Owner, affected: list[Pod]) -> bool:
+def _old_revision_serves(state: ClusterState, owner: Owner, affected: Sequence[Pod]) -> bool:
     """At least half of the desired replicas are ready, all of a revision that is not affected."""
     failing = {state.owner(pod).revision for pod in affected}
     ready = [
@@ -293,12 +273,3 @@ def _fact(state: ClusterState, each: Affected) -> Fact:
         return object_fact(state, "Pod", each.pod, each.text, each.path, at=at, value=each.value)
     command = _events_command(state, each.pod.namespace, each.pod.name, each.value)
     return Fact("event", each.text, command, at, f"{each.count:.0f}")
-
-
-def workloads_of(state: ClusterState, pods: Iterable[Pod]) -> int:
-    """How many workloads some pods belong to."""
-    return len({state.owner(pod).key for pod in pods})
-
-
-def _silent(ready: object) -> bool:
-    return ready is not None and getattr(ready, "status", "True") != "True"

@@ -13,12 +13,10 @@ from detectors.states.report import (
     Affected,
     StateResult,
     guard,
-    judged_pods,
     living,
     partial,
     unreadable,
     workload_observations,
-    workloads_of,
 )
 from detectors.tails import log_poisson_upper
 from detectors.words import counted
@@ -40,7 +38,7 @@ def restart_spike(state: ClusterState, row: Row, now: float) -> StateResult:
     """
     if (refused := unreadable(state, "pods")) is not None:
         return refused
-    pods = living(judged_pods(state))
+    pods = living(state.judged_pods)
     start = now - EVALUATION_SECONDS
     by_owner: dict[tuple[str, str, str], list[Pod]] = {}
     for pod in pods:
@@ -55,7 +53,7 @@ def restart_spike(state: ClusterState, row: Row, now: float) -> StateResult:
         if len(hit) >= guard(row, "min_distinct_pods", 1) and _improbable(row, sum(n for _, n in hit), max(before, 0)):
             affected += [_restarted(state, pod, count, start) for pod, count in hit]
     observations = workload_observations(row, state, affected, least=guard(row, "min_restarts_eval", 3))
-    return StateResult(observations, Coverage.LIVE, workloads_of(state, pods), partial(state, "pods"))
+    return StateResult(observations, Coverage.LIVE, state.workload_count(pods), partial(state, "pods"))
 
 
 def _improbable(row: Row, count: int, before: int) -> bool:

@@ -19,7 +19,6 @@ from detectors.states.report import (
     object_fact,
     object_observation,
     partial,
-    silent_nodes,
     unreadable,
 )
 from detectors.states.scheduling import waits_for_claim
@@ -196,7 +195,7 @@ def _pods_of(state: ClusterState, workload: Workload) -> tuple[Pod, ...]:
 
 def _explained(state: ClusterState, workload: Workload) -> bool:
     """Whether all unready pods are on silent nodes or wait for a claim."""
-    silent = silent_nodes(state)
+    silent = state.silent_nodes
     unready = [pod for pod in _pods_of(state, workload) if not pod.ready]
     return bool(unready) and all(pod.spec.node_name in silent or waits_for_claim(state, pod) for pod in unready)
 

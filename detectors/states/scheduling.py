@@ -15,21 +15,18 @@ from detectors.states.report import (
     Affected,
     StateResult,
     guard,
-    judged_pods,
     kubectl,
     lowered,
     object_entity,
     object_observation,
     partial,
-    silent_nodes,
     unreadable,
     workload_observations,
-    workloads_of,
 )
 from detectors.words import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from detectors.catalog.schema import Row
     from detectors.cluster import ClusterState
@@ -65,7 +62,7 @@ def unschedulable(state: ClusterState, row: Row, now: float) -> StateResult:
     """
     if (refused := unreadable(state, "pods")) is not None:
         return refused
-    pods = judged_pods(state)
+    pods = state.judged_pods
     waiting = [each for each in _waiting(state, pods) if _too_long(state, row, each, now)]
     least = guard(row, "min_pods", 3)
     sizes = Counter(state.owner(each.pod).key for each in waiting)
@@ -74,7 +71,7 @@ def unschedulable(state: ClusterState, row: Row, now: float) -> StateResult:
     found = workload_observations(row, state, [_affected(each) for each in of_one], least=least, per_pod=True)
     if len(others) >= least:
         found += (_of_the_cluster(row, state, others, least),)
-    return StateResult(found, Coverage.LIVE, max(1, workloads_of(state, pods)), partial(state, "pods"))
+    return StateResult(found, Coverage.LIVE, max(1, state.workload_count(pods)), partial(state, "pods"))
 
 
 def failed_scheduling(state: ClusterState, row: Row, now: float) -> StateResult:
@@ -85,7 +82,7 @@ def failed_scheduling(state: ClusterState, row: Row, now: float) -> StateResult:
     """
     if (refused := unreadable(state, "events", "pods")) is not None:
         return refused
-    pods = judged_pods(state)
+    pods = state.judged_pods
     told = {event.regarding.uid for event in state.events if event.reason == "FailedScheduling"}
     waiting = [each for each in _waiting(state, pods) if each.pod.metadata.uid in told]
     hopeless = [each for each in waiting if not each.scaling and (_fits_nowhere(state, each) or _unwanted(state, each))]
@@ -95,10 +92,10 @@ def failed_scheduling(state: ClusterState, row: Row, now: float) -> StateResult:
     found = {observation.entity.key for observation in observations}
     alone = [each for each in hopeless if workload_entity(state, each.pod).key not in found]
     observations += workload_observations(row, state, [_affected(each) for each in alone], per_pod=True)
-    return StateResult(observations, Coverage.LIVE, workloads_of(state, pods), partial(state, "events"))
+    return StateResult(observations, Coverage.LIVE, state.workload_count(pods), partial(state, "events"))
 
 
-def _waiting(state: ClusterState, pods: list[Pod]) -> Iterator[_Waiting]:
+def _waiting(state: ClusterState, pods: Sequence[Pod]) -> Iterator[_Waiting]:
     """Pods that no node took and that are not held back on purpose, nor by a claim."""
     scaling = {event.regarding.uid for event in state.events if event.reason == "TriggeredScaleUp"}
     for pod in pods:
@@ -141,7 +138,7 @@ def _unwanted(state: ClusterState, each: _Waiting) -> bool:
     """Every node refuses it by label or taint, and none of them because it is not well itself."""
     total = _NODES.match(each.message)
     refusals = sum(int(number) for number in _UNWANTED.findall(each.message.partition("preemption:")[0]))
-    return total is not None and refusals >= int(total[1]) > 0 and not silent_nodes(state)
+    return total is not None and refusals >= int(total[1]) > 0 and not state.silent_nodes
 
 
 def _affected(each: _Waiting) -> Affected:

@@ -15,6 +15,7 @@ import msgspec
 from app.sources.kubernetes.resources import BY_NAME
 from detectors.cluster import Access, AccessStatus, ClusterState, GonePod, Readiness, Restart
 from detectors.objects import Event, Pod, RawEvent
+from detectors.owners import OwnerMemory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Sequence
@@ -46,6 +47,7 @@ class ClusterCache:
         """By resource and the namespace that was asked for (empty: all)."""
         self._readyz: Readiness | None = None
         self._version = ""
+        self._owners = OwnerMemory()
 
     def state(self, now: float) -> ClusterState:
         """What is known, as a value that never changes."""
@@ -65,6 +67,7 @@ class ClusterCache:
                 access={resource: _merged(scopes) for resource, scopes in self._access.items()},
                 readyz=self._readyz,
                 version=self._version,
+                owner_memory=self._owners,
                 **tables,
             )
 
