@@ -15,8 +15,8 @@ from app.sources.prometheus.hurrying import HurriedSource
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+    from app.frame import Frame
     from app.looking import MetricsLook
-    from app.measuring import Frame
     from app.sources.prometheus.discovery import Discovery
     from detectors.catalog import RowSource
     from detectors.entities import Resolver

@@ -21,7 +21,7 @@ from detectors.catalog import Returns
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
-    from app.measuring import Frame
+    from app.frame import Frame
     from app.pricing import Cost, Query
     from app.settings.schema import BudgetSettings
     from app.sources.base import MetricsSource

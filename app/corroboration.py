@@ -16,8 +16,9 @@ from storage.records import UNSEEN, Stance
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
 
+    from app.frame import Frame
     from app.judging import Batch, Surroundings
-    from app.measuring import Frame, Measurement
+    from app.measuring import Measurement
     from app.sources.base import SourceError
     from detectors.catalog import Row, RowSource
     from detectors.model import Observation

@@ -13,17 +13,12 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from msgspec.structs import replace
-
 from app.advisor import Advisor
 from app.annotations import Annotations
-from app.coverage import coverage_record
 from app.evaluation import KUBERNETES, RowResult, judge_metrics, judge_states
-from app.grouping import Casebook
 from app.investigation.investigator import Investigator
 from app.investigation.investigator import Surroundings as Unsolved
 from app.judging import Surroundings
-from app.ledger import Ledger
 from app.looking import MetricsLook
 from app.lost_conventions import ROW as MISSING
 from app.lost_conventions import LostConventions
@@ -32,14 +27,14 @@ from app.sampling import SampledLook, needs_kubelets, unfed
 from app.second_look import SecondLook
 from app.standing import Standings
 from app.tracking import Tracker
+from app.writing import Additions, Writer
 from detectors.cluster import gone, obscured
 from detectors.entities import Resolver
 from detectors.model import Coverage
-from storage.cycles import CycleUpdate
-from storage.records import CoverageRecord, CycleRecord
+from storage.records import CycleRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping
 
     from app.clock import Clock
     from app.planning import Plan
@@ -49,9 +44,7 @@ if TYPE_CHECKING:
     from detectors.catalog import Catalogue
     from detectors.cluster import ClusterState
     from detectors.model import Entity
-    from detectors.series import Band
     from storage.database import Store
-    from storage.records import AnomalyRecord, InvestigationRecord
 
 log = logging.getLogger(__name__)
 
@@ -103,14 +96,12 @@ class Engine:
     """Told when a cycle begins that takes no view of objects: where there are some, taking it tells their observer."""
 
     def __post_init__(self) -> None:
-        titles = {row.id: row.title for row in self.catalogue.rows}
         engine = self.settings.engine
         self._units = {row.id: row.unit for row in self.catalogue.rows}
         step = self.settings.detection.step_seconds
         self._tracker = Tracker(self.cluster, engine.clean_passes, step, engine.reopen_minutes * 60)
-        self._book = Casebook(engine.grouping_minutes * 60, titles)
         self._annotations = Annotations(self.settings.detection)
-        self._ledger = Ledger(self.cluster)
+        self._writer = Writer(self.cluster, self.store, self.catalogue, self.settings, self._tracker, self.owner)
         self._conventions = LostConventions(self.cluster, self.catalogue)
         self._second = SecondLook(self.catalogue)
         self.look = self._new_look() if self.metrics is not None else None
@@ -123,7 +114,6 @@ class Engine:
         """What the last cycle leaves to be investigated."""
         self._restored = False
         self._leased = float("-inf")
-        self._last_fired: dict[str, float] = {}
         self._seen: tuple[Resolver, Surroundings] | None = None
         """Of the last cycle, until what it left to be asked has been."""
 
@@ -155,7 +145,7 @@ class Engine:
             lambda key, entity: _visible(results, key, entity, state, around),
             self._units,
             now,
-            self._new_anomaly,
+            self._writer.new_anomaly,
         )
         series = sum(len(result.coverage) for result in results.values())
         cycle = CycleRecord(
@@ -166,7 +156,7 @@ class Engine:
             observations=len(observations),
             errors=sum(result.status is Coverage.QUERY_ERROR for result in results.values()),
         )
-        self._write(cycle, results, changes, state)
+        self._writer.write(cycle, results, changes, state, self._additions())
         self._restored = True
         self._unsolved = self._left(results, state, around, trouble)
         self.advisor.observe(state, self.look if trouble is None else None, now)
@@ -177,6 +167,13 @@ class Engine:
         )
         self.progress("")
         return Outcome(now, cycle.seconds, results, changes, state, trouble, series, tuple(dict.fromkeys(warnings)))
+
+    def _additions(self) -> Additions:
+        """What the advisor and the queries add to what is stored."""
+        advised = self.advisor.coverage()
+        if self.look is None:
+            return Additions(None, advised)
+        return Additions(self._conventions.records, advised, self.look.budget.costs)
 
     def close(self) -> None:
         """Let another process take over."""
@@ -231,12 +228,10 @@ class Engine:
         self._tracker.current.clear()
         self._tracker.recent.clear()
         self._tracker.restore((*known, *recent))
-        self._ledger = Ledger(self.cluster)
+        self._writer.restore()
         self._second = SecondLook(self.catalogue)
         self._investigator.forget()
         self._conventions.restore(self.store.conventions.of(self.cluster))
-        fired = self.store.cycles.coverage(self.cluster)
-        self._last_fired = {record.signal: record.last_fired for record in fired if record.last_fired is not None}
 
     def _surroundings(self, now: float, state: ClusterState | None) -> Surroundings:
         self._annotations.begin(state)
@@ -357,91 +352,6 @@ class Engine:
         known = {**self._tracker.recent, **self._tracker.current}
         closed = self.store.investigations.closed_among({anomaly.investigation for anomaly in known.values()})
         return {key for key, anomaly in known.items() if anomaly.investigation in closed}
-
-    def _new_anomaly(self) -> int:
-        return int(self.store.cycles.new_ids(anomalies=1)[1][0])
-
-    def _new_case(self) -> int:
-        return int(self.store.cycles.new_ids(investigations=1)[0][0])
-
-    def _write(
-        self, cycle: CycleRecord, results: Mapping[str, RowResult], changes: Changes, state: ClusterState | None
-    ) -> None:
-        now = cycle.at
-        drawn = (a for a in changes.unchanged if _band_of(a, results) is not None)
-        touched = [self._with_band(a, results) for a in (*changes.updated, *changes.closed, *drawn)]
-        self._open_book(touched, now, grouping=bool(changes.opened or changes.reopened))
-        members = {anomaly.id: anomaly for anomaly in touched}
-        for anomaly in (*changes.opened, *changes.reopened):
-            placed = self._book.assign(anomaly, self._new_case, now)
-            members[placed.id] = self._with_band(placed, results)
-        for anomaly in members.values():
-            self._tracker.reassign(anomaly)
-        self._ledger.keep({a.id for known in (self._tracker.current, self._tracker.recent) for a in known.values()})
-        self.store.cycles.write(
-            CycleUpdate(
-                record=cycle,
-                investigations=self._refreshed(members, now),
-                anomalies=tuple(members.values()),
-                evidence=self._ledger.evidence(results.values(), members.values(), now),
-                timeline=self._ledger.timeline((members[a.id] for a in changes.opened), state),
-                events=self._ledger.events(state),
-                coverage=self._coverage(results, now),
-                conventions=self._conventions.records if self.look else None,
-                owner=self.owner,
-            )
-        )
-
-    def _open_book(self, touched: Sequence[AnomalyRecord], now: float, *, grouping: bool) -> None:
-        """Read the cases that this cycle may change: all that are open only where something new looks for its own."""
-        cases = self.store.investigations
-        if not grouping:
-            self._book.restore(cases.many({anomaly.investigation for anomaly in touched}), ())
-            return
-        reopen = self.settings.engine.reopen_minutes * 60
-        known = (*cases.open(self.cluster), *cases.ended_since(self.cluster, now - reopen))
-        self._book.restore(known, {a.id: a for a in (*self._tracker.current.values(), *touched)}.values())
-
-    def _with_band(self, anomaly: AnomalyRecord, results: Mapping[str, RowResult]) -> AnomalyRecord:
-        band = _band_of(anomaly, results)
-        return replace(anomaly, band=band.to_bytes()) if band is not None else anomaly
-
-    def _refreshed(self, changed: Mapping[int, AnomalyRecord], now: float) -> list[InvestigationRecord]:
-        """The cases of these anomalies, brought up to date with all of their anomalies."""
-        members: dict[int, dict[int, AnomalyRecord]] = {anomaly.investigation: {} for anomaly in changed.values()}
-        for number, stored in self.store.anomalies.members_of(list(members)).items():
-            members[number] |= {anomaly.id: anomaly for anomaly in stored}
-        for anomaly in changed.values():
-            members[anomaly.investigation][anomaly.id] = anomaly
-        for number in members.keys() - self._book.cases.keys():
-            if known := self.store.investigations.get(number):
-                self._book.cases[number] = known
-        return [self._book.refresh(number, members[number].values(), now) for number in sorted(members)]
-
-    def _coverage(self, results: Mapping[str, RowResult], now: float) -> list[CoverageRecord]:
-        for signal, result in results.items():
-            if result.observations:
-                self._last_fired[signal] = now
-        advised = self.advisor.coverage()
-        costs = self.look.budget.costs if self.look is not None else {}
-        return [
-            advised.get(row.id)
-            or coverage_record(
-                self.cluster,
-                self.catalogue,
-                row,
-                results.get(row.id),
-                self.settings,
-                self._last_fired.get(row.id),
-                costs.get(row.id),
-            )
-            for row in self.catalogue.rows
-        ]
-
-
-def _band_of(anomaly: AnomalyRecord, results: Mapping[str, RowResult]) -> Band | None:
-    result = results.get(anomaly.signal)
-    return result.bands.get(anomaly.entity.key) if result is not None and result.bands else None
 
 
 def _visible(

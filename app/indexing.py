@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import numpy as np
 
+from detectors.assemble import Cells
 from detectors.model import Entity, EntityType
 
 if TYPE_CHECKING:
@@ -54,6 +55,14 @@ class Index:
     def size(self) -> int:
         """How many places there are."""
         return len(self.entities)
+
+    def cells(self, series: tuple[Labels, ...], rows: NDArray[np.intp]) -> Cells:
+        """Where each series of a histogram belongs; remembered for the block that tells of the entities."""
+        return self._cells if rows is self.rows[0] else Cells.of(series, rows)
+
+    @cached_property
+    def _cells(self) -> Cells:
+        return Cells.of(self.series[0], self.rows[0])
 
     @cached_property
     def workloads(self) -> list[str]:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     import threading
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from app.measuring import Frame
+    from app.frame import Frame
     from app.sources.base import MetricsSource
     from app.sources.prometheus.discovery import Discovery
     from detectors.catalog import Catalogue, Row, RowSource

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from app.measuring import Frame
+from app.frame import Frame
 from detectors.catalog import Owners, Role
 from detectors.kinds import DETECTORS
 from detectors.model import Views

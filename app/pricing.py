@@ -14,7 +14,7 @@ from app.sources.prometheus.sharding import divisible_by
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from app.measuring import Frame
+    from app.frame import Frame
     from app.settings.schema import BudgetSettings
     from app.sources.base import MetricsSource
     from app.sources.prometheus.discovery import Discovery

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from app.coverage import advice
 from app.evaluation import RowResult, judge_metrics
-from app.measuring import Frame, Measurer
+from app.frame import Frame
+from app.measuring import Measurer
 from app.planning import grid, live_rows, sampled_sources
 from app.sources.kubernetes.resources import SUMMARY
 from app.sources.sampled import SampledMetrics, Wanted

@@ -15,11 +15,11 @@ from detectors.statistics import divide
 from detectors.windows import SignalData
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
-    from detectors.series import BoolArray, FloatArray, SeriesBlock
+    from detectors.series import BoolArray, FloatArray, Labels, SeriesBlock
 
     Index = NDArray[np.intp]
 
@@ -44,6 +44,9 @@ def group_sum(values: FloatArray, index: Index, size: int) -> FloatArray:
         return result
     rows = values[order]
     present = ~np.isnan(rows)
+    if present.all():
+        result[groups] = np.add.reduceat(rows, starts, axis=0)
+        return result
     sums = np.add.reduceat(np.where(present, rows, 0.0), starts, axis=0)
     result[groups] = np.where(np.logical_or.reduceat(present, starts, axis=0), sums, np.nan)
     return result
@@ -119,6 +122,33 @@ def states(
 
 
 @dataclass(frozen=True, slots=True)
+class Cells:
+    """Where each series of a histogram belongs; the same for as long as the series are."""
+
+    index: Index
+    """Shape (N,): entity * B + bound, -1 for none."""
+    bounds: FloatArray
+    """Shape (B,), ascending, in the metric's unit: those of all entities."""
+
+    @classmethod
+    def of(cls, labels: Sequence[Labels], index: Index, le: str = "le") -> Cells:
+        """Read the bounds.
+
+        Args:
+            labels: of each series.
+            index: shape (N,): the entity of each series, -1 for none.
+            le: the bound's label.
+        """
+        texts = [dict(each).get(le, "") for each in labels]
+        known = {text: _bound(text) for text in set(texts)}
+        bound_of = np.array([known[text] for text in texts])
+        usable = (index >= 0) & ~np.isnan(bound_of)
+        bounds = np.unique(bound_of[usable])
+        place = np.searchsorted(bounds, np.where(usable, bound_of, 0.0))
+        return cls(np.where(usable, index * len(bounds) + place, -1), bounds)
+
+
+@dataclass(frozen=True, slots=True)
 class BucketGroup:
     """The entities whose histograms have the same bounds."""
 
@@ -129,13 +159,7 @@ class BucketGroup:
 
 
 def buckets(
-    block: SeriesBlock,
-    index: Index,
-    size: int,
-    *,
-    scale: float = 1.0,
-    up: FloatArray | None = None,
-    le: str = "le",
+    block: SeriesBlock, cells: Cells, size: int, *, scale: float = 1.0, up: FloatArray | None = None
 ) -> tuple[BucketGroup, ...]:
     """Bucket rates by entity, in one group for each set of bounds.
 
@@ -145,21 +169,15 @@ def buckets(
 
     Args:
         block: cumulative bucket rates by entity and `le`.
-        index: shape (N,): the entity of each series, -1 for none.
+        cells: the entity and the bound of each series.
         size: number of entities.
         scale: from the metric's unit to the row's (0.001 for milliseconds).
         up: shape (size,), see `SignalData.up`.
-        le: the bound's label.
     """
-    texts = [dict(labels).get(le, "") for labels in block.labels]
-    known = {text: _bound(text) for text in set(texts)}
-    bound_of = np.array([known[text] for text in texts])
-    usable = (index >= 0) & ~np.isnan(bound_of)
-    bounds = np.unique(bound_of[usable])
+    bounds = cells.bounds
     if not len(bounds):
         return ()
-    cell = np.where(usable, index * len(bounds) + np.searchsorted(bounds, np.where(usable, bound_of, 0.0)), -1)
-    dense = group_sum(block.values, cell, size * len(bounds)).reshape(size, len(bounds), -1)
+    dense = group_sum(block.values, cells.index, size * len(bounds)).reshape(size, len(bounds), -1)
     present = ~np.isnan(dense)
     newest = _newest(present)
     same = (present == newest[:, :, None]).all(axis=1)
@@ -168,7 +186,9 @@ def buckets(
         members = np.flatnonzero((newest == pattern).all(axis=1))
         if pattern.sum() < 2 or not np.isposinf(bounds[pattern][-1]):
             continue
-        values = np.where(same[members][:, None, :], dense[members][:, pattern], np.nan)
+        values = dense[members][:, pattern]
+        if not same[members].all():
+            values = np.where(same[members][:, None, :], values, np.nan)
         kept = None if up is None else up[members]
         data = SignalData(block.times, buckets=values, bounds=bounds[pattern] * scale, up=kept)
         groups.append(BucketGroup(members, data))

@@ -94,7 +94,7 @@ def test_nothing_more_is_asked_of_the_server_for_it(server: Prometheus, tmp_path
             look = rig.engine.look
             assert look is not None
             outcome = rig.cycle()
-            asked[name] = sorted(question.promql for question in look.measurer._asked)
+            asked[name] = sorted(question.promql for question in look.measurer._answers._asked)
             assert bool(outcome.results[ROW].witnesses) is (name == "failing")
     assert asked["calm"] == asked["failing"]
 

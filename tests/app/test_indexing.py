@@ -32,7 +32,7 @@ def test_parts_are_judged_by_themselves() -> None:
     index.add(block(*({"app": "cart", "container": name} for name in ("app", "proxy", "app"))))
     assert index.rows[0].tolist() == [0, 1, 0]
     assert index.keys[0] == index.keys[1]
-    assert index.of_workload == {index.keys[0]: [0, 1]}
+    assert index.workloads == [index.keys[0]] * 2
 
 
 def test_an_entity_is_asked_for_by_what_its_series_have_in_common() -> None:

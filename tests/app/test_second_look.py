@@ -140,7 +140,9 @@ class Night:
                     case.entity.name: _compared(store.evidence.of(case.id), ROW, store)
                     for case in store.investigations.open(rig.run.cluster)
                 }
-                self.cached = {promql for promql, _ in dict(rig.engine.look.measurer._windows._windows.items())}
+                self.cached = {
+                    promql for promql, _ in dict(rig.engine.look.measurer._answers._windows._windows.items())
+                }
 
     @property
     def settled(self) -> int:

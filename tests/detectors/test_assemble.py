@@ -15,6 +15,10 @@ def block(*series):
     return SeriesBlock(TIMES, np.array([values for _, values in series], dtype=float).reshape(-1, 4), labels)
 
 
+def celled(series, index):
+    return series, assemble.Cells.of(series.labels, index)
+
+
 def test_groups_are_summed_and_what_none_has_stays_missing():
     values = np.array([[1, NAN, NAN], [10, 20, NAN], [5, 5, 5], [7, 7, 7.0]])
     summed = assemble.group_sum(values, np.array([1, 1, -1, 3]), 4)
@@ -54,7 +58,7 @@ def test_entities_with_other_bounds_are_another_group():
         *buckets_of("c", ["0.1", "1.0", "+Inf"]),
     ]
     index = np.array([0] * 3 + [1] * 2 + [2] * 3)
-    groups = assemble.buckets(block(*series), index, 4, scale=0.001, up=np.array([1.0, 0, 1, 1]))
+    groups = assemble.buckets(*celled(block(*series), index), 4, scale=0.001, up=np.array([1.0, 0, 1, 1]))
     found = {tuple(group.entities.tolist()): group.data for group in groups}
     assert set(found) == {(0, 2), (1,)}
     assert found[0, 2].bounds == pytest.approx([0.0001, 0.001, np.inf])
@@ -66,7 +70,7 @@ def test_instants_with_other_bounds_than_the_newest_are_missing():
     old = [({"le": "1"}, [1, 1, NAN, NAN]), ({"le": "2"}, [2, 2, NAN, NAN])]
     new = [({"le": "0.5"}, [NAN, NAN, 1, 1]), ({"le": "4"}, [NAN, NAN, 2, 2])]
     both = [({"le": "+Inf"}, [3, 3, 3, 3])]
-    (group,) = assemble.buckets(block(*old, *new, *both), np.zeros(5, dtype=np.intp), 1)
+    (group,) = assemble.buckets(*celled(block(*old, *new, *both), np.zeros(5, dtype=np.intp)), 1)
     assert group.data.bounds.tolist() == [0.5, 4, np.inf]
     assert np.isnan(group.data.buckets[0, :, :2]).all()
     assert group.data.buckets[0, :, 3].tolist() == [1, 2, 3]
@@ -74,12 +78,12 @@ def test_instants_with_other_bounds_than_the_newest_are_missing():
 
 def test_histograms_without_finite_bounds_or_with_nonsense_are_left_out():
     series = [({"le": "+Inf"}, [1] * 4), ({"le": "oops"}, [1] * 4), ({"le": "3"}, [1] * 4)]
-    assert assemble.buckets(block(*series), np.array([0, 0, 1]), 2) == ()
-    assert assemble.buckets(block(), np.zeros(0, dtype=np.intp), 0) == ()
+    assert assemble.buckets(*celled(block(*series), np.array([0, 0, 1])), 2) == ()
+    assert assemble.buckets(*celled(block(), np.zeros(0, dtype=np.intp)), 0) == ()
 
 
 def test_a_histogram_carries_its_request_counts():
-    (group,) = assemble.buckets(block(*buckets_of("a", ["1", "+Inf"])), np.array([0, 0]), 1)
+    (group,) = assemble.buckets(*celled(block(*buckets_of("a", ["1", "+Inf"])), np.array([0, 0])), 1)
     assert assemble.observations(group.data).total.tolist() == [[2, 2, 2, 2]]
 
 
