@@ -234,7 +234,7 @@ def _by_windows(
     """The part's rows to judge, by (evaluation, baseline) minutes."""
     groups: dict[Minutes, list[int]] = {}
     wanted = tuple(map(speaks, measurement.keys))
-    known = around.standings.minutes(measurement.keys, measurement.entities, exempting(row.guards), wanted)
+    known = around.standings.minutes(measurement.keys, measurement.entities, wanted, exempting(row.guards))
     for place, index in enumerate(part.entities.tolist()):
         if (minutes := known[index]) is not None:
             groups.setdefault(minutes, []).append(place)

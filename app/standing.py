@@ -32,7 +32,8 @@ class Standings:
         self._scope = scope
         self._tunings: dict[str, Tuning | None] = {}
         self._exemptions: dict[str, frozenset[str]] = {}
-        self._minutes: dict[tuple[object, ...], list[Minutes | None]] = {}
+        self._standings: dict[tuple[object, ...], list[tuple[Minutes, frozenset[str]] | None]] = {}
+        """By keys, and which of them are wanted: their windows, and the guards that leave them out."""
 
     def tuning(self, key: str, entity: Entity) -> Tuning | None:
         """How an entity is judged; None when it is out of scope, or switched off by annotation."""
@@ -43,25 +44,26 @@ class Standings:
         return self._tunings[key]
 
     def minutes(
-        self, keys: tuple[str, ...], entities: Sequence[Entity], guards: frozenset[str], wanted: tuple[bool, ...]
+        self, keys: tuple[str, ...], entities: Sequence[Entity], wanted: tuple[bool, ...], guards: frozenset[str]
     ) -> list[Minutes | None]:
-        """By place, the windows of those wanted that are to be judged; found once for all rows that ask alike."""
-        asked = keys, guards, wanted
-        if asked not in self._minutes:
-            self._minutes[asked] = [
-                self._minutes_of(key, entity, guards) if speaks else None
-                for key, entity, speaks in zip(keys, entities, wanted, strict=True)
-            ]
-        return self._minutes[asked]
+        """By place, the windows of those wanted that no guard leaves out; found once for all rows that ask alike."""
+        asked = keys, wanted
+        if asked not in self._standings:
+            told = zip(keys, entities, wanted, strict=True)
+            self._standings[asked] = [self._standing(key, entity) if speaks else None for key, entity, speaks in told]
+        return [each[0] if each is not None and guards.isdisjoint(each[1]) else None for each in self._standings[asked]]
 
-    def _minutes_of(self, key: str, entity: Entity, guards: frozenset[str]) -> Minutes | None:
+    def _standing(self, key: str, entity: Entity) -> tuple[Minutes, frozenset[str]] | None:
         tuning = self.tuning(key, entity)
-        if tuning is None or self.exempt(key, entity, guards):
+        if tuning is None:
             return None
-        return tuning.evaluation_minutes, tuning.baseline_minutes
+        return (tuning.evaluation_minutes, tuning.baseline_minutes), self._exempting(key, entity)
 
     def exempt(self, key: str, entity: Entity, guards: frozenset[str]) -> bool:
         """Whether one of these guards leaves an entity out."""
+        return not guards.isdisjoint(self._exempting(key, entity))
+
+    def _exempting(self, key: str, entity: Entity) -> frozenset[str]:
         if key not in self._exemptions:
             self._exemptions[key] = exemptions(entity, self._state)
-        return not guards.isdisjoint(self._exemptions[key])
+        return self._exemptions[key]

@@ -60,12 +60,16 @@ class Windows:
         """
         recent = values[..., max(0, values.shape[-1] - self.evaluation - self.hold + 1) :]
         present = ~np.isnan(recent)
-        filled = np.where(present, recent, 0.0)
+        complete = bool(present.all())
+        # In the same order of memory: sums depend on it in their last digit.
+        filled = recent.copy(order="K") if complete else np.where(present, recent, 0.0)
         ends = [recent.shape[-1] - back for back in range(self.hold)]
         parts = [slice(max(0, end - self.evaluation), end) for end in ends]
         sums = np.stack([filled[..., part].sum(axis=-1) for part in parts])
-        counts = np.stack([present[..., part].sum(axis=-1).astype(np.float64) for part in parts])
-        return sums, counts
+        if complete:
+            lengths = np.array([float(part.stop - part.start) for part in parts])
+            return sums, np.ones_like(sums) * lengths.reshape(-1, *[1] * (sums.ndim - 1))
+        return sums, np.stack([present[..., part].sum(axis=-1).astype(np.float64) for part in parts])
 
     def evaluation_means(self, values: FloatArray) -> FloatArray:
         """Mean of the last `hold` evaluation windows, (hold, ...); NaN where too few samples."""

@@ -26,6 +26,15 @@ def test_groups_are_summed_and_what_none_has_stays_missing():
     assert np.isnan(assemble.group_sum(np.zeros((0, 3)), np.zeros(0, dtype=np.intp), 2)).all()
 
 
+def test_complete_groups_are_summed_to_the_same_last_digit():
+    random = np.random.default_rng(1)
+    index = random.integers(-1, 40, 200)
+    values = random.lognormal(size=(200, 36))
+    gap = np.full((1, 36), NAN)
+    with_a_gap = assemble.group_sum(np.concatenate([values, gap]), np.append(index, 40), 41)
+    assert np.array_equal(assemble.group_sum(values, index, 40), with_a_gap[:40], equal_nan=True)
+
+
 def test_no_error_series_beside_a_total_means_no_errors():
     total = block(({"w": "a"}, [5, 5, NAN, 5]), ({"w": "b"}, [2, 2, 2, 2]))
     errors = block(({"w": "b"}, [1, NAN, 1, 1]))

@@ -131,3 +131,21 @@ def test_rows_cut_everything_alike():
     assert cut.up.tolist() == [1, 2]
     assert cut.references[0][1].size == 2
     assert data.rows(np.array([2, 0])).total[:, 0].tolist() == [2, 0]
+
+
+@pytest.mark.parametrize("missing", [0.0, 0.2])
+@pytest.mark.parametrize("points", [3, 36])
+def test_sums_over_complete_windows_are_the_same_to_the_last_digit(missing, points):
+    random = np.random.default_rng(points)
+    values = random.lognormal(size=(7, 5, points))
+    values[random.random(values.shape) < missing] = np.nan
+    windows = Windows()
+    for laid_out in (values, np.asfortranarray(values), np.moveaxis(np.moveaxis(values, 1, 2).copy(), 2, 1)):
+        recent = laid_out[..., -(windows.evaluation + windows.hold - 1) :]
+        filled = np.where(np.isnan(recent), 0.0, recent)
+        ends = [recent.shape[-1] - back for back in range(windows.hold)]
+        expected = np.stack([filled[..., max(0, end - windows.evaluation) : end].sum(axis=-1) for end in ends])
+        samples = [(~np.isnan(recent))[..., max(0, end - windows.evaluation) : end].sum(axis=-1) for end in ends]
+        sums, counts = windows.evaluation_sums(laid_out)
+        assert np.array_equal(sums, expected)
+        assert np.array_equal(counts, samples)
