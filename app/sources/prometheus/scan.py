@@ -73,7 +73,7 @@ def scan_values(texts: Sequence[bytes | memoryview], grid: Grid) -> FloatArray:
     times = _timestamps(buffer, begin - 2)
     values = _decimals(text, buffer, begin, dot, end)
 
-    ends = np.cumsum([len(series) for series in texts]) + len(_MARGIN)
+    ends = np.cumsum(list(map(len, texts))) + len(_MARGIN)
     counts = np.diff(np.searchsorted(begin, ends), prepend=0)
     return place(np.repeat(np.arange(len(texts)), counts), times, values, len(texts), grid)
 
