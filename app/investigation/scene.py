@@ -15,9 +15,10 @@ if TYPE_CHECKING:
 
     from app.investigation.sources import Sources
     from detectors.catalog import Row
-    from detectors.cluster import ClusterState, Owner
+    from detectors.cluster import ClusterState
     from detectors.model import Entity, Fact
     from detectors.objects import Event, Node, Object, Pod, ReplicaSet, Workload
+    from detectors.owners import Owner
     from storage.records import AnomalyRecord, InvestigationRecord
 
 BEFORE_SECONDS = 1800.0

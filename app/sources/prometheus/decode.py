@@ -21,7 +21,7 @@ from app.sources.prometheus.scan import UnusualError, place, scan_values
 from detectors.series import FloatArray, Grid, Labels, SeriesBlock
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
 PIECE = 1_000_000
 """Bytes decoded at a time: 5 ms of work; larger pieces are not faster, and hold the interpreter lock longer."""
