@@ -157,7 +157,7 @@ class ClusterState:
     node_metrics: Mapping[str, NodeMetrics] = field(default_factory=dict)
     summaries: Mapping[str, NodeSummary] = field(default_factory=dict)
     """What the kubelets told last, by node."""
-    owner_memory: OwnerMemory = field(default_factory=OwnerMemory, repr=False)
+    owner_memory: OwnerMemory = field(default_factory=OwnerMemory, repr=False, compare=False)
     """What the states before this one found out."""
 
     def readable(self, *resources: str) -> bool:

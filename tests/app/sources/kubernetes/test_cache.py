@@ -172,8 +172,8 @@ def test_what_the_observer_got_gives_the_same_state(passed_on):
     original = ClusterCache("lab", lambda operation, payload: copy.replay(operation, passed_on(payload)))
     fill(original)
     ours, theirs = original.state(AT + 5), copy.state(AT + 5)
-    for name in ClusterState.__dataclass_fields__:
-        assert getattr(ours, name) == getattr(theirs, name), name
+    for name, each in ClusterState.__dataclass_fields__.items():
+        assert not each.compare or getattr(ours, name) == getattr(theirs, name), name
     assert ours.restarts and ours.gone and ours.events and ours.node_metrics
 
 
