@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from app.redaction import redact
+from detectors.revisions import told
 from storage.records import COMPARED, EventRecord, EvidenceRecord, TimelineEntry
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from app.evaluation import RowResult
     from detectors.cluster import ClusterState
     from detectors.model import Observation
-    from detectors.objects import Event, ReplicaSet
+    from detectors.objects import Event
     from storage.records import AnomalyRecord, Stance
 
 CHANGE_SECONDS = 3600.0
@@ -127,19 +128,7 @@ def _rollouts(anomaly: AnomalyRecord, state: ClusterState) -> Iterator[TimelineE
     for newer, older in zip(sets, (*sets[1:], None), strict=False):
         began = newer.metadata.created
         if older is not None and anomaly.onset - CHANGE_SECONDS <= began <= anomaly.opened:
-            yield TimelineEntry(began, "rollout", _change(older, newer))
-
-
-def _change(older: ReplicaSet, newer: ReplicaSet) -> str:
-    """`rollout revision 4 -> 5: image shop/web:3.1 -> shop/web:3.2`."""
-    before = {container.name: container.image for container in older.spec.template.spec.containers}
-    images = [
-        f"{before[container.name]} -> {container.image}"
-        for container in newer.spec.template.spec.containers
-        if before.get(container.name, container.image) != container.image
-    ]
-    what = f": image {', '.join(images)}" if images else ""
-    return f"rollout revision {older.revision} -> {newer.revision}{what}"
+            yield TimelineEntry(began, "rollout", told(older, newer))
 
 
 def _event(cluster: str, event: Event, state: ClusterState) -> EventRecord:

@@ -1,7 +1,7 @@
 """Kubernetes objects, read down to the fields that signals and playbooks use.
 
 The structs decode the API server's JSON directly and ignore everything else, so what they do not name is never held:
-no environment values, no commands, no `last-applied-configuration`. Encoding a struct and decoding it again gives the
+no values of variables, no commands, no `last-applied-configuration`. Encoding a struct and decoding it again gives the
 same struct, which makes the encoded form the redacted one for recordings. Texts are the cluster's own: hostile until
 shown through the sanitiser.
 
@@ -59,17 +59,18 @@ from detectors.objects.nodes import (
 )
 from detectors.objects.pods import (
     ClaimSource,
-    ConfigMapSource,
     Container,
     ContainerPort,
     ContainerState,
     ContainerStatus,
     EmptyDirSource,
+    Named,
     Pod,
     PodSpec,
     PodStatus,
     Probe,
     ProbeTarget,
+    Reference,
     Running,
     SchedulingGate,
     SecretSource,
@@ -126,7 +127,6 @@ __all__ = [
     "ClaimTemplate",
     "Condition",
     "Conditioned",
-    "ConfigMapSource",
     "Container",
     "ContainerPort",
     "ContainerState",
@@ -150,6 +150,7 @@ __all__ = [
     "LoadBalancerStatus",
     "Metadata",
     "MetricValue",
+    "Named",
     "Namespace",
     "NamespaceStatus",
     "Node",
@@ -177,6 +178,7 @@ __all__ = [
     "Quantity",
     "QuotaStatus",
     "RawEvent",
+    "Reference",
     "ReplicaSet",
     "ResourceMetric",
     "ResourceQuota",

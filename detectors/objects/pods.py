@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from functools import lru_cache
+from typing import ClassVar, NamedTuple
 
 from msgspec import field
+from msgspec.structs import force_setattr
 
 from detectors.objects.base import Conditioned, Object, Part, Quantity, Resources, unix
 
@@ -16,16 +18,36 @@ class ProbeTarget(Part, frozen=True):
     port: int | str = 0
 
 
+class ExecProbe(Part, frozen=True):
+    """A probe that runs a command in the container; which one is not read."""
+
+
 class Probe(Part, frozen=True):
     """A probe without its command and headers."""
 
     http_get: ProbeTarget | None = None
     tcp_socket: ProbeTarget | None = None
     grpc: ProbeTarget | None = None
+    exec_: ExecProbe | None = field(default=None, name="exec")
     initial_delay_seconds: int = 0
     timeout_seconds: int = 1
     period_seconds: int = 10
     failure_threshold: int = 3
+
+    @property
+    def port(self) -> int | str:
+        """Where it knocks: a number or a port's name; 0 where it knocks nowhere."""
+        target = self.http_get or self.tcp_socket or self.grpc
+        return target.port if target is not None else 0
+
+    @property
+    def title(self) -> str:
+        """What it does: `GET /ready on port 8080`."""
+        if self.http_get is not None:
+            return f"GET {self.http_get.path or '/'} on port {self.port}"
+        if self.tcp_socket is not None or self.grpc is not None:
+            return f"{'TCP' if self.tcp_socket is not None else 'gRPC'} on port {self.port}"
+        return "a command"
 
 
 class ContainerPort(Part, frozen=True):
@@ -35,11 +57,64 @@ class ContainerPort(Part, frozen=True):
     container_port: int = 0
 
 
+class Named(Part, frozen=True):
+    """A ConfigMap or Secret in the pod's own namespace."""
+
+    name: str = ""
+    optional: bool = False
+    """The pod starts without it."""
+
+
+class KeyRef(Named, frozen=True):
+    """One key of a ConfigMap or Secret."""
+
+    key: str = ""
+
+
+class VariableSource(Part, frozen=True):
+    """Where a variable's value comes from."""
+
+    config_map_key_ref: KeyRef | None = None
+    secret_key_ref: KeyRef | None = None
+
+
+class Variable(Part, frozen=True):
+    """A variable of the environment: its name and where its value comes from, never the value."""
+
+    name: str = ""
+    value_from: VariableSource | None = None
+
+
+class VariablesSource(Part, frozen=True):
+    """A ConfigMap or Secret of which every key becomes a variable."""
+
+    config_map_ref: Named | None = None
+    secret_ref: Named | None = None
+
+
+class Reference(NamedTuple):
+    """What a pod needs by name before it can start."""
+
+    kind: str
+    """`ConfigMap` or `Secret`."""
+    name: str
+    key: str = ""
+    """Empty where the whole object is meant."""
+    optional: bool = False
+
+    @property
+    def title(self) -> str:
+        """`Secret auth-signing-key`."""
+        return f"{self.kind} {self.name}"
+
+
 class Container(Part, frozen=True):
-    """A container's specification; its environment is never read."""
+    """A container's specification; the values of its environment are never read."""
 
     name: str = ""
     image: str = ""
+    env: tuple[Variable, ...] = ()
+    env_from: tuple[VariablesSource, ...] = ()
     resources: Resources = Resources()
     ports: tuple[ContainerPort, ...] = ()
     liveness_probe: Probe | None = None
@@ -48,6 +123,32 @@ class Container(Part, frozen=True):
     restart_policy: str = ""
     """`Always` marks an init container as a sidecar."""
 
+    def __post_init__(self) -> None:
+        # The pods of one template have the same variables: they are held once.
+        if self.env:
+            force_setattr(self, "env", _shared(self.env))
+
+    @property
+    def references(self) -> tuple[Reference, ...]:
+        """The ConfigMaps and Secrets that its environment comes from."""
+        found = [(source.config_map_ref, source.secret_ref) for source in self.env_from]
+        found += [
+            (each.value_from.config_map_key_ref, each.value_from.secret_key_ref)
+            for each in self.env
+            if each.value_from is not None
+        ]
+        return tuple(
+            Reference(kind, each.name, getattr(each, "key", ""), each.optional)
+            for pair in found
+            for kind, each in zip(("ConfigMap", "Secret"), pair, strict=True)
+            if each is not None
+        )
+
+
+@lru_cache(maxsize=4096)
+def _shared(variables: tuple[Variable, ...]) -> tuple[Variable, ...]:
+    return variables
+
 
 class ClaimSource(Part, frozen=True):
     """A volume that is a claim."""
@@ -55,16 +156,28 @@ class ClaimSource(Part, frozen=True):
     claim_name: str = ""
 
 
-class ConfigMapSource(Part, frozen=True):
-    """A volume that is a ConfigMap."""
-
-    name: str = ""
-
-
 class SecretSource(Part, frozen=True):
     """A volume that is a Secret: its name only."""
 
     secret_name: str = ""
+    optional: bool = False
+
+
+class Projection(Part, frozen=True):
+    """One of the sources of a projected volume."""
+
+    config_map: Named | None = None
+    secret: Named | None = None
+
+
+class ProjectedSource(Part, frozen=True):
+    """A volume that is put together from several sources."""
+
+    sources: tuple[Projection, ...] = ()
+
+
+TOKEN_VOLUME = "kube-api-access-"
+"""How the volume is called that gives every pod its token."""
 
 
 class EmptyDirSource(Part, frozen=True):
@@ -79,9 +192,23 @@ class Volume(Part, frozen=True):
 
     name: str = ""
     persistent_volume_claim: ClaimSource | None = None
-    config_map: ConfigMapSource | None = None
+    config_map: Named | None = None
     secret: SecretSource | None = None
+    projected: ProjectedSource | None = None
     empty_dir: EmptyDirSource | None = None
+
+    @property
+    def references(self) -> tuple[Reference, ...]:
+        """The ConfigMaps and Secrets that it is made of; not those that every pod is given."""
+        maps = [self.config_map] if self.config_map is not None else []
+        secrets = [Named(self.secret.secret_name, self.secret.optional)] if self.secret is not None else []
+        if self.projected is not None and not self.name.startswith(TOKEN_VOLUME):
+            maps += [each.config_map for each in self.projected.sources if each.config_map is not None]
+            secrets += [each.secret for each in self.projected.sources if each.secret is not None]
+        return (
+            *(Reference("ConfigMap", each.name, optional=each.optional) for each in maps),
+            *(Reference("Secret", each.name, optional=each.optional) for each in secrets),
+        )
 
 
 class SchedulingGate(Part, frozen=True):
@@ -101,6 +228,15 @@ class PodSpec(Part, frozen=True):
     restart_policy: str = "Always"
     host_network: bool = False
     scheduling_gates: tuple[SchedulingGate, ...] = ()
+    service_account_name: str = ""
+    image_pull_secrets: tuple[Named, ...] = ()
+
+    @property
+    def references(self) -> tuple[Reference, ...]:
+        """Every ConfigMap and Secret that its volumes and its containers' environments come from, each once."""
+        found = [reference for volume in self.volumes for reference in volume.references]
+        found += [each for container in (*self.init_containers, *self.containers) for each in container.references]
+        return tuple(dict.fromkeys(found))
 
 
 class Waiting(Part, frozen=True):
