@@ -1,8 +1,4 @@
-"""What one revision of a workload changed against another, as far as pod templates are read.
-
-for change in differences(older.spec.template, newer.spec.template):
-    print(change.text)  # image shop/web:3.1 -> shop/web:3.2
-"""
+"""What one revision of a workload changed against another, as far as pod templates are read."""
 
 from __future__ import annotations
 
@@ -11,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from detectors.objects import Container, PodSpec, PodTemplate, ReplicaSet
+    from detectors.objects import Container, PodSpec, PodTemplate, Probe, ReplicaSet
 
 RESTARTED = "kubectl.kubernetes.io/restartedAt"
 """The annotation that `kubectl rollout restart` puts on a pod template."""
@@ -86,13 +82,14 @@ def _of_container(older: Container, newer: Container) -> Iterator[Change]:
     yield from _of_variables(older, newer)
 
 
-def _settings(probe: object) -> str:
+def _settings(probe: Probe | None) -> str:
     """A probe with the numbers that decide when it fails."""
     if probe is None:
         return "none"
-    title, numbers = getattr(probe, "title", ""), ("initial_delay", "timeout", "period")
-    told = ", ".join(f"{each.replace('_', ' ')} {getattr(probe, f'{each}_seconds')} s" for each in numbers)
-    return f"{title} ({told}, {getattr(probe, 'failure_threshold')} failures)"
+    return (
+        f"{probe.title} (initial delay {probe.initial_delay_seconds} s, timeout {probe.timeout_seconds} s, "
+        f"every {probe.period_seconds} s, {probe.failure_threshold} failures)"
+    )
 
 
 def _of_variables(older: Container, newer: Container) -> Iterator[Change]:
