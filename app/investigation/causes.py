@@ -73,7 +73,8 @@ def _scored(cause: Cause, clues: Clues, scope: Scope, onset: float, labelled: bo
     core = [clue for name in (*cause.requires, *cause.any_of) for clue in clues.holding(name)]
     agreeing = [clue for name in cause.supports for clue in clues.holding(name)]
     against = [clue for name in cause.contradicts for clue in clues.holding(name)]
-    unseen = [name for name in (*cause.supports, *cause.contradicts) if clues.unknown(name)]
+    missed = [clues.by_name[name][0] for name in (*cause.supports, *cause.contradicts) if clues.unknown(name)]
+    unseen = list({clue.unseen or clue.name: clue for clue in missed}.values())
     total = [("what decides it", cause.points)]
     if len({clue.origin for clue in (*core, *agreeing)}) > 1:
         total.append(("a second kind of source agrees", SECOND_SOURCE))
@@ -85,7 +86,7 @@ def _scored(cause: Cause, clues: Clues, scope: Scope, onset: float, labelled: bo
     if labelled:
         total.append(("confirmed here before", LABELLED))
     total += [(f"against it: {name}", CONTRADICTION) for name in dict.fromkeys(clue.name for clue in against)]
-    total += [(f"not seen: {name}", UNSEEN) for name in unseen]
+    total += [(f"not seen: {clue.unseen or clue.name}", UNSEEN) for clue in unseen]
     points = sum(worth for _, worth in total)
     return CauseRecord(
         id=cause.id,
@@ -95,7 +96,7 @@ def _scored(cause: Cause, clues: Clues, scope: Scope, onset: float, labelled: bo
         sum=tuple(total),
         supports=tuple(dict.fromkeys(clue.text for clue in (*core, *agreeing))),
         contradicts=tuple(dict.fromkeys(clue.text for clue in against)),
-        unknown=tuple(clue.text for name in unseen for clue in clues.by_name[name][:1]),
+        unknown=tuple(clue.text for clue in missed),
     )
 
 

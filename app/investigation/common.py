@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from app.investigation.collectors.changes import rollouts
+from app.investigation.collectors.changes import CHANGES
 from app.investigation.collectors.effects import replicas, width
 from app.investigation.collectors.trust import measured
 
 if TYPE_CHECKING:
     from app.investigation.model import Collector
 
-COMMON: tuple[Collector, ...] = (measured, replicas, width, rollouts)
+COMMON: tuple[Collector, ...] = (measured, replicas, width, *CHANGES)

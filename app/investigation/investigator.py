@@ -133,14 +133,14 @@ class Investigator:
         before = self._known[case.id].conclusion if case.id in self._known else self.store.conclusions.of(case.id)
         scene = self._scene(case, ordered, around)
         try:
-            conclusion, lines = investigate(scene, self._pool, self._tell, self.clock)
+            conclusion, lines, changes = investigate(scene, self._pool, self._tell, self.clock)
         except Exception:
             # One case that cannot be investigated must not keep the others from it.
             log.exception("investigating case %s", case.id)
             self._known[case.id] = _Known(around.now, _version(ordered), before)
             return
         conclusion = _carried(before, conclusion)
-        self.store.conclusions.write(conclusion, lines, _changes(before, conclusion), self.owner)
+        self.store.conclusions.write(conclusion, lines, (*changes, *_changes(before, conclusion)), self.owner)
         self._known[case.id] = _Known(around.now, _version(ordered), conclusion)
         self._show_soon()
 

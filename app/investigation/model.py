@@ -77,6 +77,10 @@ class Clue:
     """The object's field that holds the value."""
     fills: Mapping[str, str] = dataclasses.field(default_factory=dict)
     """What it puts into the title and the commands of a cause: `{secret}` -> `auth-signing-key`."""
+    change: str = ""
+    """Where it tells of a change at `at`: its kind on the timeline (`rollout`, `scale`, `node`, `change`)."""
+    unseen: str = ""
+    """Where it could not be told: why; what was missed for one reason counts once against a cause."""
 
 
 @dataclass(frozen=True, slots=True)

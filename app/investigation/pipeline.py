@@ -17,7 +17,7 @@ from app.investigation.scope import scope_of
 from app.investigation.verdict import priority_of, verdict_of
 from app.redaction import redact
 from app.sources.base import SourceError
-from storage.records import CauseRecord, Conclusion, EvidenceRecord, Stance
+from storage.records import CauseRecord, Conclusion, EvidenceRecord, Stance, TimelineEntry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -34,6 +34,8 @@ class Investigation(NamedTuple):
     conclusion: Conclusion
     lines: tuple[EvidenceRecord, ...]
     """The ledger, in the order of the steps."""
+    changes: tuple[TimelineEntry, ...] = ()
+    """What changed around it, for its timeline."""
 
 
 def investigate(
@@ -84,7 +86,13 @@ def _readable(scene: Scene, need: str) -> bool:
 
 def _unknown(each: Collector, why: str) -> tuple[Clue, ...]:
     return tuple(
-        Clue(name=name, holds=None, text=f"{name.replace('.', ': ').replace('-', ' ')}: unknown, {why}", source="")
+        Clue(
+            name=name,
+            holds=None,
+            text=f"{name.replace('.', ': ').replace('-', ' ')}: unknown, {why}",
+            source="",
+            unseen=why,
+        )
         for name in each.tells
     )
 
@@ -120,7 +128,14 @@ def _concluded(
     )
     stances = dict(_stances(books, causes, clues))
     lines = tuple(line for each, found in told.items() for line in _lines(scene, each, found, stances))
-    return Investigation(conclusion, lines)
+    return Investigation(conclusion, lines, tuple(_changes(clues)))
+
+
+def _changes(clues: Clues) -> Iterator[TimelineEntry]:
+    for told in clues.by_name.values():
+        for clue in told:
+            if clue.change and clue.at is not None:
+                yield TimelineEntry(clue.at, clue.change, redact(clue.text))
 
 
 def _of_step(told: Mapping[Collector, tuple[Clue, ...]], step: Step) -> Iterator[Clue]:

@@ -108,6 +108,13 @@ class Scene:
         )
 
     @cached_property
+    def healthy(self) -> tuple[Pod, ...]:
+        """Those that are ready and stay, those of the newest revision first: what the unwell are compared with."""
+        ready = [pod for pod in self.pods if pod.ready and pod.metadata.deletion_timestamp is None]
+        newest = self.revisions[0].metadata.labels.get("pod-template-hash") if self.revisions else None
+        return tuple(sorted(ready, key=lambda pod: self.state.owner(pod).revision != newest))
+
+    @cached_property
     def revisions(self) -> tuple[ReplicaSet, ...]:
         """The workload's ReplicaSets, newest first."""
         return self.state.revisions(*self.owner.key)
@@ -175,16 +182,23 @@ class Scene:
         value: str = "",
         at: float | None = None,
         fills: Mapping[str, str] | None = None,
+        change: str = "",
     ) -> Clue:
         """A clue that a field of an object holds; `path` is a kubectl JSONPath."""
         fact = object_fact(self.state, kind or type(item).__name__, item, text, path, at=at, value=value)
         return Clue(
             name=name, holds=holds, text=text, source=fact.source, value=value, at=at, field=fact.field,
-            fills=fills or {},
+            fills=fills or {}, change=change,
         )  # fmt: skip
 
     def of_event(
-        self, name: str, holds: bool | None, event: Event, text: str = "", fills: Mapping[str, str] | None = None
+        self,
+        name: str,
+        holds: bool | None,
+        event: Event,
+        text: str = "",
+        fills: Mapping[str, str] | None = None,
+        change: str = "",
     ) -> Clue:
         """A clue that an event tells; what it says about itself where no text is given."""
         about = event.regarding
@@ -199,4 +213,5 @@ class Scene:
             value=str(event.count),
             at=event.last_seen,
             fills=fills or {},
+            change=change,
         )

@@ -263,6 +263,11 @@ class Terminated(Part, frozen=True):
     finished_at: str | None = None
 
     @property
+    def started(self) -> float | None:
+        """Unix seconds."""
+        return unix(self.started_at)
+
+    @property
     def finished(self) -> float | None:
         """Unix seconds."""
         return unix(self.finished_at)

@@ -1,61 +1,261 @@
-"""What changed before the onset: rollouts, and what they changed."""
+"""What changed before the onset: rollouts and what they changed, scaling, nodes, quotas, Jobs; each dated.
+
+A change stands on the case's timeline. It is a cause only where a class's table weighs it against onset, scope and what
+contradicts it: a revision whose predecessors fail as well did not bring the failure about.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
+
+from msgspec.structs import replace as changed
 
 from app.investigation.collectors import collector
-from app.investigation.model import Step
+from app.investigation.model import Clue, Step
 from app.investigation.scene import BEFORE_SECONDS
+from detectors.objects import Job, Object, PodTemplate, unix
+from detectors.revisions import HISTORY, RESTARTED, differences, told
+from detectors.words import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
-    from app.investigation.model import Clue
     from app.investigation.scene import Scene
-    from detectors.objects import ReplicaSet
+    from detectors.objects import Pod
+    from detectors.revisions import Change
+
+Made = TypeVar("Made", bound=Object)
 
 AFTER_SECONDS = 120.0
 """A change this long after the onset may still be what was seen: clocks differ, detectors look back."""
+MOST_TOLD = 3
+"""Changes of one kind that are told."""
+
+_FIELDS = {
+    "image": "change.image",
+    "memory limit": "change.memory-limit",
+    "cpu limit": "change.cpu-limit",
+    "liveness probe": "change.probe",
+    "readiness probe": "change.probe",
+    "startup probe": "change.probe",
+    "ports": "change.probe",
+    "variable": "change.settings",
+    "reference": "change.settings",
+    "container": "change.settings",
+    "service account": "change.settings",
+}
+"""By field of a pod template: the clue that it changed."""
 
 
-@collector(Step.CAUSE, "change.rollout", "change.no-rollout", "change.old-pods-fail", needs=("pods", "replicasets"))
+class Rollout(NamedTuple):
+    """The newest revision of a workload, and what it changed."""
+
+    item: Object
+    """The object that tells its age: the ReplicaSet, or the first pod of the revision."""
+    revision: str
+    """Its number; of StatefulSets and DaemonSets its hash."""
+    at: float
+    """Unix seconds at which it was rolled out."""
+    back: bool
+    """Whether it is an older pod template again."""
+    text: str
+    changes: tuple[Change, ...]
+
+
+@collector(
+    Step.CAUSE,
+    *("change.rollout", "change.no-rollout", "change.rollback", *dict.fromkeys(_FIELDS.values())),
+    *("change.old-pods-fail", "change.only-new-pods-fail"),
+    needs=("pods", "replicasets"),
+)
 def rollouts(scene: Scene) -> Iterator[Clue]:
-    """Whether a new revision came shortly before the onset, and whether pods of older ones fail as well."""
-    if len(scene.revisions) == 0:
+    """Whether a new revision came shortly before the onset, what it changed, and whose pods fail since."""
+    rollout = newest_rollout(scene)
+    if rollout is None:
+        if scene.pods:
+            yield _no_rollout(scene, scene.revisions[0] if scene.revisions else scene.pods[0])
         return
-    newest = scene.revisions[0]
-    older = scene.revisions[1] if len(scene.revisions) > 1 else None
-    at = newest.metadata.created
-    recent = older is not None and scene.onset - BEFORE_SECONDS <= at <= scene.onset + AFTER_SECONDS
-    what = ", ".join(_differences(older, newest)) if older is not None else ""
-    text = f"revision {newest.revision} rolled out{f': {what}' if what else ''}"
-    yield scene.of_field(
-        "change.rollout" if recent else "change.no-rollout",
-        True,
-        newest,
-        text if recent else f"no rollout in the {BEFORE_SECONDS / 60:.0f} min before it began",
-        "{.metadata.creationTimestamp}",
-        value=newest.metadata.creation_timestamp or "",
-        at=at,
-        fills={"revision": str(newest.revision), "change": what or "its pod template"},
-    )
-    hashes = {newest.metadata.labels.get("pod-template-hash", "")}
-    old = [pod for pod in scene.unwell if scene.state.owner(pod).revision not in hashes]
-    for pod in old[:1]:
+    new, old = _by_revision(scene)
+    serving = [pod for pod in old if pod.ready]
+    failing = [pod for pod in scene.unwell if pod in new]
+    if not (_around(scene, rollout.at) or (failing and serving)):
+        yield _told_of(scene, "change.rollout", False, rollout)
+        yield _no_rollout(scene, rollout.item)
+        return
+    yield _told_of(scene, "change.rollout", True, rollout)
+    if rollout.back:
+        yield _told_of(scene, "change.rollback", True, rollout)
+    for change in rollout.changes:
+        if change.field in _FIELDS:
+            yield _changed_field(scene, rollout, change)
+    for pod in [pod for pod in scene.unwell if pod in old][:1]:
         text = f"a pod of an older revision fails as well: {pod.name}"
-        phase = pod.status.phase
-        yield scene.of_field("change.old-pods-fail", True, pod, text, "{.status.phase}", value=phase)
+        yield scene.of_field("change.old-pods-fail", True, pod, text, "{.status.phase}", value=pod.status.phase)
+    if failing and serving and not any(pod in old for pod in scene.unwell):
+        text = f"only pods of the newest revision fail; {counted(len(serving), 'older pods')} are ready"
+        yield scene.of_field("change.only-new-pods-fail", True, failing[0], text, "{.metadata.labels}")
 
 
-def _differences(older: ReplicaSet, newer: ReplicaSet) -> Iterator[str]:
-    """What differs between two revisions' pod templates, as far as it is read."""
-    before = {container.name: container for container in older.spec.template.spec.containers}
-    for container in newer.spec.template.spec.containers:
-        known = before.get(container.name)
-        if known is None:
-            yield f"container {container.name} added"
-        elif known.image != container.image:
-            yield f"image {known.image} -> {container.image}"
-        elif known.resources != container.resources:
-            yield f"resources of {container.name}"
+def newest_rollout(scene: Scene) -> Rollout | None:
+    """The newest revision of the workload; None where only one is known."""
+    sets = scene.revisions
+    if len(sets) > 1:
+        newest, older = sets[:2]
+        back = HISTORY in newest.metadata.annotations or newest.metadata.created < older.metadata.created
+        at = newest.metadata.created
+        if back:
+            # The ReplicaSet is older than the rollback; the pods that it then made are not.
+            pods = (
+                pod.metadata.created for pod in _of_hash(scene, newest.metadata.labels.get("pod-template-hash", ""))
+            )
+            at = min((born for born in pods if born >= older.metadata.created), default=older.metadata.created)
+        what = differences(older.spec.template, newest.spec.template)
+        return Rollout(newest, str(newest.revision), at, back, told(older, newest), what)
+    return None if sets else _by_pods(scene)
+
+
+def _by_pods(scene: Scene) -> Rollout | None:
+    """The rollout of a StatefulSet or DaemonSet, as the pods of two revisions tell it."""
+    new, old = _by_revision(scene)
+    if not new or not old:
+        return None
+    first = min(new, key=lambda pod: pod.metadata.created)
+    before = max(old, key=lambda pod: pod.metadata.created)
+    what = differences(*(PodTemplate(spec=changed(pod.spec, volumes=())) for pod in (before, first)))
+    revision = scene.state.owner(first).revision
+    text = f"rollout revision {scene.state.owner(before).revision} -> {revision}: "
+    return Rollout(first, revision, first.metadata.created, False, text + ", ".join(c.text for c in what), what)
+
+
+def _by_revision(scene: Scene) -> tuple[list[Pod], list[Pod]]:
+    """The pods of the newest revision, and the others."""
+    if scene.revisions:
+        newest = scene.revisions[0].metadata.labels.get("pod-template-hash", "")
+    else:
+        update = scene.workload.status.update_revision if scene.workload is not None else ""
+        # A StatefulSet names its revision after itself and the hash, which its pods carry with it.
+        youngest = max(scene.pods, key=lambda pod: pod.metadata.created, default=None)
+        newest = update or (scene.state.owner(youngest).revision if youngest is not None else "")
+    new = _of_hash(scene, newest)
+    return new, [pod for pod in scene.pods if pod not in new]
+
+
+def _of_hash(scene: Scene, revision: str) -> list[Pod]:
+    return [pod for pod in scene.pods if scene.state.owner(pod).revision == revision]
+
+
+def _around(scene: Scene, at: float) -> bool:
+    """Whether something happened when it may have brought the case about."""
+    deadline = scene.workload.spec.progress_deadline_seconds if scene.workload is not None else 0
+    return scene.onset - max(BEFORE_SECONDS, 1.5 * deadline) <= at <= scene.onset + AFTER_SECONDS
+
+
+def _told_of(scene: Scene, name: str, holds: bool, rollout: Rollout) -> Clue:
+    fills = {"revision": rollout.revision, "change": ", ".join(change.text for change in rollout.changes)}
+    path, made = "{.metadata.creationTimestamp}", rollout.item.metadata.creation_timestamp or ""
+    return scene.of_field(
+        name, holds, rollout.item, rollout.text, path, value=made, at=rollout.at, fills=fills,
+        change="rollout" if name == "change.rollout" and holds else "",
+    )  # fmt: skip
+
+
+def _changed_field(scene: Scene, rollout: Rollout, change: Change) -> Clue:
+    """The clue that the rollout changed one field of the pod template."""
+    fills = {"revision": rollout.revision, "change": change.text, "container": change.container, "field": change.field}
+    fills |= {"before": change.before or "none", "after": change.after or "none"}
+    path = "{.spec.template.spec}" if scene.revisions else "{.spec}"
+    return scene.of_field(
+        _FIELDS[change.field], True, rollout.item, change.text, path, value=change.after, at=rollout.at, fills=fills
+    )
+
+
+def _no_rollout(scene: Scene, item: Object) -> Clue:
+    return scene.of_field(
+        "change.no-rollout", True, item, f"no rollout in the {BEFORE_SECONDS / 60:.0f} min before it began",
+        "{.metadata.creationTimestamp}", value=item.metadata.creation_timestamp or "",
+    )  # fmt: skip
+
+
+@collector(Step.CAUSE, "change.restarted", needs=("pods",))
+def restarts_by_hand(scene: Scene) -> Iterator[Clue]:
+    """Whether somebody restarted the workload: `kubectl rollout restart` writes the time into the pod template."""
+    workload = scene.workload
+    text = workload.spec.template.metadata.annotations.get(RESTARTED) if workload is not None else None
+    at = unix(text)
+    if workload is not None and at is not None and _around(scene, at):
+        path = "{.spec.template.metadata.annotations}"
+        yield scene.of_field(
+            "change.restarted", True, workload, "restarted by hand", path, value=text or "", at=at, change="change"
+        )
+
+
+@collector(Step.CAUSE, "change.scaled", needs=("pods",))
+def scalings(scene: Scene) -> Iterator[Clue]:
+    """Whether the workload was scaled, by its autoscaler or by hand."""
+    for scaler in scene.state.autoscalers.values():
+        target = scaler.spec.scale_target_ref
+        if (target.kind, scaler.namespace, target.name) != scene.owner.key:
+            continue
+        at = unix(scaler.status.last_scale_time)
+        if at is not None and _around(scene, at):
+            text = f"autoscaler {scaler.name} scaled it; {counted(scaler.status.desired_replicas, 'replicas')} wanted"
+            yield scene.of_field(
+                "change.scaled", True, scaler, text, "{.status.lastScaleTime}", change="hpa",
+                value=scaler.status.last_scale_time or "", at=at,
+            )  # fmt: skip
+    rolled = {each.name for each in scene.revisions if _around(scene, each.metadata.created)}
+    for event in scene.events("ScalingReplicaSet", since=scene.onset - BEFORE_SECONDS)[:MOST_TOLD]:
+        if _around(scene, event.last_seen) and not any(name in event.message for name in rolled):
+            yield scene.of_event("change.scaled", True, event, change="scale")
+
+
+@collector(Step.CAUSE, "change.node-joined", "change.node-left", "change.node-cordoned", needs=("pods", "nodes"))
+def node_changes(scene: Scene) -> Iterator[Clue]:
+    """Nodes that came, left or were closed to pods."""
+    path = "{.metadata.creationTimestamp}"
+    for node in _nearest(scene, scene.state.nodes.values()):
+        made = node.metadata.creation_timestamp or ""
+        text, at = f"node {node.name} joined", node.metadata.created
+        yield scene.of_field("change.node-joined", True, node, text, path, value=made, at=at, change="node")
+    lost = {each.pod.spec.node_name: each for each in scene.state.gone.values() if each.pod.spec.node_name}
+    left = {name: each for name, each in lost.items() if name not in scene.state.nodes and _around(scene, each.at)}
+    for name, each in list(left.items())[:MOST_TOLD]:
+        text = f"node {name} left, and with it {each.pod.name}"
+        source = scene.kubectl("get", "nodes")
+        yield Clue(name="change.node-left", holds=True, text=text, source=source, at=each.at, change="node",
+                   fills={"node": name})  # fmt: skip
+    for node in scene.state.nodes.values():
+        taint = next((each for each in node.spec.taints if each.key == "node.kubernetes.io/unschedulable"), None)
+        since = unix(taint.time_added) if taint is not None else None
+        if since is not None and _around(scene, since):
+            text = f"node {node.name} was cordoned"
+            yield scene.of_field("change.node-cordoned", True, node, text, "{.spec.taints}", at=since, change="node")
+
+
+@collector(Step.CAUSE, "change.quota", "change.job-started", needs=("pods",))
+def new_neighbours(scene: Scene) -> Iterator[Clue]:
+    """Quotas that were made, and Jobs that began, in the workload's namespace."""
+    state, namespace, path = scene.state, scene.subject.namespace, "{.metadata.creationTimestamp}"
+    quotas = (each for key, each in state.quotas.items() if key[0] == namespace)
+    for quota in _nearest(scene, quotas):
+        text, at = f"quota {quota.name} was made", quota.metadata.created
+        yield scene.of_field("change.quota", True, quota, text, path, at=at, change="change")
+    jobs = (
+        job
+        for key, job in state.workloads.items()
+        if isinstance(job, Job) and job.namespace == namespace and key != scene.owner.key and not scene.made(key, job)
+    )
+    for job in _nearest(scene, jobs):
+        text, at = f"Job {job.name} began", job.metadata.created
+        yield scene.of_field("change.job-started", True, job, text, path, at=at, change="change")
+
+
+def _nearest(scene: Scene, items: Iterable[Made]) -> list[Made]:
+    """Those that were made around the onset and after the workload, the nearest to the onset first."""
+    born = scene.workload.metadata.created if scene.workload is not None else 0.0
+    near = [each for each in items if _around(scene, each.metadata.created) and each.metadata.created > born]
+    return sorted(near, key=lambda each: abs(each.metadata.created - scene.onset))[:MOST_TOLD]
+
+
+CHANGES = (rollouts, restarts_by_hand, scalings, node_changes, new_neighbours)
+"""All of them, for every class."""
