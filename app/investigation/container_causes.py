@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from app.investigation.collectors.beside import beside
-from app.investigation.collectors.containers import EXITS, creation, exits, kills
+from app.investigation.collectors.containers import EXITS, creation, exits, kills, single_restarts
 from app.investigation.collectors.init_containers import init_containers
 from app.investigation.collectors.logs import REASONS, log_news, named_dependency, reasons
 from app.investigation.collectors.memory import memory_limits, memory_usage, node_memory
@@ -26,6 +26,7 @@ SPECIFIED = "kubectl --context {context} --namespace {ns} get {kind} {name} --ou
 
 ANYWHERE = (Scope.WORKLOAD, Scope.POD, Scope.NAMESPACE)
 ENDED = tuple(name for name in EXITS if name != "container.oom-killed")
+FAILED = (*ENDED, "init.waiting")
 
 MEMORY_CAUSES = (
     Cause(
@@ -210,9 +211,10 @@ DEPENDENCY_DOWN = Cause(
 TOPIC_CAUSES = tuple(
     Cause(
         each.id,
-        f"{each.words.format(target='a dependency')}: {{line}}",
+        f"container {{container}} fails because {each.words}: {{line}}",
         requires=(f"log.{each.id}",),
-        supports=(*ENDED, "init.failing", "init.waiting", "change.no-rollout"),
+        any_of=FAILED,
+        supports=("change.no-rollout",),
         contradicts=(
             "change.only-new-pods-fail",
             *(("dependency.no-endpoints", "dependency.no-service") if each.id == "dependency" else ()),
@@ -229,7 +231,8 @@ EXIT_CAUSES = (
         "application-error",
         "container {container} fails: {line}",
         requires=("log.error",),
-        supports=(*ENDED, "init.failing", "change.no-rollout"),
+        any_of=FAILED,
+        supports=("change.no-rollout",),
         contradicts=("change.only-new-pods-fail", "kill.by-kubelet"),
         scopes=ANYWHERE,
         points=50,
@@ -265,7 +268,7 @@ CAUSES = (
 """Of containers that do not start or stay up."""
 
 COLLECTORS = (
-    exits, init_containers, creation, kills, missing_references, reference_events, memory_limits, memory_usage, node_memory,
-    failing_probes, probe_answers, slow_starts, reasons, log_news, named_dependency, beside,
+    exits, single_restarts, init_containers, creation, kills, missing_references, reference_events, memory_limits,
+    memory_usage, node_memory, failing_probes, probe_answers, slow_starts, reasons, log_news, named_dependency, beside,
 )  # fmt: skip
 """Who tells what these causes refer to, besides what every class collects."""

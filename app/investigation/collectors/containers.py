@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from app.investigation.collectors import collector
 from app.investigation.model import Step
 from app.investigation.scene import BEFORE_SECONDS
+from detectors.objects import unix
 from detectors.states.containers import CONFIG_REASONS, CRASH_LOOP, OOM_KILLED, back_off_seconds
 from detectors.states.paths import container_path
 from detectors.states.report import is_sidecar
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
     from app.investigation.model import Clue
     from app.investigation.scene import Scene
     from detectors.objects import ContainerStatus, Pod, Terminated, Waiting
+
+
+STABLE_SECONDS = 1800.0
+"""A container that has run for so long is well again."""
 
 
 class End(NamedTuple):
@@ -124,6 +129,19 @@ def _first_end(scene: Scene, each: End) -> float | None:
         back_off_seconds(each.status.restart_count - 1) if waits is not None and waits.reason == CRASH_LOOP else 0.0
     )
     return max(min(last - paused, *seen, last), min(each.pod.metadata.created, last))
+
+
+@collector(Step.CAUSE, "restart.single")
+def single_restarts(scene: Scene) -> Iterator[Clue]:
+    """Whether all that happened is one restart of a container that has run for long since."""
+    restarts = sum(scene.state.restarts_since(pod, scene.onset - BEFORE_SECONDS) for pod in scene.pods)
+    running = [status.state.running for pod in scene.pods for status in pod.statuses if status.state.running]
+    youngest = max((unix(each.started_at) or scene.now for each in running), default=scene.now)
+    if scene.pods and not scene.unwell:
+        single = restarts <= 1 and scene.now - youngest >= STABLE_SECONDS
+        text = f"{counted(restarts, 'restarts')} in all, nothing for {(scene.now - youngest) / 60:.0f} min"
+        path = "{.status.containerStatuses[*].restartCount}"
+        yield scene.of_field("restart.single", single, scene.pods[0], text, path, value=str(restarts))
 
 
 @collector(Step.CAUSE, "kill.by-kubelet", "kill.liveness", needs=("pods", "events"))

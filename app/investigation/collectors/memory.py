@@ -51,7 +51,7 @@ def memory_limits(scene: Scene) -> Iterator[Clue]:
         return
 
 
-@collector(Step.CAUSE, "memory.at-limit", "memory.below-limit", "memory.growing", needs=("pods", "metrics"))
+@collector(Step.CAUSE, "memory.at-limit", "memory.below-limit", "memory.growing")
 def memory_usage(scene: Scene) -> Iterator[Clue]:
     """The working set before the kill, and whether it grew until then."""
     for each, container in _killed(scene)[:1]:
@@ -59,11 +59,13 @@ def memory_usage(scene: Scene) -> Iterator[Clue]:
         query = (
             f"max by (pod) (container_memory_working_set_bytes{{{matchers},container={json.dumps(container.name)}}})"
         )
+        if not scene.sources.has_metrics:
+            yield _unmeasured(query, "there are no metrics")
+            return
         block = scene.sources.range(query, scene.newest - WINDOW_SECONDS, scene.newest, STEP_SECONDS)
         values = block.values[0] if len(block.values) else np.array([])
         if not np.isfinite(values).any():
-            yield Clue(name="memory.at-limit", holds=None, text="its working set is not measured", source=query,
-                       unseen="no samples of its memory")  # fmt: skip
+            yield _unmeasured(query, "there are no samples of it")
             return
         limit = quantity(container.resources.limits.get("memory", "none"))
         peak, fills = float(np.nanmax(values)), {"container": container.name, "limit": f"{limit / MEBI:.0f} Mi"}
@@ -125,6 +127,11 @@ def _other_victims(scene: Scene, killed: End) -> set[str]:
             if last is not None and last.reason == OOM_KILLED and abs((last.finished or 0.0) - at) <= VICTIM_SECONDS:
                 found.add(state.owner(pod).name)
     return found
+
+
+def _unmeasured(query: str, why: str) -> Clue:
+    text = f"its working set before the kill is not known: {why}"
+    return Clue(name="memory.at-limit", holds=None, text=text, source=query, unseen=why)
 
 
 def _measured(

@@ -39,7 +39,7 @@ ANSWERS = tuple(
 )
 
 
-@collector(Step.CAUSE, "probe.failing", "probe.undeclared-port")
+@collector(Step.CAUSE, "probe.failing", "probe.no-effect", "probe.undeclared-port")
 def failing_probes(scene: Scene) -> Iterator[Clue]:
     """The readiness probe of a container that runs and is not ready, and whether anybody listens where it knocks."""
     for pod, status, container in _idle(scene):
@@ -49,7 +49,7 @@ def failing_probes(scene: Scene) -> Iterator[Clue]:
         since = ready.since if ready is not None else None
         fills = {"container": container.name, "pod": pod.name, "probe": title, "port": str(_number(container, probe))}
         kind = "readiness" if container.readiness_probe is not None else "startup"
-        fills |= {"kind_of_probe": kind, "answer": "fails"}
+        fills |= {"kind_of_probe": kind, "answer": _latest_answer(scene, pod, kind)}
         text = f"container {status.name} runs and is not ready; its {kind} probe: {title}"
         path = condition_path("Ready")
         yield scene.of_field("probe.failing", True, pod, text, path, value="False", at=since, fills=fills)
@@ -59,6 +59,11 @@ def failing_probes(scene: Scene) -> Iterator[Clue]:
         pod = scene.pods[0]
         text = "no container runs without being ready"
         yield scene.of_field("probe.failing", False, pod, text, condition_path("Ready"), value="True")
+        conditions = [pod.status.condition("Ready") for pod in scene.pods if pod.ready]
+        lasting = [each for each in conditions if each is not None and (each.since or 0.0) < scene.onset]
+        steady = len(lasting) == len(scene.pods)
+        text = "every pod has been ready all the time" if steady else "a pod was not ready meanwhile"
+        yield scene.of_field("probe.no-effect", steady, pod, text, condition_path("Ready"), value="True")
 
 
 @collector(Step.CAUSE, *(each.clue for each in ANSWERS), needs=("pods", "events"))
@@ -73,11 +78,7 @@ def probe_answers(scene: Scene) -> Iterator[Clue]:
             continue
         told.add(answer.clue)
         kind = event.message.partition(" ")[0].lower()
-        found = answer.pattern.search(event.message)
-        words = {"probe.refused": "is refused", "probe.timeout": "gets no answer in time"}.get(answer.clue, "fails")
-        if found is not None and answer.clue == "probe.status":
-            words = f"answers {found[1]}"
-        fills = {"kind_of_probe": kind, "answer": words, "pod": pod.name} | _probe_fills(pod, kind)
+        fills = {"kind_of_probe": kind, "answer": _words(event.message), "pod": pod.name} | _probe_fills(pod, kind)
         yield scene.of_event(answer.clue, True, event, fills=fills)
 
 
@@ -97,6 +98,20 @@ def slow_starts(scene: Scene) -> Iterator[Clue]:
         never = not each.status.ready and each.status.restart_count > 0
         yield scene.of_field("probe.slow-start", early and never, each.pod, text, path, value=probe.title, fills=fills)
         return
+
+
+def _latest_answer(scene: Scene, pod: Pod, kind: str) -> str:
+    told = (e for e in scene.events("Unhealthy") if e.regarding.uid == pod.metadata.uid)
+    return next((_words(each.message) for each in told if each.message.lower().startswith(kind)), "fails")
+
+
+def _words(message: str) -> str:
+    """What a probe gets, after its name: `answers 503`."""
+    for each in ANSWERS:
+        if found := each.pattern.search(message):
+            words = {"probe.refused": "is refused", "probe.timeout": "gets no answer in time"}.get(each.clue, "fails")
+            return f"gets status {found[1]}" if each.clue == "probe.status" else words
+    return "fails"
 
 
 def _idle(scene: Scene) -> Iterator[tuple[Pod, ContainerStatus, Container]]:

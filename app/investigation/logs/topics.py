@@ -11,7 +11,7 @@ class Topic(NamedTuple):
 
     id: str
     words: str
-    """What is wrong, to begin a sentence with; `{target}` is what the message names."""
+    """What is wrong, for the second half of a sentence."""
     pattern: re.Pattern[str]
 
 
@@ -64,7 +64,7 @@ TOPICS = (
         r"schema version", r"table '[^']{1,100}' doesn't exist", r"Relation \S{1,100} existiert nicht",
     ),
     _topic(
-        "dependency", "it cannot reach {target}",
+        "dependency", "it cannot reach a dependency",
         r"connection refused", r"\bECONNREFUSED\b", r"no such host", r"host not found", r"\bENOTFOUND\b",
         r"UnknownHostException", r"name resolution",
         r"\bEAI_AGAIN\b", r"name or service not known", r"could not translate host name",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from app.investigation.collectors.logs import REASONS
 from app.investigation.container_causes import CAUSES, COLLECTORS, DESCRIBE, HISTORY, LOGS, UNDO
-from app.investigation.model import Cause, Playbook, Scope
+from app.investigation.model import Cause, Noise, Playbook, Scope
 from storage.records import Priority
 
 _ANSWERS = ("probe.status", "probe.refused", "probe.timeout", "probe.no-route", "probe.command")
@@ -83,6 +83,7 @@ PLAYBOOK = Playbook(
         ),
         *(each for each in CAUSES if each.id != "release"),
     ),
+    noise=(Noise("single probes failed, no pod became unready", ("probe.no-effect",), unless=("kill.by-kubelet",)),),
     commands=(
         DESCRIBE,
         LOGS,
