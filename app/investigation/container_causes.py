@@ -197,15 +197,25 @@ RELEASE = Cause(
     commands=(UNDO, HISTORY),
 )
 
-DEPENDENCY_DOWN = Cause(
-    "dependency-down",
-    "Service {target} has no ready endpoint: {line}",
-    requires=("log.dependency",),
-    any_of=("dependency.no-endpoints", "dependency.no-service"),
-    contradicts=("change.only-new-pods-fail",),
-    scopes=ANYWHERE,
-    points=65,
-    commands=(ENDPOINTS,),
+DEPENDENCY_CAUSES = (
+    Cause(
+        "dependency-down",
+        "Service {address} has no ready endpoint: {line}",
+        requires=("log.dependency", "dependency.no-endpoints"),
+        contradicts=("change.only-new-pods-fail",),
+        scopes=ANYWHERE,
+        points=65,
+        commands=(ENDPOINTS,),
+    ),
+    Cause(
+        "dependency-missing",
+        "there is no Service {target}: {line}",
+        requires=("log.dependency", "dependency.no-service"),
+        contradicts=("change.only-new-pods-fail",),
+        scopes=ANYWHERE,
+        points=65,
+        commands=("kubectl --context {context} --namespace {ns} get services",),
+    ),
 )
 
 TOPIC_CAUSES = tuple(
@@ -263,7 +273,7 @@ EXIT_CAUSES = (
 )
 
 CAUSES = (
-    *MEMORY_CAUSES, *CREATION_CAUSES, *KILL_CAUSES, RELEASE, DEPENDENCY_DOWN, *TOPIC_CAUSES, *EXIT_CAUSES
+    *MEMORY_CAUSES, *CREATION_CAUSES, *KILL_CAUSES, RELEASE, *DEPENDENCY_CAUSES, *TOPIC_CAUSES, *EXIT_CAUSES
 )  # fmt: skip
 """Of containers that do not start or stay up."""
 

@@ -73,7 +73,11 @@ def rollouts(scene: Scene) -> Iterator[Clue]:
     rollout = newest_rollout(scene)
     if rollout is None:
         if scene.pods:
-            yield _no_rollout(scene, scene.revisions[0] if scene.revisions else scene.pods[0])
+            item = scene.revisions[0] if scene.revisions else scene.pods[0]
+            text, path = "no other revision of it is known", "{.metadata.creationTimestamp}"
+            made = item.metadata.creation_timestamp or ""
+            yield scene.of_field("change.rollout", False, item, text, path, value=made, at=item.metadata.created)
+            yield _no_rollout(scene, item)
         return
     new, old = _by_revision(scene)
     serving = [pod for pod in old if pod.ready]

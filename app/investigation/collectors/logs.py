@@ -115,7 +115,7 @@ def named_dependency(scene: Scene) -> Iterator[Clue]:
     text = f"Service {service.namespace}/{service.name} has {'ready endpoints' if ready else 'no ready endpoint'}"
     yield scene.of_field(
         name, True, service, text, "{.spec.selector}", value=pairs(service.spec.selector),
-        fills={"target": f"{service.namespace}/{service.name}", "service": service.name},
+        fills={"address": f"{service.namespace}/{service.name}", "service": service.name},
     )  # fmt: skip
 
 

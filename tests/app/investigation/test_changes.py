@@ -1,0 +1,150 @@
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from detectors.objects import Deployment, Metadata, PodTemplate, ReplicaSet, decode
+from detectors.revisions import differences
+from tests.app.investigation.playbooks.workloads import (
+    NEW,
+    a_pod,
+    clues,
+    come_to,
+    crashed,
+    revision,
+    rolled_out,
+    spec,
+    steady,
+)
+from tests.detectors.states.objects import NOW, at, node
+
+LOOP = "pod-crashloopbackoff"
+
+
+def template(container: dict) -> PodTemplate:
+    return msgspec.convert({"spec": {"containers": [container]}}, PodTemplate)
+
+
+UNPROBED = {name: value for name, value in spec().items() if name != "readinessProbe"}
+
+
+@pytest.mark.parametrize(
+    ("container", "words"),
+    [
+        (spec(image="x:2"), "image registry.example.com/shop/web:1 -> x:2"),
+        (spec(resources={"limits": {"memory": "64Mi"}}), "memory limit of app 256Mi -> 64Mi"),
+        (UNPROBED, "readiness probe of app GET /ready on port 8080"),
+        (spec(env=[]), "variable DB of app removed"),
+        (spec(env=[{"name": "URL", "value": "hunter2"}]), "variable URL of app added"),
+        (spec(envFrom=[{"configMapRef": {"name": "flags"}}]), "refers to ConfigMap flags"),
+        (spec(command=["/run", "hunter2"]), "not read"),
+        (spec(name="side"), "container side added"),
+    ],
+)
+def test_what_a_revision_changed_is_told_without_values(container, words):
+    text = ", ".join(change.text for change in differences(template(spec()), template(container)))
+    assert words in text
+    assert "hunter2" not in text
+
+
+def test_a_restart_by_hand_changes_nothing_else():
+    again = msgspec.structs.replace(
+        template(spec()), metadata=Metadata(annotations={"kubectl.kubernetes.io/restartedAt": at(60.0)})
+    )
+    assert [change.field for change in differences(template(spec()), again)] == ["restart"]
+
+
+def changes(objects, **more) -> list[tuple[str, str]]:
+    return [(entry.kind, entry.text) for entry in come_to(objects, LOOP, **more).changes]
+
+
+NEW_IMAGE = spec(image="x:2")
+
+
+def test_a_rollback_is_dated_by_its_first_pod():
+    failing = a_pod(0, crashed(), age=640.0)
+    objects = [*steady(failing), revision(NEW, 2, NEW_IMAGE, 3600.0)]
+    old = next(item for name, item in objects if name == "replicasets")
+    old["metadata"]["annotations"] |= {"deployment.kubernetes.io/revision": "3"}
+    old["metadata"]["annotations"]["deployment.kubernetes.io/revision-history"] = "1"
+    found = come_to(objects, LOOP)
+    assert "change.rollback" in clues(found)
+    assert [(entry.kind, entry.at, entry.text.split(":")[0]) for entry in found.changes] == [
+        ("rollout", NOW - 640.0, "rollback revision 2 -> 3")
+    ]
+
+
+def test_what_was_rolled_out_long_ago_is_no_change():
+    assert changes(rolled_out(a_pod(0, crashed(), hash_=NEW), new=NEW_IMAGE, age=80000.0)) == []
+
+
+def test_a_restart_by_hand_is_dated_by_its_annotation():
+    objects = steady(a_pod(0, crashed()))
+    made = next(item for name, item in objects if name == "deployments")
+    made["spec"]["template"] = {"metadata": {"annotations": {"kubectl.kubernetes.io/restartedAt": at(660.0)}}}
+    assert changes(objects) == [("change", "restarted by hand")]
+
+
+def test_scaling_nodes_quotas_and_jobs_are_told_with_their_times():
+    scaler = {
+        "metadata": {"name": "web", "namespace": "prod"},
+        "spec": {"scaleTargetRef": {"kind": "Deployment", "name": "web"}, "maxReplicas": 9},
+        "status": {"lastScaleTime": at(700.0), "desiredReplicas": 5},
+    }
+    quota = {"metadata": {"name": "small", "namespace": "prod", "creationTimestamp": at(650.0)}}
+    job = {"metadata": {"name": "export", "namespace": "prod", "creationTimestamp": at(640.0)}}
+    objects = [
+        *steady(a_pod(0, crashed())),
+        ("horizontalpodautoscalers", scaler),
+        ("resourcequotas", quota),
+        ("jobs", job),
+        node("n2", age=630.0),
+    ]
+    assert dict(changes(objects)) == {
+        "hpa": "autoscaler web scaled it; 5 replicas wanted",
+        "node": "node n2 joined",
+        "change": "Job export began",
+    }
+    quiet = [
+        *steady(a_pod(0, crashed())),
+        ("jobs", {"metadata": {**job["metadata"], "creationTimestamp": at(80000.0)}}),
+    ]
+    assert changes(quiet) == []
+
+
+def test_a_stateful_sets_revisions_are_told_by_its_pods():
+    def member(number: int, hash_: str, container: dict, status: dict, **more):
+        name, item = a_pod(number, status, container, hash_=hash_, controller=("StatefulSet", "web"), **more)
+        item["metadata"]["labels"] = {"controller-revision-hash": f"web-{hash_}"}
+        return name, item
+
+    pods = [member(0, "old", spec(), {"name": "app", "state": {"running": {}}}, ready=True, age=9000.0)]
+    pods.append(member(1, "new", NEW_IMAGE, crashed(), age=650.0))
+    meta = {"name": "web", "namespace": "prod", "uid": "s", "creationTimestamp": at(90000.0)}
+    owner = {"metadata": meta, "spec": {"replicas": 2}, "status": {"updateRevision": "web-new", "readyReplicas": 1}}
+    from tests.app.investigation.scenes import anomaly, entity, investigated, scene
+
+    about = entity("StatefulSet")
+    found = investigated(scene([("statefulsets", owner), *pods], anomaly(LOOP, about)))
+    assert found.conclusion.causes[0].id == "release"
+    assert [entry.at for entry in found.changes] == [NOW - 650.0]
+
+
+def test_what_a_template_refers_to_survives_encoding_and_holds_no_value():
+    variables = [
+        {"name": "A", "value": "hunter2"},
+        {"name": "B", "valueFrom": {"configMapKeyRef": {"name": "m", "key": "k"}}},
+    ]
+    volumes = [
+        {"name": "kube-api-access-x", "projected": {"sources": [{"configMap": {"name": "kube-root-ca.crt"}}]}},
+        {"name": "v", "projected": {"sources": [{"secret": {"name": "s", "optional": True}}]}},
+    ]
+    pods = {"spec": {"containers": [spec(env=variables)], "volumes": volumes}}
+    raw = {"metadata": {"name": "r"}, "spec": {"template": pods}}
+    found = decode(ReplicaSet, msgspec.json.encode(raw))
+    assert "hunter2" not in repr(found)
+    assert decode(ReplicaSet, msgspec.json.encode(found)) == found
+    titles = {(each.title, each.optional) for each in found.spec.template.spec.references}
+    assert titles == {("ConfigMap m", False), ("Secret s", True)}
+    again = decode(Deployment, msgspec.json.encode(raw))
+    assert again.spec.template.spec.containers[0].env is found.spec.template.spec.containers[0].env
