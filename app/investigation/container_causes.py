@@ -186,16 +186,31 @@ KILL_CAUSES = (
     ),
 )
 
-RELEASE = Cause(
-    "release",
-    "revision {revision} fails, {change}: {why}",
-    requires=("change.rollout",),
-    any_of=(*REASONS, *ENDED),
-    supports=("change.only-new-pods-fail",),
-    contradicts=("change.old-pods-fail",),
-    scopes=(Scope.REVISION,),
-    commands=(UNDO, HISTORY),
+RELEASE_CAUSES = (
+    Cause(
+        "release",
+        "revision {revision} fails, {change}: {why}",
+        requires=("change.rollout", "change.only-new-pods-fail"),
+        any_of=(*REASONS, *ENDED),
+        scopes=(Scope.REVISION,),
+        commands=(UNDO, HISTORY),
+    ),
+    Cause(
+        "rollout-before",
+        "revision {revision} was rolled out shortly before, {change}: {why}",
+        requires=("change.rollout",),
+        any_of=(*REASONS, *ENDED),
+        supports=("change.suspect",),
+        contradicts=("change.old-pods-fail", "change.only-new-pods-fail"),
+        scopes=(Scope.REVISION, Scope.WORKLOAD),
+        points=45,
+        commands=(UNDO, HISTORY),
+    ),
 )
+"""The first where older pods that are well prove it; the second where none are left to compare with."""
+
+ENVIRONMENT = frozenset(("certificate", "disk-full", "descriptors", "credentials", "dependency"))
+"""What happens around a program: it fails for these after a rollout just as well as without one."""
 
 DEPENDENCY_CAUSES = (
     Cause(
@@ -226,7 +241,7 @@ TOPIC_CAUSES = tuple(
         any_of=FAILED,
         supports=("change.no-rollout",),
         contradicts=(
-            "change.only-new-pods-fail",
+            "change.only-new-pods-fail" if each.id in ENVIRONMENT else "change.suspect",
             *(("dependency.no-endpoints", "dependency.no-service") if each.id == "dependency" else ()),
         ),
         scopes=ANYWHERE,
@@ -243,7 +258,7 @@ EXIT_CAUSES = (
         requires=("log.error",),
         any_of=FAILED,
         supports=("change.no-rollout",),
-        contradicts=("change.only-new-pods-fail", "kill.by-kubelet"),
+        contradicts=("change.suspect", "kill.by-kubelet"),
         scopes=ANYWHERE,
         points=50,
     ),
@@ -266,14 +281,14 @@ EXIT_CAUSES = (
         "container {container} {way} (code {code}): {words}",
         any_of=("container.exit", "container.crashed", "container.killed", "container.stopped", "container.lost"),
         supports=("log.last-words",),
-        contradicts=(*REASONS, "kill.by-kubelet", "change.only-new-pods-fail"),
+        contradicts=(*REASONS, "kill.by-kubelet", "change.suspect"),
         scopes=ANYWHERE,
         points=40,
     ),
 )
 
 CAUSES = (
-    *MEMORY_CAUSES, *CREATION_CAUSES, *KILL_CAUSES, RELEASE, *DEPENDENCY_CAUSES, *TOPIC_CAUSES, *EXIT_CAUSES
+    *MEMORY_CAUSES, *CREATION_CAUSES, *KILL_CAUSES, *RELEASE_CAUSES, *DEPENDENCY_CAUSES, *TOPIC_CAUSES, *EXIT_CAUSES
 )  # fmt: skip
 """Of containers that do not start or stay up."""
 

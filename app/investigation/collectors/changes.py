@@ -65,7 +65,7 @@ class Rollout(NamedTuple):
 @collector(
     Step.CAUSE,
     *("change.rollout", "change.no-rollout", "change.rollback", *dict.fromkeys(_FIELDS.values())),
-    *("change.old-pods-fail", "change.only-new-pods-fail"),
+    *("change.old-pods-fail", "change.only-new-pods-fail", "change.suspect"),
     needs=("pods", "replicasets"),
 )
 def rollouts(scene: Scene) -> Iterator[Clue]:
@@ -92,12 +92,21 @@ def rollouts(scene: Scene) -> Iterator[Clue]:
     for change in rollout.changes:
         if change.field in _FIELDS:
             yield _changed_field(scene, rollout, change)
-    for pod in [pod for pod in scene.unwell if pod in old][:1]:
-        text = f"a pod of an older revision fails as well: {pod.name}"
-        yield scene.of_field("change.old-pods-fail", True, pod, text, "{.status.phase}", value=pod.status.phase)
-    if failing and serving and not any(pod in old for pod in scene.unwell):
-        text = f"only pods of the newest revision fail; {counted(len(serving), 'older pods')} are ready"
-        yield scene.of_field("change.only-new-pods-fail", True, failing[0], text, "{.metadata.labels}")
+    yield from _whose_pods_fail(scene, failing, [pod for pod in scene.unwell if pod in old], len(serving))
+
+
+def _whose_pods_fail(scene: Scene, new: list[Pod], old: list[Pod], serving: int) -> Iterator[Clue]:
+    """Whether only the pods of the newest revision fail, older ones as well, or none are left to compare with."""
+    path = "{.metadata.labels}"
+    if old:
+        text = f"a pod of an older revision fails as well: {old[0].name}"
+        yield scene.of_field("change.old-pods-fail", True, old[0], text, path)
+    elif new:
+        left = f"{counted(serving, 'older pods')} are ready" if serving else "no older ones are left"
+        text = f"only pods of the newest revision fail; {left}"
+        yield scene.of_field("change.suspect", True, new[0], text, path)
+        if serving:
+            yield scene.of_field("change.only-new-pods-fail", True, new[0], text, path)
 
 
 def newest_rollout(scene: Scene) -> Rollout | None:

@@ -119,15 +119,15 @@ def exits(scene: Scene) -> Iterator[Clue]:
 
 
 def _first_end(scene: Scene, each: End) -> float | None:
-    """When a container began to end: the first time that is known, or that the pauses between its restarts prove."""
+    """When a container began to end: the first time that is known or told, or that the pauses between restarts prove."""
     uid, last = each.pod.metadata.uid, each.last.finished
     seen = [r.at for r in scene.state.restarts if (r.pod, r.container) == (uid, each.status.name)]
+    seen += [event.first_seen for event in scene.events("BackOff") if event.regarding.uid == uid]
     if last is None:
         return min(seen, default=None)
     waits = each.status.state.waiting
-    paused = (
-        back_off_seconds(each.status.restart_count - 1) if waits is not None and waits.reason == CRASH_LOOP else 0.0
-    )
+    looping = each.field == "state" or (waits is not None and waits.reason == CRASH_LOOP)
+    paused = back_off_seconds(each.status.restart_count - 1) if looping else 0.0
     return max(min(last - paused, *seen, last), min(each.pod.metadata.created, last))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from app.investigation.collectors.logs import REASONS
-from app.investigation.container_causes import CAUSES, COLLECTORS, DESCRIBE, HISTORY, LOGS, UNDO
+from app.investigation.container_causes import CAUSES, COLLECTORS, DESCRIBE, HISTORY, LOGS, RELEASE_CAUSES, UNDO
 from app.investigation.model import Cause, Noise, Playbook, Scope
 from storage.records import Priority
 
@@ -81,7 +81,7 @@ PLAYBOOK = Playbook(
             scopes=_ANYWHERE,
             points=40,
         ),
-        *(each for each in CAUSES if each.id != "release"),
+        *(each for each in CAUSES if each not in RELEASE_CAUSES),
     ),
     noise=(Noise("single probes failed, no pod became unready", ("probe.no-effect",), unless=("kill.by-kubelet",)),),
     commands=(

@@ -92,6 +92,15 @@ def test_a_release_whose_new_pods_alone_fail_is_the_cause():
     assert causes(come_to(blank(objects), LOOP))[0][0] == "release"
 
 
+def test_where_no_older_pods_are_left_the_words_decide_between_release_and_environment():
+    failing = [a_pod(n, crashed(restartCount=7), NEW_IMAGE, hash_=NEW, age=690.0) for n in range(2)]
+    objects = rolled_out(*failing, new=NEW_IMAGE)
+    own = come_to(objects, LOOP, logs=logs("panic: FLAGS_URL is not set", NEW))
+    assert causes(own)[0] == ("rollout-before", "high")
+    around = come_to(objects, LOOP, logs=logs("panic: x509: certificate has expired", NEW))
+    assert [name for name, _ in causes(around)[:2]] == ["certificate", "rollout-before"]
+
+
 def test_a_release_is_not_the_cause_where_old_pods_fail_as_well():
     failing = a_pod(0, crashed(), NEW_IMAGE, hash_=NEW, age=650.0)
     objects = rolled_out(failing, a_pod(0, crashed()), a_pod(1, crashed()), new=NEW_IMAGE)

@@ -92,9 +92,7 @@ def test_a_tag_that_runs_elsewhere_exists():
 def test_a_node_on_which_no_image_can_be_pulled_is_the_cause():
     waits = a_pod(0, stuck("ImagePullBackOff", HEAD + "dial tcp: i/o timeout"), phase="Pending", age=650.0, node="n2")
     more = {"phase": "Pending", "node": "n2", "containers": [{"name": "app", "image": "quay.io/x/y:1"}]}
-    other = pod(
-        0, stuck("ImagePullBackOff", "i/o timeout"), owner="other", phase="Pending", node="n2", containers=another
-    )
+    other = pod(0, stuck("ImagePullBackOff", "i/o timeout"), owner="other", **more)
     found = come_to([*steady(waits, well(7), well(8)), other], PULL)
     assert causes(found)[0][0] == "image-node"
 
