@@ -198,10 +198,8 @@ RELEASE_CAUSES = (
     Cause(
         "rollout-before",
         "revision {revision} was rolled out shortly before, {change}: {why}",
-        requires=("change.rollout",),
+        requires=("change.rollout", "change.none-left"),
         any_of=(*REASONS, *ENDED),
-        supports=("change.suspect",),
-        contradicts=("change.old-pods-fail", "change.only-new-pods-fail"),
         scopes=(Scope.REVISION, Scope.WORKLOAD),
         points=45,
         commands=(UNDO, HISTORY),

@@ -65,7 +65,7 @@ class Rollout(NamedTuple):
 @collector(
     Step.CAUSE,
     *("change.rollout", "change.no-rollout", "change.rollback", *dict.fromkeys(_FIELDS.values())),
-    *("change.old-pods-fail", "change.only-new-pods-fail", "change.suspect"),
+    *("change.old-pods-fail", "change.only-new-pods-fail", "change.none-left", "change.suspect"),
     needs=("pods", "replicasets"),
 )
 def rollouts(scene: Scene) -> Iterator[Clue]:
@@ -101,12 +101,13 @@ def _whose_pods_fail(scene: Scene, new: list[Pod], old: list[Pod], serving: int)
     if old:
         text = f"a pod of an older revision fails as well: {old[0].name}"
         yield scene.of_field("change.old-pods-fail", True, old[0], text, path)
+        for name in ("change.only-new-pods-fail", "change.none-left"):
+            yield scene.of_field(name, False, old[0], text, path)
     elif new:
         left = f"{counted(serving, 'older pods')} are ready" if serving else "no older ones are left"
         text = f"only pods of the newest revision fail; {left}"
         yield scene.of_field("change.suspect", True, new[0], text, path)
-        if serving:
-            yield scene.of_field("change.only-new-pods-fail", True, new[0], text, path)
+        yield scene.of_field("change.only-new-pods-fail" if serving else "change.none-left", True, new[0], text, path)
 
 
 def newest_rollout(scene: Scene) -> Rollout | None:

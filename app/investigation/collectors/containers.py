@@ -119,7 +119,7 @@ def exits(scene: Scene) -> Iterator[Clue]:
 
 
 def _first_end(scene: Scene, each: End) -> float | None:
-    """When a container began to end: the first time that is known or told, or that the pauses between restarts prove."""
+    """When a container began to end: the first time that is known, told, or proven by the pauses between restarts."""
     uid, last = each.pod.metadata.uid, each.last.finished
     seen = [r.at for r in scene.state.restarts if (r.pod, r.container) == (uid, each.status.name)]
     seen += [event.first_seen for event in scene.events("BackOff") if event.regarding.uid == uid]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from app.investigation.collectors.images import other_pulls, pull_secrets, pulls, registry_answers
+from app.investigation.collectors.logs import REASONS
 from app.investigation.container_causes import CAUSES, COLLECTORS, DESCRIBE, ENDED, HISTORY, UNDO
 from app.investigation.model import Cause, Playbook, Scope
 from storage.records import Priority
@@ -19,7 +20,7 @@ PLAYBOOK = Playbook(
             "revision {revision} does not become ready, {change}",
             requires=("change.rollout", "change.only-new-pods-fail"),
             supports=("probe.failing", "probe.status", "probe.refused", "probe.timeout", "image.cannot-pull"),
-            contradicts=("change.old-pods-fail", *ENDED),
+            contradicts=("change.old-pods-fail", *ENDED, *REASONS),
             scopes=(Scope.REVISION,),
             commands=(UNDO, HISTORY),
         ),
