@@ -3,7 +3,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from detectors.growth import leak
 from detectors.series import Grid, SeriesBlock
 from tests.app.investigation.playbooks.workloads import (
     NEW,
@@ -104,27 +103,3 @@ def test_more_requests_explain_more_memory():
     objects = steady(a_pod(0, killed()), a_pod(1, killed()))
     found = come_to(objects, OOM, sources=measured(busy(255.0)), related=(surge,))
     assert causes(found)[0] == ("memory-traffic", "high")
-
-
-def test_leaks_grow_over_their_whole_length_and_still_at_the_end():
-    noise = np.random.default_rng(7).normal(0, 2 * MEBI, 120)
-    line = np.linspace(100, 220, 120) * MEBI
-    assert leak(line + noise, 60.0, 256 * MEBI) is not None
-    assert leak(np.full(120, 200.0 * MEBI) + noise, 60.0, 256 * MEBI) is None
-    levelled = np.minimum(line, 150 * MEBI)
-    assert leak(levelled + noise, 60.0, 256 * MEBI) is None
-    step = np.where(np.arange(120) < 60, 100.0, 200.0) * MEBI
-    assert leak(step + noise, 60.0, 256 * MEBI) is None
-
-
-def test_a_leak_is_seen_through_the_restarts_that_it_causes():
-    teeth = np.concatenate([np.linspace(80, 250, 60), np.linspace(80, 250, 60)]) * MEBI
-    found = leak(teeth, 60.0, 256 * MEBI)
-    assert found is not None
-    assert found.since == 60
-    assert found.hourly == pytest.approx(170 * MEBI * 60 / 59, rel=0.01)
-
-
-@pytest.mark.parametrize("values", [np.array([]), np.full(50, np.nan), np.zeros(50), np.linspace(1, 2, 5)])
-def test_too_little_is_no_leak(values):
-    assert leak(values, 60.0, 256 * MEBI) is None
