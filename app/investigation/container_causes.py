@@ -155,6 +155,32 @@ CREATION_CAUSES = (
     ),
 )  # fmt: skip
 
+PROBE_ANSWERS = ("probe.status", "probe.refused", "probe.timeout", "probe.no-route", "probe.command")
+PROBE_CAUSES = (
+    Cause(
+        "probe-changed",
+        "revision {revision} changed how the container is probed: {change}",
+        requires=("change.probe",),
+        any_of=("probe.failing", "kill.by-kubelet"),
+        supports=(*PROBE_ANSWERS, "change.only-new-pods-fail"),
+        contradicts=("change.old-pods-fail",),
+        scopes=(Scope.REVISION, Scope.WORKLOAD),
+        points=65,
+        commands=(UNDO, HISTORY),
+    ),
+    Cause(
+        "probe-wrong-port",
+        "the {kind_of_probe} probe knocks at port {port}, where container {container} does not listen ({ports})",
+        requires=("probe.undeclared-port",),
+        any_of=("probe.refused", "probe.failing"),
+        supports=("probe.refused", "change.rollout"),
+        contradicts=("probe.status",),
+        scopes=(Scope.REVISION, Scope.WORKLOAD),
+        points=60,
+        commands=(HISTORY,),
+    ),
+)
+
 KILL_CAUSES = (
     Cause(
         "slow-start",
@@ -179,8 +205,8 @@ KILL_CAUSES = (
         "the kubelet kills container {container}: its liveness probe fails",
         requires=("kill.by-kubelet",),
         any_of=ENDED,
-        supports=("kill.liveness", "probe.status", "probe.refused", "probe.timeout"),
-        contradicts=("probe.slow-start", "beside.throttled"),
+        supports=("kill.liveness", *PROBE_ANSWERS),
+        contradicts=("probe.slow-start", "beside.throttled", "change.probe"),
         scopes=ANYWHERE,
         points=60,
     ),
@@ -192,6 +218,7 @@ RELEASE_CAUSES = (
         "revision {revision} fails, {change}: {why}",
         requires=("change.rollout", "change.only-new-pods-fail"),
         any_of=(*REASONS, *ENDED),
+        contradicts=("kill.by-kubelet",),
         scopes=(Scope.REVISION,),
         commands=(UNDO, HISTORY),
     ),
@@ -286,7 +313,8 @@ EXIT_CAUSES = (
 )
 
 CAUSES = (
-    *MEMORY_CAUSES, *CREATION_CAUSES, *KILL_CAUSES, *RELEASE_CAUSES, *DEPENDENCY_CAUSES, *TOPIC_CAUSES, *EXIT_CAUSES
+    *MEMORY_CAUSES, *CREATION_CAUSES, *PROBE_CAUSES, *KILL_CAUSES, *RELEASE_CAUSES, *DEPENDENCY_CAUSES, *TOPIC_CAUSES,
+    *EXIT_CAUSES,
 )  # fmt: skip
 """Of containers that do not start or stay up."""
 

@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 from app.investigation.collectors.logs import REASONS
-from app.investigation.container_causes import CAUSES, COLLECTORS, DESCRIBE, HISTORY, LOGS, RELEASE_CAUSES, UNDO
+from app.investigation.container_causes import (
+    CAUSES,
+    COLLECTORS,
+    DESCRIBE,
+    HISTORY,
+    LOGS,
+    PROBE_ANSWERS,
+    RELEASE_CAUSES,
+    UNDO,
+)
 from app.investigation.model import Cause, Noise, Playbook, Scope
 from storage.records import Priority
 
-_ANSWERS = ("probe.status", "probe.refused", "probe.timeout", "probe.no-route", "probe.command")
 _WORDS = ("log.new", "log.surging", *REASONS)
 _EXPLAINED = ("probe.undeclared-port", "change.probe", "change.only-new-pods-fail", "beside.throttled")
 _ANYWHERE = (Scope.WORKLOAD, Scope.POD, Scope.REVISION)
@@ -19,33 +27,11 @@ PLAYBOOK = Playbook(
     collectors=COLLECTORS,
     causes=(
         Cause(
-            "probe-changed",
-            "revision {revision} changed how the container is probed: {change}",
-            requires=("change.probe",),
-            any_of=("probe.failing", "kill.by-kubelet"),
-            supports=(*_ANSWERS, "change.only-new-pods-fail"),
-            contradicts=("change.old-pods-fail",),
-            scopes=(Scope.REVISION, Scope.WORKLOAD),
-            points=65,
-            commands=(UNDO, HISTORY),
-        ),
-        Cause(
-            "probe-wrong-port",
-            "the {kind_of_probe} probe knocks at port {port}, where container {container} does not listen ({ports})",
-            requires=("probe.undeclared-port",),
-            any_of=("probe.refused", "probe.failing"),
-            supports=("probe.refused", "change.rollout"),
-            contradicts=("probe.status",),
-            scopes=(Scope.REVISION, Scope.WORKLOAD),
-            points=60,
-            commands=(HISTORY,),
-        ),
-        Cause(
             "not-ready",
             "the {kind_of_probe} probe {probe} {answer}: {line}",
             requires=("probe.failing",),
             any_of=_WORDS,
-            supports=_ANSWERS,
+            supports=PROBE_ANSWERS,
             contradicts=_EXPLAINED,
             scopes=_ANYWHERE,
             points=50,
@@ -54,7 +40,7 @@ PLAYBOOK = Playbook(
             "release-not-ready",
             "revision {revision} does not become ready, {change}",
             requires=("change.rollout", "probe.failing", "change.only-new-pods-fail"),
-            supports=(*_WORDS, *_ANSWERS),
+            supports=(*_WORDS, *PROBE_ANSWERS),
             contradicts=("change.old-pods-fail", "change.probe", "probe.undeclared-port"),
             scopes=(Scope.REVISION,),
             commands=(UNDO, HISTORY),

@@ -177,6 +177,15 @@ def test_a_kill_when_the_liveness_probe_first_gives_up_is_a_slow_start():
     assert causes(found)[0][0] == "slow-start"
 
 
+def test_a_liveness_probe_that_a_rollout_changed_explains_its_kills():
+    hasty = spec(livenessProbe={"httpGet": {"path": "/wrong", "port": 8080}, "periodSeconds": 10})
+    failing = a_pod(0, crashed(137, ran=300.0), hasty, hash_=NEW, age=690.0)
+    killing = told("Killing", "Container app failed liveness probe", failing, path="spec.containers{app}")
+    found = come_to([*rolled_out(failing, well(7), well(8), new=hasty), killing], LOOP)
+    assert causes(found)[0] == ("probe-changed", "high")
+    assert "GET /wrong on port 8080" in first(found)
+
+
 def test_a_pod_that_is_being_deleted_was_not_killed_by_a_probe():
     leaving = a_pod(0, crashed(137), metadata={"name": "web-aaaa-0", "uid": "u", "namespace": "prod"})
     leaving[1]["metadata"]["deletionTimestamp"] = leaving[1]["metadata"].get(
