@@ -257,7 +257,11 @@ def new_neighbours(scene: Scene) -> Iterator[Clue]:
     jobs = (
         job
         for key, job in state.workloads.items()
-        if isinstance(job, Job) and job.namespace == namespace and key != scene.owner.key and not scene.made(key, job)
+        if isinstance(job, Job)
+        and job.namespace == namespace
+        and key != scene.owner.key
+        # What a CronJob starts comes again and again: that is no change.
+        and job.metadata.controller is None
     )
     for job in _nearest(scene, jobs):
         text, at = f"Job {job.name} began", job.metadata.created
