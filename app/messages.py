@@ -8,8 +8,7 @@ from textual.message import Message
 
 if TYPE_CHECKING:
     from app.connection import Choice
-    from app.snapshot import ActResult, Case, CheckResult, Session, SettingValue, Snapshot, WorkloadCoverage
-    from app.workload_coverage import Face
+    from app.snapshot import ActResult, Case, CheckResult, Face, Session, SettingValue, Snapshot
     from detectors.catalog import Catalogue
 
 
@@ -112,10 +111,9 @@ class CatalogueLoaded(Message):
 
 
 class WorkloadsSeen(Message):
-    """The matrix by workload, from what a cycle left."""
+    """The matrix by workload, as the newest cycle saw it."""
 
-    def __init__(self, source: WorkloadCoverage, face: Face) -> None:
-        self.source = source
+    def __init__(self, face: Face) -> None:
         self.face = face
         super().__init__()
 

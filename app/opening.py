@@ -64,6 +64,20 @@ def live_session(loaded: LoadedSettings) -> EngineSession:
         raise
 
 
+def console_session(loaded: LoadedSettings, choice: Choice | None) -> EngineSession:
+    """What the console runs: the cluster that the settings name, or what was chosen on the connection screen.
+
+    Raises:
+        SettingsError: the settings file is wrong now.
+        SourceError, StoreError, CatalogError: as for `live_session`.
+    """
+    if choice is not None and choice.demo:
+        from app.commands.demo import SPEED
+
+        return replay_session(BUNDLED, loaded, SPEED, "demo")
+    return live_session(chosen(loaded, choice))
+
+
 def replay_session(
     path: Path, loaded: LoadedSettings, speed: float, mode: str, *, length: float = math.inf
 ) -> EngineSession:

@@ -20,7 +20,7 @@ from app.snapshots import Inbox
 from app.sources.base import SourceError
 from app.sources.recording import RecordingError
 from app.triage import Triage
-from app.workload_coverage import seen
+from app.workload_coverage import WorkloadCoverage, by_workload, seen
 from storage.errors import StoreError
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from app.clock import Clock
     from app.engine import Outcome
     from app.settings.loading import LoadedSettings
-    from app.snapshot import Case, CheckResult, SettingValue
+    from app.snapshot import Case, CheckResult, Face, SettingValue
     from detectors.catalog import Catalogue
     from storage.database import Store
     from storage.records import Label
@@ -117,7 +117,10 @@ class EngineSession:
         self._next: Run | None = None
         """What takes over after a change of settings."""
         self._lock = threading.Lock()
+        self._telling = threading.RLock()
+        """Snapshots are told in the order in which they were made, whichever thread makes them."""
         self._snapshot = Snapshot(0, clock.now(), run.cluster, run.mode, interval=run.interval)
+        self._seen = WorkloadCoverage()
         self._pruned = 0.0
 
     # The cycles
@@ -191,14 +194,13 @@ class EngineSession:
         return before
 
     def _done(self, outcome: Outcome) -> None:
-        state, by_workload = outcome.state, seen(outcome, self._catalogue, self._loaded)
+        state, self._seen = outcome.state, seen(outcome, self._catalogue, self._loaded)
         composed = self._composed(outcome.at)
         composed |= {
             "sources": (*self._run.statuses(outcome), self._store_status()),
             "warnings": outcome.warnings,
             "namespaces": tuple(sorted(state.namespaces)) if state is not None else (),
-            "by_workload": by_workload,
-            "workloads": len(by_workload.workloads) if state is not None else _workloads(outcome),
+            "workloads": len(self._seen.workloads) if state is not None else _workloads(outcome),
             "series": outcome.series,
         }
         shown = self._publish(lambda known: replace(known, **composed, cycle=known.cycle + 1))
@@ -243,10 +245,11 @@ class EngineSession:
 
     def _publish(self, change: Callable[[Snapshot], Snapshot], *, tell: bool = True) -> Snapshot:
         """Change the newest snapshot, whoever made it, and tell the listener."""
-        with self._lock:
-            self._snapshot = changed = change(self._snapshot)
-        if tell:
-            self._listener(changed)
+        with self._telling:
+            with self._lock:
+                self._snapshot = changed = change(self._snapshot)
+            if tell:
+                self._listener(changed)
         return changed
 
     def _prune(self, now: float) -> None:
@@ -319,6 +322,10 @@ class EngineSession:
             return ActResult(True, narrated(case, self._loaded.settings.narrative))
         except SourceError as error:
             return ActResult(False, f"{error.message}. {error.hint}")
+
+    def workloads(self) -> Face:
+        """The coverage matrix by workload."""
+        return by_workload(self._seen, self._run.cluster, {row.id: row.group for row in self._catalogue.rows})
 
     def advise(self) -> ActResult:
         """Let the advisor look with the next cycle."""

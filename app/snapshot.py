@@ -1,32 +1,30 @@
 """What the engine hands to the screens after each cycle, and what screens may ask of the session.
 
-A snapshot is immutable: screens keep it, compare it, and never see it change under them.
+A snapshot is immutable: screens keep it, compare it, and never see it change under them. Everything here may travel from
+the engine's process to the console's (`app.engine_process`), so annotations have to be importable and decodable.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from msgspec import Struct, field
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-
-    from app.settings.schema import ScopeSettings
-    from detectors.model import Coverage
-    from storage.records import (
-        AdviceRecord,
-        AdviceRun,
-        AnomalyRecord,
-        Conclusion,
-        CoverageRecord,
-        EvidenceRecord,
-        HistoryRecord,
-        InvestigationRecord,
-        Label,
-        TimelineEntry,
-    )
+from detectors.model import Coverage
+from storage.records import (
+    AdviceRecord,
+    AdviceRun,
+    AnomalyRecord,
+    Conclusion,
+    CoverageRecord,
+    EvidenceRecord,
+    HistoryRecord,
+    InvestigationRecord,
+    Label,
+    TimelineEntry,
+)
 
 ENDED = "ended"
 """The mode of a recording that has been replayed to its end."""
@@ -74,30 +72,37 @@ class InboxRow(Struct, frozen=True):
     """The data time at which any of its anomalies was last out of band."""
     also: tuple[str, ...] = ()
     """Titles of the other signals that are out of band there, in the investigation's order."""
+    state: str = ""
+    """`investigation.state` at the snapshot's time: a case whose snooze has run out has another row."""
 
 
-class SignalView(Struct, frozen=True):
-    """What a cycle saw of one signal: the engine's own answer, which nobody changes any more, so nothing is copied."""
+class WorkloadLine(Struct, frozen=True):
+    """One workload's line of the coverage matrix."""
 
-    signal: str
-    status: Coverage
-    entities: Mapping[str, Coverage]
-    """By entity key; empty where the row has one answer for all."""
-    silence: Coverage
-    """What it means for an entity that `entities` does not mention it."""
+    number: int
+    """Follows from its name, so that it is the same in every cycle."""
+    kind: str
+    namespace: str
+    name: str
+    worst: Mapping[str, Coverage]
+    """By group."""
+    answers: bytes
+    """For each of the face's signals the place of its answer in `app.workload_coverage.WORST`."""
+    excluded: str = ""
+    """Why it is not watched, by whom; empty when it is."""
+
+    @property
+    def title(self) -> str:
+        """What a list shows."""
+        return f"{self.namespace}/{self.name}" if self.namespace else self.name
 
 
-class WorkloadCoverage(Struct, frozen=True):
-    """The matrix by workload, as a cycle left it; `app.workload_coverage` reads it."""
+class Face(Struct, frozen=True):
+    """The coverage matrix by workload."""
 
-    workloads: tuple[tuple[str, str, str], ...] = ()
-    """Kind, namespace and name of those that the Kubernetes API lists."""
-    signals: tuple[SignalView, ...] = ()
-    """In the catalogue's order, of the rows that are about workloads."""
-    scope: ScopeSettings | None = None
-    """What was watched in this cycle."""
-    origin: str = ""
-    """Where `scope.exclude_services` was set."""
+    groups: tuple[str, ...] = ()
+    signals: tuple[str, ...] = ()
+    lines: tuple[WorkloadLine, ...] = ()
 
 
 class Snapshot(Struct, frozen=True):
@@ -113,8 +118,6 @@ class Snapshot(Struct, frozen=True):
     rows: tuple[InboxRow, ...] = ()
     """Ranked: pinned first, then by severity, score and onset."""
     coverage: tuple[CoverageRecord, ...] = ()
-    by_workload: WorkloadCoverage = WorkloadCoverage()
-    """The other face of the matrix; empty until a cycle of this process is done."""
     advice: tuple[AdviceRecord, ...] = ()
     """On requests and limits, worst first; apart from the cases."""
     advised: AdviceRun | None = None
@@ -238,6 +241,10 @@ class Session(Protocol):
 
     def narrate(self, investigation: int) -> ActResult:
         """Let the model that the settings name put a ledger into words; asks over the network."""
+        ...
+
+    def workloads(self) -> Face:
+        """The coverage matrix by workload, as the newest cycle saw it; empty before there was one."""
         ...
 
     def advise(self) -> ActResult:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 RECENT_SECONDS = 24 * 3600.0
 """How long a case that has ended stays in the inbox's list."""
 RECENT_CASES = 500
+SNOOZED = "snoozed"
+"""The only state of a case that ends without anything happening to it."""
 
 
 class Inbox:
@@ -45,15 +47,19 @@ class Inbox:
                 self._cluster, self._versions, self._rows, self._ranked = cluster, {}, {}, ()
             known, cases = self._versions, self._store.investigations
             versions = cases.listed(cluster, since=now - RECENT_SECONDS, limit=RECENT_CASES)
-            changed = [number for number, version in versions.items() if known.get(number) != version]
+            asleep = (row for row in self._rows.values() if row.state == SNOOZED)
+            woken = {row.investigation.id for row in asleep if row.investigation.state(now) != SNOOZED}
+            changed = [
+                number for number, version in versions.items() if known.get(number) != version or number in woken
+            ]
             if changed or versions.keys() != known.keys():
                 self._rows = {number: row for number, row in self._rows.items() if number in versions}
-                self._rows |= self._read(changed)
+                self._rows |= self._read(changed, now)
                 self._ranked = tuple(sorted(self._rows.values(), key=lambda row: _rank(row.investigation)))
             self._versions = versions
             return self._ranked
 
-    def _read(self, numbers: list[int]) -> dict[int, InboxRow]:
+    def _read(self, numbers: list[int], now: float) -> dict[int, InboxRow]:
         worst, last_seen = self._store.anomalies.worst_of(numbers), self._store.anomalies.last_seen_of(numbers)
         return {
             case.id: InboxRow(
@@ -62,6 +68,7 @@ class Inbox:
                 reason(self._catalogue, worst[case.id]),
                 last_seen[case.id],
                 tuple(self._titles.get(signal, signal) for signal in case.signals[1:]),
+                case.state(now),
             )
             for case in self._store.investigations.many(numbers)
             if case.id in worst

@@ -1,17 +1,18 @@
 """The coverage matrix by workload: for each one the worst of every group of signals, and each signal's own answer.
 
-A cycle only hands over references (`seen`); the matrix is made of them when somebody looks (`by_workload`).
+A cycle only keeps references (`seen`); the matrix is made of them when somebody looks (`by_workload`).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from hashlib import blake2b
+from itertools import repeat
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from app.snapshot import SignalView, WorkloadCoverage
+from app.snapshot import Face, WorkloadLine
 from app.tuning import excluding, in_scope
 from detectors.catalog import DetectorKind
 from detectors.model import Coverage, Entity, EntityType
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from app.engine import Outcome
     from app.settings.loading import LoadedSettings
+    from app.settings.schema import ScopeSettings
     from detectors.catalog import Catalogue
 
 EXCLUDED = "scope.exclude_services"
@@ -39,36 +41,28 @@ Name = tuple[str, str, str]
 """Kind, namespace and name."""
 
 
-@dataclass(frozen=True, slots=True)
-class WorkloadLine:
-    """One workload's line of the matrix."""
+class SignalView(msgspec.Struct, frozen=True):
+    """What a cycle saw of one signal: the engine's own answer, which nobody changes any more, so nothing is copied."""
 
-    number: int
-    """Follows from its name, so that it is the same in every cycle."""
-    kind: str
-    namespace: str
-    name: str
-    keys: tuple[str, ...]
-    """The entities that it is to the engine: itself, and its dependencies and databases."""
-    worst: Mapping[str, Coverage]
-    """By group."""
-    listed: bool
-    """The Kubernetes API lists it; what only metrics name (a scrape job, say) may be no workload at all."""
-    excluded: str = ""
-    """Why it is not watched, by whom; empty when it is."""
-
-    @property
-    def title(self) -> str:
-        """What a list shows."""
-        return f"{self.namespace}/{self.name}" if self.namespace else self.name
+    signal: str
+    status: Coverage
+    entities: Mapping[str, Coverage]
+    """By entity key; empty where the row has one answer for all."""
+    silence: Coverage
+    """What it means for an entity that `entities` does not mention it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Face:
-    """The matrix by workload."""
+class WorkloadCoverage(msgspec.Struct, frozen=True):
+    """What the matrix is made of, as a cycle left it."""
 
-    groups: tuple[str, ...] = ()
-    lines: tuple[WorkloadLine, ...] = ()
+    workloads: tuple[Name, ...] = ()
+    """Those that the Kubernetes API lists."""
+    signals: tuple[SignalView, ...] = ()
+    """In the catalogue's order, of the rows that are about workloads."""
+    scope: ScopeSettings | None = None
+    """What was watched in this cycle."""
+    origin: str = ""
+    """Where `scope.exclude_services` was set."""
 
 
 def seen(outcome: Outcome, catalogue: Catalogue, loaded: LoadedSettings) -> WorkloadCoverage:
@@ -104,24 +98,20 @@ def by_workload(coverage: WorkloadCoverage, cluster: str, group_of: Mapping[str,
     # Those come first. Without the API there is nothing to tell the others by.
     listed = len(set(coverage.workloads)) or len(keys)
     columns: dict[str, list[int]] = {}
+    every = []
     for view in coverage.signals:
         group = group_of.get(view.signal, view.signal)
         ranks = _ranks(view, places, listed, len(keys))
         columns[group] = list(map(min, columns[group], ranks)) if group in columns else ranks
-    lines, exclusion = [], _exclusion(coverage, cluster)
-    for place, (name, mine) in enumerate(keys.items()):
+        every.append(ranks)
+    lines, exclusion, off = [], _exclusion(coverage, cluster), bytes([RANK[Coverage.DISABLED]] * len(every))
+    answers = map(bytes, zip(*every, strict=True)) if every else repeat(b"")
+    for place, (name, mine) in enumerate(zip(keys, answers, strict=False)):
         reason = exclusion(name)
         worst = {group: Coverage.DISABLED if reason else WORST[ranks[place]] for group, ranks in columns.items()}
-        lines.append(WorkloadLine(_number(name), *name, tuple(mine), worst, place < listed, reason))
-    return Face(tuple(columns), tuple(sorted(lines, key=lambda line: (line.namespace, line.name, line.kind))))
-
-
-def status_of(view: SignalView, line: WorkloadLine) -> Coverage:
-    """What a cycle saw of one signal of one workload."""
-    if line.excluded:
-        return Coverage.DISABLED
-    mine = [view.entities[key] for key in line.keys if key in view.entities]
-    return min(mine, key=RANK.__getitem__) if mine else _unmentioned(view, listed=line.listed)
+        lines.append(WorkloadLine(_number(name), *name, worst, off if reason else mine, reason))
+    lines.sort(key=lambda line: (line.namespace, line.name, line.kind))
+    return Face(tuple(columns), tuple(view.signal for view in coverage.signals), tuple(lines))
 
 
 def _exclusion(coverage: WorkloadCoverage, cluster: str) -> Callable[[Name], str]:
@@ -186,7 +176,7 @@ def _number(name: Name) -> int:
     return int.from_bytes(blake2b(text, digest_size=6).digest())
 
 
-def signals_of(coverage: WorkloadCoverage, line: WorkloadLine) -> Iterator[tuple[str, Coverage]]:
+def signals_of(face: Face, line: WorkloadLine) -> Iterator[tuple[str, Coverage]]:
     """Every signal of a workload with its answer, the worst first."""
-    found = [(view.signal, status_of(view, line)) for view in coverage.signals]
-    yield from sorted(found, key=lambda pair: RANK[pair[1]])
+    for signal, rank in sorted(zip(face.signals, line.answers, strict=True), key=itemgetter(1)):
+        yield signal, WORST[rank]

@@ -48,14 +48,16 @@ class AnomalyList(RowList[AnomalyRecord]):
                 sort=lambda row: row.severity.rank,
                 descending=True,
             ),
-            Column("signal", "SIGNAL", self._title, 16, flex=2, limit=32, sort=lambda row: row.signal),
+            Column(
+                "signal", "SIGNAL", self._title, 16, flex=2, limit=32, sort=lambda row: row.signal, passing=True
+            ),
             Column(
                 "entity", "WHERE", lambda row, _: row.entity.title, 14, flex=1, priority=3, sort=lambda row: row.entity
             ),
             Column("recent", "RECENT", recent, 12, flex=1, limit=24, priority=2),
             Column("observed", "NOW", self._observed, 9, right=True),
             Column("expected", "EXPECTED", self._expected, 14, right=True, priority=4),
-            Column("age", "AGE", self._age, 4, right=True, priority=1, sort=lambda row: row.onset),
+            Column("age", "AGE", self._age, 4, right=True, priority=1, sort=lambda row: row.onset, passing=True),
             Column("state", "STATE", self._state, 6, priority=5, sort=lambda row: row.state),
         )
         super().__init__(columns, lambda row: row.id, empty="No anomalies.", id=id, classes=classes)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Generic
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple
 
 from rich.cells import cell_len
 from rich.segment import Segment
@@ -30,6 +30,16 @@ CURSOR = "▌"
 MARK = "*"
 KEPT = 256
 """Drawn lines that are kept: some screens of them."""
+
+
+class _Drawn(NamedTuple):
+    """A line as it was drawn, and what it was drawn of."""
+
+    item: Any
+    under_cursor: bool
+    passing: tuple[str | Content, ...]
+    """Of the cells that change with time."""
+    strip: Strip
 
 
 class RowCanvas(ScrollView, Generic[Row]):
@@ -75,13 +85,25 @@ class RowCanvas(ScrollView, Generic[Row]):
         self._empty = empty
         self._width = 0
         self._placed: tuple[Placed[Row], ...] = ()
-        self._strips: LRUCache[int, Strip] = LRUCache(KEPT)
+        self._strips: LRUCache[int, _Drawn] = LRUCache(KEPT)
+        self._lines: dict[int, Strip] = {}
+        """What is on the screen, by line."""
 
     def redraw(self) -> None:
         """Draw every line anew."""
         self._strips.clear()
         self.virtual_size = Size(0, len(self.rows.order) + 1)
         self.refresh()
+
+    def redraw_changed(self) -> None:
+        """Draw those lines anew that look different now: after a snapshot that is mostly the one before, few."""
+        self.virtual_size = Size(0, len(self.rows.order) + 1)
+        shown = [line for line in self._lines.items() if line[0] < self.size.height]
+        changed = [y for y, strip in shown if self.render_line(y) != strip]
+        if not shown or 2 * len(changed) > len(shown) or not self.rows.order:
+            self.refresh()
+        elif changed:
+            self.refresh(*(Region(0, y, self.size.width, 1) for y in changed))
 
     def fit_column(self, key: str, width: int) -> None:
         """Another width for a column: what stands in it became shorter or longer."""
@@ -117,6 +139,10 @@ class RowCanvas(ScrollView, Generic[Row]):
 
     def render_line(self, y: int) -> Strip:
         """The header, a row, or nothing."""
+        strip = self._lines[y] = self._rendered(y)
+        return strip
+
+    def _rendered(self, y: int) -> Strip:
         width = self.scrollable_content_region.width
         if width != self._width:
             self._width, self._placed = width, place(self.rows.columns, width - GUTTER)
@@ -128,10 +154,13 @@ class RowCanvas(ScrollView, Generic[Row]):
         index = self.scroll_offset.y + y - 1
         if index >= len(self.rows.order):
             return Strip.blank(width, self.get_visual_style().rich_style)
-        key = self.rows.order[index]
-        if (strip := self._strips.get(key)) is None:
-            strip = self._strips[key] = self._line(key, index == self._index, width)
-        return strip
+        key, under_cursor = self.rows.order[index], index == self._index
+        item = self.rows.items[key]
+        passing = tuple(each.column.cell(item, each.width) for each in self._placed if each.column.passing)
+        drawn = self._strips.get(key)
+        if drawn is None or drawn[:3] != (item, under_cursor, passing):
+            drawn = self._strips[key] = _Drawn(item, under_cursor, passing, self._line(key, under_cursor, width))
+        return drawn.strip
 
     def _line(self, key: int, under_cursor: bool, width: int) -> Strip:
         """One row as it looks."""

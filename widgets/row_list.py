@@ -123,7 +123,8 @@ class RowList(Movement, RowCanvas[Row], can_focus=True):
         Args:
             columns: What to show of a row.
             key: The row's identity, stable over its life.
-            fields: What a filter sees of a row, by field name; by default the text of its cells.
+            fields: What a filter sees of a row, by field name; by default the text of its cells. Asked once for as long
+                as the row is the same object.
             empty: What to say when there is no row to show; may have several lines.
             clock: Seconds, for holding still after a movement.
             name: As for every widget.
@@ -331,7 +332,7 @@ class RowList(Movement, RowCanvas[Row], can_focus=True):
             self._index = order.index(self._key)
         else:
             self._index = min(self._index, max(0, len(order) - 1))
-        self.redraw()
+        self.redraw_changed()
         self._follow()
         self._report_pending()
         if follow or 0 <= line < self.page_size:

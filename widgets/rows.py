@@ -51,6 +51,8 @@ class Column(Generic[Row]):
     """What to compare rows by; None or NaN as a value comes last in either direction. Without it: not sortable."""
     descending: bool = False
     """The direction of the first sort: largest first for scores, smallest first for names."""
+    passing: bool = False
+    """Whether the cell of a row that stays the same may change: ages do."""
 
 
 class Placed(NamedTuple, Generic[Row]):
@@ -131,8 +133,9 @@ class Rows(Generic[Row]):
 
     def replace(self, items: Iterable[Row], *, hold: bool = False) -> None:
         """Take other rows. While held, rows keep their places and new ones are pending; those that are gone, go."""
-        self.items = {self.key(item): item for item in items}
-        self._folded.clear()
+        before, items = self.items, tuple(items)
+        self.items = dict(zip(map(self.key, items), items, strict=True))
+        self._folded = {key: text for key, text in self._folded.items() if self.items.get(key) is before[key]}
         if hold and self.order:
             self._hold(self._ordered())
         else:

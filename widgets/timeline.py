@@ -40,9 +40,10 @@ class Timeline(RowList[TimelineEntry]):
                 lambda entry, _: stamp(entry.at, self._now, self._zone),
                 SHORTEST,
                 sort=lambda entry: entry.at,
+                passing=True,
             ),
             Column("kind", "WHAT", self._kind, 8, priority=2, limit=8, sort=lambda entry: entry.kind),
-            Column("text", "", lambda entry, _: self.told(entry), 12, flex=1, middle=False),
+            Column("text", "", lambda entry, _: self.told(entry), 12, flex=1, middle=False, passing=True),
         )
         super().__init__(columns, key=hash, empty="Nothing happened around it.", id=id, classes=classes)
 

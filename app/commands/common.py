@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from datetime import tzinfo
 
     from app.settings.loading import LoadedSettings
-    from app.snapshot import SourceStatus
+    from app.snapshot import Session, SourceStatus
     from storage.records import AnomalyRecord
 
 OPTION_KEYS = {
@@ -72,6 +72,23 @@ def console_options(loaded: LoadedSettings) -> dict[str, Any]:
         "zone": zone_of(console.time_zone),
         "motion": console.motion,
     }
+
+
+def remote_session(options: argparse.Namespace, opener: str, *arguments: Any) -> Session:
+    """A session in a process of its own, with this one's log file.
+
+    Args:
+        options: of the command line.
+        opener: a function of `app.opening`, which this process need not import.
+        arguments: of that function.
+
+    Raises:
+        Exception: what the function raised.
+    """
+    from app.engine_process.session import open_remotely
+
+    log_file = Path(options.log_file) if options.log_file else None
+    return open_remotely(f"app.opening:{opener}", *arguments, log_file=log_file)
 
 
 def zone_of(name: str) -> tzinfo | None:

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 from msgspec import structs
 
-from app.commands.common import console_options, loaded_settings
+from app.commands.common import console_options, loaded_settings, remote_session
 
 if TYPE_CHECKING:
     import argparse
 
     from app.connection import Choice
     from app.settings.loading import LoadedSettings
-    from app.snapshot import ActResult, CheckResult, Session
+    from app.snapshot import ActResult, CheckResult
     from detectors.catalog import Catalogue
 
 TEST_SECONDS = 10.0
@@ -31,21 +31,11 @@ def run(options: argparse.Namespace) -> int:
 
     loaded = loaded_settings(options)
     return run_console(
-        lambda choice: _session(loaded, choice),
+        lambda choice: remote_session(options, "console_session", loaded, choice),
         connections=KubeconfigConnections(loaded),
         catalogue=lambda: _catalogue(loaded),
         **console_options(loaded),
     )
-
-
-def _session(loaded: LoadedSettings, choice: Choice | None) -> Session:
-    from app.opening import BUNDLED, chosen, live_session, replay_session
-
-    if choice is not None and choice.demo:
-        from app.commands.demo import SPEED
-
-        return replay_session(BUNDLED, loaded, SPEED, "demo")
-    return live_session(chosen(loaded, choice))
 
 
 def _catalogue(loaded: LoadedSettings) -> Catalogue:

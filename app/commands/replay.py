@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from app.commands.common import console_options, loaded_settings
+from app.commands.common import console_options, loaded_settings, remote_session
 from app.exits import Exit
 
 if TYPE_CHECKING:
@@ -31,13 +31,13 @@ def run(options: argparse.Namespace) -> int:
 def play(path: Path, options: argparse.Namespace, mode: str) -> int:
     """Open the console on a recording."""
     from app.console import run_console
-    from app.opening import open_catalogue, replay_session
+    from app.opening import open_catalogue
     from app.sources.recording import read_header
 
     loaded = loaded_settings(options)
     read_header(path)
     return run_console(
-        lambda _: replay_session(path, loaded, options.speed, mode),
+        lambda _: remote_session(options, "replay_session", path, loaded, options.speed, mode),
         catalogue=lambda: open_catalogue(loaded),
         **console_options(loaded),
     )

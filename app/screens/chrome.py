@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from app.actions import PLACES, Action, Group, actions_of
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from app.snapshot import Snapshot, SourceStatus
 
 SHORT = {"prometheus": "prom", "kubernetes": "k8s"}
+_STATE = attrgetter("state")
 COUNTED = ("new", "open", "snoozed")
 """States that the header counts; `open` includes what was acknowledged or is held."""
 
@@ -72,7 +74,7 @@ def said(source: SourceStatus) -> str:
 
 def counts_of(snapshot: Snapshot) -> tuple[tuple[str, int], ...]:
     """What waits for the engineer."""
-    states = Counter(row.investigation.state(snapshot.now) for row in snapshot.rows)
+    states = Counter(map(_STATE, snapshot.rows))
     states["open"] += states["ack"] + states["held"]
     return tuple((word, states[word]) for word in COUNTED)
 

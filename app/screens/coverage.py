@@ -18,8 +18,8 @@ from app.screens.conditions import coverage_counts
 from app.screens.coverage_rows import CoverageRow, columns, explanation, fields, heading, merged
 from app.screens.listed import ListedView
 from app.screens.queries import QueryView
+from app.snapshot import Face, WorkloadLine
 from app.switching import switch_signals, switch_workload
-from app.workload_coverage import Face, WorkloadLine, by_workload
 from widgets import palette
 from widgets.facts import Facts
 from widgets.filter import FilterBar, parse
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from textual.app import ComposeResult
 
-    from app.snapshot import Snapshot, WorkloadCoverage
+    from app.snapshot import Snapshot
     from detectors.catalog import Row
 
 
@@ -55,8 +55,8 @@ class CoverageScreen(ListedView, QueryView):
         super().__init__()
         self._catalogue: Mapping[str, Row] = {}
         self._face = Face()
-        self._shown: WorkloadCoverage | None = None
-        """What the matrix by workload was made of, or is being made of."""
+        self._looked: int | None = None
+        """The cycle whose matrix by workload is shown, or was asked for."""
 
     @property
     def rows(self) -> RowList[Any]:
@@ -111,20 +111,14 @@ class CoverageScreen(ListedView, QueryView):
         self.selected()
 
     def _look(self, snapshot: Snapshot) -> None:
-        """Let the matrix by workload be made of a snapshot, once, and not on the interface's thread."""
-        source, cluster = snapshot.by_workload, snapshot.cluster
-        if source is self._shown or not self._catalogue:
+        """Ask for the matrix by workload once in a cycle: it is made where the cycle ran."""
+        if snapshot.cycle == self._looked:
             return
-        self._shown = source
-        groups = {row.id: row.group for row in self._catalogue.values()}
-        self.console.link.run(
-            "reads", "workloads", lambda: WorkloadsSeen(source, by_workload(source, cluster, groups)), self
-        )
+        self._looked = snapshot.cycle
+        self.console.link.ask("reads", "workloads", lambda session: WorkloadsSeen(session.workloads()), self)
 
     @on(WorkloadsSeen)
     def _workloads_seen(self, message: WorkloadsSeen) -> None:
-        if message.source is not self._shown:
-            return
         self._face = message.face
         self.query_one("#by-workload", RowList).take_columns(coverage_workloads.columns(message.face.groups))
         if self.by_workload:
@@ -183,7 +177,7 @@ class CoverageScreen(ListedView, QueryView):
 
     def _told(self, line: WorkloadLine) -> tuple[tuple[str, Content], ...]:
         """Every signal of a workload with its answer."""
-        return tuple(coverage_workloads.explanation(line, self.console.snapshot, self._catalogue))
+        return tuple(coverage_workloads.explanation(line, self._face, self.console.snapshot, self._catalogue))
 
     def situation(self, connected: bool) -> Situation:
         """What the keys would act on."""

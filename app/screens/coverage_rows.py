@@ -84,7 +84,7 @@ def columns(group: Callable[[CoverageRow, int], str], now: Callable[[], float]) 
     """The columns; `group` tells what a row shows of its group's name in that many cells."""
     order = list(Coverage)
     return (
-        Column("group", "GROUP", group, 16, flex=2, limit=28, priority=2,
+        Column("group", "GROUP", group, 16, flex=2, limit=28, priority=2, passing=True,
                sort=lambda row: row.group),
         Column("signal", "SIGNAL",
                lambda row, width: clean(short_title(row.title), width, middle=False), 20, flex=4, limit=36,
@@ -99,7 +99,7 @@ def columns(group: Callable[[CoverageRow, int], str], now: Callable[[], float]) 
                sort=lambda row: row.record.silent, descending=True),
         Column("fed", "FED BY", lambda row, _: ", ".join(row.record.conventions) or "-", 10, flex=3, limit=30,
                priority=5),
-        Column("fired", "FIRED", lambda row, _: fired(row, now()), 5, right=True, priority=1,
+        Column("fired", "FIRED", lambda row, _: fired(row, now()), 5, right=True, priority=1, passing=True,
                sort=lambda row: row.record.last_fired, descending=True),
     )  # fmt: skip
 

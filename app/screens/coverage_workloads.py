@@ -18,8 +18,7 @@ from widgets.text import plain
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from app.snapshot import Snapshot
-    from app.workload_coverage import Face, WorkloadLine
+    from app.snapshot import Face, Snapshot, WorkloadLine
     from detectors.catalog import Row
     from storage.records import CoverageRecord
 
@@ -72,13 +71,15 @@ def fields(line: WorkloadLine) -> dict[str, str]:
     }
 
 
-def explanation(line: WorkloadLine, snapshot: Snapshot, rows: Mapping[str, Row]) -> Iterator[tuple[str, Content]]:
+def explanation(
+    line: WorkloadLine, face: Face, snapshot: Snapshot, rows: Mapping[str, Row]
+) -> Iterator[tuple[str, Content]]:
     """Every signal of a workload, the worst first: its answer, and whose it is with the reason."""
     if line.excluded:
         yield _word(Coverage.DISABLED), plain(line.excluded)
         return
     records = {record.signal: record for record in snapshot.coverage}
-    for signal, status in signals_of(snapshot.by_workload, line):
+    for signal, status in signals_of(face, line):
         known = rows.get(signal)
         why = "" if status in EXPECTED else f": {_reason(status, records.get(signal))}"
         title = f"{_head(known.group)} {short_title(known.title)}" if known else signal

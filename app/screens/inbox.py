@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from textual import on
@@ -50,8 +51,8 @@ class InboxScreen(ListedView, CaseView):
         yield FilterBar()
         yield RowList(
             columns(lambda: self.console.snapshot.now),
-            key=lambda row: row.investigation.id,
-            fields=lambda row: fields(row, self.console.snapshot.now),
+            key=attrgetter("investigation.id"),
+            fields=fields,
             id="cases",
         )
         yield Preview()
@@ -64,8 +65,8 @@ class InboxScreen(ListedView, CaseView):
 
     def fill(self, snapshot: Snapshot) -> None:
         """The rows that belong here now."""
-        everything, now = self._all or "state:" in self.bar.query_text, snapshot.now
-        shown = [row for row in snapshot.rows if everything or row.investigation.state(now) not in HIDDEN_STATES]
+        everything = self._all or "state:" in self.bar.query_text
+        shown = snapshot.rows if everything else [row for row in snapshot.rows if row.state not in HIDDEN_STATES]
         self._hidden = len(snapshot.rows) - len(shown)
         self.replace(shown)
         self._retitle()

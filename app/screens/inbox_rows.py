@@ -80,10 +80,15 @@ def is_over(row: InboxRow) -> bool:
     return row.investigation.lifecycle is not Lifecycle.OPEN
 
 
-def state_of(record: InvestigationRecord, anomalies: Iterable[AnomalyRecord], now: float) -> str:
-    """The one word shown of a case: of one that nobody has taken, `easing` says more than new or open."""
-    word, living = record.state(now), [anomaly for anomaly in anomalies if anomaly.closed is None]
+def state_of(word: str, anomalies: Iterable[AnomalyRecord]) -> str:
+    """The one word shown of a case in a state: where nobody has taken it, `easing` says more than new or open."""
+    living = [anomaly for anomaly in anomalies if anomaly.closed is None]
     return EASING if word in {"new", "open"} and living and all(each.easing for each in living) else word
+
+
+def shown_state(row: InboxRow) -> str:
+    """The word for a row."""
+    return state_of(row.state, (row.worst,))
 
 
 def ending(record: InvestigationRecord, last_seen: float) -> float | None:
@@ -142,11 +147,7 @@ def quiet(text: Callable[[InboxRow, int], str]) -> Callable[[InboxRow, int], str
 
 
 def columns(now: Callable[[], float]) -> Sequence[Column[InboxRow]]:
-    """The columns; ages and states are told as of the snapshot shown."""
-
-    def word(row: InboxRow) -> str:
-        return state_of(row.investigation, (row.worst,), now())
-
+    """The columns; ages are told as of the snapshot shown."""
     return (
         Column("severity", "S", lambda row, _: severity_cell(row), 2,
                sort=lambda row: row.investigation.severity.rank, descending=True),
@@ -164,13 +165,13 @@ def columns(now: Callable[[], float]) -> Sequence[Column[InboxRow]]:
         Column("score", "SCORE", quiet(lambda row, _: f"{row.investigation.score:.1f}"), 5, right=True, priority=7,
                sort=lambda row: row.investigation.score, descending=True),
         Column("age", "AGE", quiet(lambda row, _: age(lasting(row.investigation, row.last_seen, now()))), 4, right=True,
-               sort=lambda row: lasting(row.investigation, row.last_seen, now())),
+               passing=True, sort=lambda row: lasting(row.investigation, row.last_seen, now())),
         Column("label", "L", lambda row, _: label_cell(row), 1, sort=lambda row: row.investigation.label or "~"),
-        Column("state", "STATE", lambda row, _: palette.STATE[word(row)].label, 9, sort=word),
+        Column("state", "STATE", lambda row, _: palette.STATE[shown_state(row)].label, 9, sort=shown_state),
     )  # fmt: skip
 
 
-def fields(row: InboxRow, now: float) -> dict[str, str]:
+def fields(row: InboxRow) -> dict[str, str]:
     """What a filter sees."""
     record = row.investigation
     return {
@@ -181,7 +182,7 @@ def fields(row: InboxRow, now: float) -> dict[str, str]:
         "signal": " ".join(record.signals),
         "title": record.title,
         "severity": record.severity,
-        "state": " ".join(dict.fromkeys((record.state(now), state_of(record, (row.worst,), now)))),
+        "state": " ".join(dict.fromkeys((row.state, shown_state(row)))),
         "label": record.label or "",
         "verdict": record.verdict or "",
         "priority": record.priority or "",

@@ -87,6 +87,7 @@ class Preview(Container):
     def __init__(self) -> None:
         super().__init__(classes="-empty")
         self._parts: _Parts | None = None
+        self._charted: tuple[AnomalyRecord, tzinfo] | None = None
 
     def show(self, row: InboxRow | None, now: float, zone: tzinfo) -> None:
         """Another row, or other numbers."""
@@ -98,7 +99,10 @@ class Preview(Container):
             self._parts = _Parts.made()
             self.mount(*self._parts.arranged())
         parts, record, worst = self._parts, row.investigation, row.worst
-        fill_chart(parts.chart, worst, zone)
+        if self._charted != (worst, zone):
+            # A chart costs as much as all the lines of the list, and most snapshots change nothing about it.
+            self._charted = worst, zone
+            fill_chart(parts.chart, worst, zone)
         parts.chart.border_title = plain(f"{record.entity.title}   {short_title(record.title)}", 60)
         reason = Content.assemble(palette.SEVERITY[record.severity].full, "  ", plain(row.reason))
         parts.reason.update(reason)

@@ -20,7 +20,6 @@ from app.session import STOP_SECONDS, EngineSession
 from app.snapshot import ENDED, FAILED, REPLAY, Health, SourceStatus
 from app.sources.base import SourceError, Trouble
 from app.sources.recording import RecordingError
-from app.workload_coverage import by_workload
 from detectors.model import Coverage
 from storage.cycles import CycleUpdate
 from storage.database import Store
@@ -360,12 +359,10 @@ def test_a_replay_session_ends_with_its_recording(tmp_path: Path) -> None:
         shown = listener.wait(lambda s: s.cycle >= 2, "two cycles")
         assert shown.mode == "demo"
         assert shown.workloads > 10
-        assert len(shown.by_workload.workloads) == shown.workloads
-        face = by_workload(
-            shown.by_workload, shown.cluster, {row.id: row.group for row in open_catalogue(settings(tmp_path)).rows}
-        )
-        assert {line.name for line in face.lines} >= {name for _, _, name in shown.by_workload.workloads}
-        assert not any(view.signal.startswith("rightsizing-") for view in shown.by_workload.signals)
+        face = session.workloads()
+        assert len(face.lines) >= shown.workloads
+        assert {line.name for line in face.lines} >= {row.worst.entity.name for row in shown.rows if row.worst.entity.type == "workload"}
+        assert not any(signal.startswith("rightsizing-") for signal in face.signals)
         assert Coverage.LIVE in {status for line in face.lines for status in line.worst.values()}
         ended = listener.wait(lambda s: s.mode == ENDED, "the end of a whole hour", 6 * PATIENCE)
         assert ended.cycle >= 2

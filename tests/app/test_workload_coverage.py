@@ -3,10 +3,9 @@ from __future__ import annotations
 import pytest
 
 from app.settings.schema import ScopeSettings
-from app.snapshot import SignalView, WorkloadCoverage
 from app.switching import pattern_of
 from app.tuning import excluding
-from app.workload_coverage import RANK, WORST, by_workload, signals_of
+from app.workload_coverage import RANK, WORST, SignalView, WorkloadCoverage, by_workload, signals_of
 from detectors.model import Coverage, Entity, EntityType
 
 ARN = "arn:aws:eks:eu-west-1:123456789012:cluster/prod"
@@ -19,7 +18,7 @@ def entity(name, entity_type=EntityType.WORKLOAD, peer=""):
 
 def face(*signals, workloads=(), scope=None, groups=None):
     coverage = WorkloadCoverage(tuple(workloads), tuple(signals), scope, "config.toml:7")
-    return coverage, by_workload(coverage, ARN, groups or {view.signal: view.signal for view in signals})
+    return by_workload(coverage, ARN, groups or {view.signal: view.signal for view in signals})
 
 
 def test_every_word_of_coverage_has_its_rank():
@@ -33,20 +32,20 @@ def test_dependencies_count_for_the_workload_that_calls_them():
         entity("cart", EntityType.DEPENDENCY, "b.example"): Coverage.LEARNING,
     }
     own = {entity("cart"): Coverage.LIVE}
-    coverage, matrix = face(
+    matrix = face(
         SignalView("far", Coverage.LIVE, far, NOBODY), SignalView("own", Coverage.LIVE, own, NOBODY)
     )
     [line] = matrix.lines
     assert (line.namespace, line.name) == ("shop", "cart")
     assert line.worst == {"far": Coverage.LEARNING, "own": Coverage.LIVE}
-    assert list(signals_of(coverage, line)) == [("far", Coverage.LEARNING), ("own", Coverage.LIVE)]
+    assert list(signals_of(matrix, line)) == [("far", Coverage.LEARNING), ("own", Coverage.LIVE)]
 
 
 def test_what_nothing_measures_is_neither_healthy_nor_hides_what_is_seen():
     seen = SignalView("seen", Coverage.LIVE, {entity("cart"): Coverage.LIVE}, NOBODY)
     other = SignalView("other", Coverage.LIVE, {entity("search"): Coverage.LIVE}, NOBODY)
     workloads = [("Deployment", "shop", "nightly")]
-    _, matrix = face(seen, other, workloads=workloads, groups={"seen": "HTTP", "other": "HTTP"})
+    matrix = face(seen, other, workloads=workloads, groups={"seen": "HTTP", "other": "HTTP"})
     assert {line.name: line.worst["HTTP"] for line in matrix.lines} == {
         "cart": Coverage.LIVE,
         "nightly": Coverage.NO_SOURCE,
@@ -56,14 +55,14 @@ def test_what_nothing_measures_is_neither_healthy_nor_hides_what_is_seen():
 
 @pytest.mark.parametrize("status", [Coverage.FORBIDDEN, Coverage.QUERY_ERROR, Coverage.LIVE, Coverage.NO_DATA])
 def test_a_row_with_one_answer_for_all_gives_it_to_each(status):
-    _, matrix = face(SignalView("pods", status, {}, NOBODY), workloads=[("Deployment", "shop", "cart")])
+    matrix = face(SignalView("pods", status, {}, NOBODY), workloads=[("Deployment", "shop", "cart")])
     assert matrix.lines[0].worst == {"pods": status}
 
 
 def test_where_silence_is_no_event_it_is_live():
     restarts = SignalView("restarts", Coverage.LIVE, {entity("cart"): Coverage.LEARNING}, Coverage.LIVE)
     workloads = [("Deployment", "shop", "cart"), ("Deployment", "shop", "search")]
-    _, matrix = face(restarts, workloads=workloads)
+    matrix = face(restarts, workloads=workloads)
     assert {line.name: line.worst["restarts"] for line in matrix.lines} == {
         "cart": Coverage.LEARNING,
         "search": Coverage.LIVE,
@@ -73,13 +72,13 @@ def test_where_silence_is_no_event_it_is_live():
 def test_what_the_api_does_not_list_is_not_called_healthy_by_rows_about_objects():
     pods = SignalView("pods", Coverage.LIVE, {}, NOBODY)
     jobs = SignalView("targets", Coverage.LIVE, {entity("scrape-job"): Coverage.LIVE}, NOBODY)
-    coverage, matrix = face(pods, jobs, workloads=[("Deployment", "shop", "cart")])
+    matrix = face(pods, jobs, workloads=[("Deployment", "shop", "cart")])
     assert {line.name: tuple(line.worst.values()) for line in matrix.lines} == {
         "cart": (Coverage.LIVE, Coverage.NO_SOURCE),
         "scrape-job": (Coverage.NO_SOURCE, Coverage.LIVE),
     }
     for line in matrix.lines:
-        assert dict(signals_of(coverage, line)) == line.worst
+        assert dict(signals_of(matrix, line)) == line.worst
     _, metrics_alone = face(pods, jobs)
     assert metrics_alone.lines[0].worst == {"pods": Coverage.LIVE, "targets": Coverage.LIVE}
 
@@ -98,12 +97,12 @@ def test_what_the_api_does_not_list_is_not_called_healthy_by_rows_about_objects(
 )
 def test_a_workload_out_of_scope_is_disabled_and_says_by_whom(scope, reason):
     pods = SignalView("pods", Coverage.LIVE, {}, NOBODY)
-    coverage, matrix = face(pods, workloads=[("Deployment", "shop", "cart")], scope=scope)
+    matrix = face(pods, workloads=[("Deployment", "shop", "cart")], scope=scope)
     [line] = matrix.lines
     assert line.excluded == reason
     expected = Coverage.DISABLED if reason else Coverage.LIVE
     assert line.worst == {"pods": expected}
-    assert list(signals_of(coverage, line)) == [("pods", expected)]
+    assert list(signals_of(matrix, line)) == [("pods", expected)]
 
 
 def test_a_line_keeps_its_number_from_cycle_to_cycle():

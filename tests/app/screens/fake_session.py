@@ -14,6 +14,8 @@ import msgspec
 from msgspec.structs import replace
 
 from app.snapshot import ActResult, Snapshot
+from app.workload_coverage import WorkloadCoverage, by_workload
+from detectors.catalog import load
 from storage.records import HistoryRecord, Label, Lifecycle
 from tests.app.screens.night import (
     ADVICE,
@@ -34,7 +36,7 @@ from tests.app.screens.night import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from app.snapshot import Case, CheckResult, InboxRow, SettingValue, SourceStatus
+    from app.snapshot import Case, CheckResult, Face, InboxRow, SettingValue, SourceStatus
     from storage.records import InvestigationRecord
     from tests.app.screens.night import Fault
 
@@ -61,6 +63,8 @@ class FakeSession:
         self.history: list[HistoryRecord] = []
         self.undone: list[tuple[str, dict[int, InboxRow]]] = []
         self.done: list[tuple[str, dict[int, InboxRow]]] = []
+        self.seen = WorkloadCoverage()
+        """What the matrix by workload is made of."""
         self.snapshot = Snapshot(
             cycle=7, now=NOW, cluster=CLUSTER, mode="live", rows=tuple(inbox_row(fault) for fault in faults),
             coverage=coverage(signals), sources=sources, namespaces=("infra", "jobs", "ml", "platform", "shop"),
@@ -130,6 +134,9 @@ class FakeSession:
         self.calls.append(("narrate", investigation))
         return ActResult(False, "narrative.url is not set")
 
+    def workloads(self) -> Face:
+        return by_workload(self.seen, CLUSTER, {row.id: row.group for row in load().rows})
+
     def advise(self) -> ActResult:
         self.calls.append(("advise",))
         return ActResult(True, "comparing requests and limits with what was used")
@@ -174,7 +181,7 @@ class FakeSession:
             before[number] = rows[number]
             record = rows[number].investigation
             changed = msgspec.structs.replace(record, **change(record))
-            rows[number] = replace(rows[number], investigation=changed)
+            rows[number] = replace(rows[number], investigation=changed, state=changed.state(self.snapshot.now))
         self.snapshot = replace(self.snapshot, rows=tuple(rows.values()))
         return before
 
@@ -204,8 +211,6 @@ class FakeSession:
 
 def signal_ids() -> tuple[str, ...]:
     """The rows of the packaged catalogue."""
-    from detectors.catalog import load
-
     return tuple(row.id for row in load().rows)
 
 

@@ -168,9 +168,8 @@ def inbox_row(fault: Fault) -> InboxRow:
     )  # fmt: skip
     record = msgspec.structs.replace(record, **fault.changes, **verdict(fault.id))
     also = tuple(OTHERS[signal] for signal in fault.others)
-    return InboxRow(
-        record, anomaly(fault, fault.signal, 0), fault.reason, anomaly(fault, fault.signal, 0).last_seen, also
-    )
+    worst = anomaly(fault, fault.signal, 0)
+    return InboxRow(record, worst, fault.reason, worst.last_seen, also, record.state(NOW))
 
 
 def evidence(fault: Fault) -> tuple[EvidenceRecord, ...]:

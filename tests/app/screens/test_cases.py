@@ -68,16 +68,16 @@ def test_a_value_that_the_newest_evaluation_did_not_see_is_not_told_as_the_prese
     assert expectation(row.worst).startswith("2.41 s, expected")
     assert expectation(then.worst).startswith("was 2.41 s, peak")
     assert "seen" in dict(reasons(row, NOW, None)) and "was" in dict(reasons(then, NOW, None))
-    assert state_of(row.investigation, (row.worst,), NOW) == "new"
-    assert state_of(then.investigation, (then.worst,), NOW) == word
+    assert state_of(row.state, (row.worst,)) == "new"
+    assert state_of(then.state, (then.worst,)) == word
 
 
 def test_what_eases_is_found_by_both_its_words_and_stays_taken():
     row = row_of(FakeSession(), SLOW)
     worst = replace(row.worst, clean_passes=1)
-    assert fields(replace(row, worst=worst), NOW)["state"] == "new easing"
+    assert fields(replace(row, worst=worst))["state"] == "new easing"
     taken = replace(row.investigation, acknowledged_at=NOW)
-    assert state_of(taken, (worst,), NOW) == "ack"
+    assert state_of(taken.state(NOW), (worst,)) == "ack"
 
 
 async def test_a_case_that_eases_says_so_everywhere(monkeypatch):

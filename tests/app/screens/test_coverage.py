@@ -7,7 +7,8 @@ from msgspec.structs import replace
 from textual.widgets import Input
 
 from app.settings.schema import ScopeSettings
-from app.snapshot import SettingValue, SignalView, WorkloadCoverage
+from app.snapshot import SettingValue
+from app.workload_coverage import SignalView, WorkloadCoverage
 from detectors.catalog import load
 from detectors.model import Coverage, Entity, EntityType
 from tests.app.screens.fake_session import FakeSession, signal_ids
@@ -46,7 +47,7 @@ class Switchable(FakeSession):
         super().__init__(signals=signal_ids())
         self.edited = {key.replace("__", "."): value for key, value in values.items()}
         self.origin = origin
-        self.snapshot = replace(self.snapshot, by_workload=workloads(*extra))
+        self.seen = workloads(*extra)
 
     def settings(self):
         lists = (SettingValue(key, self.edited.get(key, ""), self.origin, "", "") for key in (SWITCH, EXCLUDED))
@@ -130,7 +131,8 @@ async def test_a_workload_is_left_out_of_the_scope_and_taken_in_again():
         move_to(console, "checkout")
         await pilot.press("d")
         await eventually(pilot, lambda: session.listed(EXCLUDED) == ["shop/checkout"])
-        session.publish(by_workload=workloads(scope=ScopeSettings(exclude_services=("shop/checkout",))))
+        session.seen = workloads(scope=ScopeSettings(exclude_services=("shop/checkout",)))
+        session.refresh()
         await eventually(pilot, lambda: "(config.toml:4)" in painted(console).replace("\n", ""))
         line = console.view.current
         assert line.name == "checkout" and set(line.worst.values()) == {Coverage.DISABLED}

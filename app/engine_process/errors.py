@@ -1,0 +1,45 @@
+"""Errors on their way from one process to another: ours arrive as they were raised, a library's as its name and words."""
+
+from __future__ import annotations
+
+import pickle
+
+OURS = frozenset({"app", "detectors", "storage"})
+
+
+class EngineLostError(Exception):
+    """The engine's process is gone, so nothing can be asked of it.
+
+    Attributes:
+        message: one sentence.
+        hint: what comes next.
+    """
+
+    def __init__(self, message: str, hint: str) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class ForeignError(Exception):
+    """An error of a library or of the language, which the console need not import to show."""
+
+
+def packed(error: BaseException) -> bytes:
+    """An error for the way: its type where it is one of ours, or made from one of ours, and all that it holds."""
+    kinds = (kind for kind in type(error).__mro__ if kind.__module__.partition(".")[0] in OURS)
+    kind = next(kinds, None)
+    if kind is None:
+        kind, state, arguments = ForeignError, {}, (f"{type(error).__name__}: {error}",)
+    else:
+        state, arguments = vars(error), error.args
+    # Both ends are this program, on a socket that nobody else has: pickling keeps enums and paths what they are.
+    return pickle.dumps((kind, arguments, state))
+
+
+def unpacked(body: bytes) -> BaseException:
+    """The error again. It is not made by its constructor, whose parameters are not its `args`."""
+    kind, arguments, state = pickle.loads(body)
+    error: BaseException = kind.__new__(kind, *arguments)
+    vars(error).update(state)
+    return error
