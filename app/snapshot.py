@@ -1,7 +1,7 @@
 """What the engine hands to the screens after each cycle, and what screens may ask of the session.
 
-A snapshot is immutable: screens keep it, compare it, and never see it change under them. Everything here may travel from
-the engine's process to the console's (`app.engine_process`), so annotations have to be importable and decodable.
+A snapshot is immutable: screens keep it, compare it, and never see it change under them. All of it may travel from the
+engine's process to the console's (`app.engine_process`), so what annotations name is imported at run time too.
 """
 
 from __future__ import annotations

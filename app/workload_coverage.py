@@ -5,6 +5,7 @@ A cycle only keeps references (`seen`); the matrix is made of them when somebody
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from hashlib import blake2b
 from itertools import repeat
 from operator import itemgetter
@@ -12,17 +13,17 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from app.settings.schema import ScopeSettings
 from app.snapshot import Face, WorkloadLine
 from app.tuning import excluding, in_scope
 from detectors.catalog import DetectorKind
 from detectors.model import Coverage, Entity, EntityType
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator
 
     from app.engine import Outcome
     from app.settings.loading import LoadedSettings
-    from app.settings.schema import ScopeSettings
     from detectors.catalog import Catalogue
 
 EXCLUDED = "scope.exclude_services"

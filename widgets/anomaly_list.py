@@ -48,9 +48,7 @@ class AnomalyList(RowList[AnomalyRecord]):
                 sort=lambda row: row.severity.rank,
                 descending=True,
             ),
-            Column(
-                "signal", "SIGNAL", self._title, 16, flex=2, limit=32, sort=lambda row: row.signal, passing=True
-            ),
+            Column("signal", "SIGNAL", self._title, 16, flex=2, limit=32, sort=lambda row: row.signal, passing=True),
             Column(
                 "entity", "WHERE", lambda row, _: row.entity.title, 14, flex=1, priority=3, sort=lambda row: row.entity
             ),

@@ -10,6 +10,7 @@ from __future__ import annotations
 from hashlib import blake2b
 from itertools import islice
 from numbers import Integral
+from types import GenericAlias
 from typing import TYPE_CHECKING, Any, get_args, get_origin
 
 from msgspec import Raw, Struct, msgpack, structs
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 
 PIECE = 32 * 1024
-"""Bytes after which a piece of a list is full: decoding one takes less than a millisecond, in which nothing else runs."""
+"""Bytes after which a piece of a list is full: while one is decoded nothing else runs, for less than a millisecond."""
 FRESH = -1
 """The start of a span of new items."""
 
@@ -45,7 +46,7 @@ class Change(Struct, frozen=True, array_like=True, tag="change"):
 
 
 def _plain(value: object) -> object:
-    """numpy's scalars as Python's own."""
+    """Numpy's scalars as Python's own."""
     match value:
         case float():
             return float(value)
@@ -198,7 +199,7 @@ class Incoming:
         self._fields: dict[str, Any] = dict.fromkeys(items, ())
         self._fresh: dict[str, list[Struct]] = {name: [] for name in items}
         self._decoders: dict[str, msgpack.Decoder[Any]] = {
-            field.name: msgpack.Decoder(list[items[field.name]] if field.name in items else field.type)  # type: ignore[misc]
+            field.name: msgpack.Decoder(GenericAlias(list, items[field.name]) if field.name in items else field.type)
             for field in structs.fields(kind)
         }
 

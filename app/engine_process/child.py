@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 COLLECT_AFTER = 50_000
-"""New containers before the collector looks at them: nobody waits for a key here, as in any command without a screen."""
+"""New containers before the collector looks at them: nobody waits for a key here."""
 LAST_SECONDS = STOP_SECONDS + 2
 """After which a process whose console is gone ends, whatever it still does."""
 

@@ -1,4 +1,4 @@
-"""Errors on their way from one process to another: ours arrive as they were raised, a library's as its name and words."""
+"""Errors on their way between processes: ours arrive as they were raised, a library's as its name and its words."""
 
 from __future__ import annotations
 

@@ -81,7 +81,7 @@ class EngineProcess:
 
     def __init__(self, opening: Opening, calls: Mapping[str, Call], told: Callable[[Snapshot], None]) -> None:
         self._calls, self._told = calls, told
-        self._decoder = msgpack.Decoder(Piece | Change | Done | Failed)  # type: ignore[var-annotated]
+        self._decoder = msgpack.Decoder(Piece | Change | Done | Failed)
         self._snapshots = Incoming(Snapshot)
         self._lock = threading.Lock()
         self._numbers = itertools.count(OPENING + 1)

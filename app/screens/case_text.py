@@ -30,7 +30,8 @@ def headline(
 ) -> Content:
     """One line: number, severity, where and what, since when, state and label; names give way to the rest."""
     head = [Content.styled(f"#{record.id}", palette.MUTED), palette.SEVERITY[record.severity].full]
-    parts = [Content(duration(record, anomalies, now, zone)), palette.STATE[state_of(record.state(now), anomalies)].label]
+    state = palette.STATE[state_of(record.state(now), anomalies)]
+    parts = [Content(duration(record, anomalies, now, zone)), state.label]
     if record.acknowledged_at is not None:
         parts.append(plain(f"by {record.acknowledged_by}", 20))
     if record.label is not None:

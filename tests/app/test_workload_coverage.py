@@ -32,9 +32,7 @@ def test_dependencies_count_for_the_workload_that_calls_them():
         entity("cart", EntityType.DEPENDENCY, "b.example"): Coverage.LEARNING,
     }
     own = {entity("cart"): Coverage.LIVE}
-    matrix = face(
-        SignalView("far", Coverage.LIVE, far, NOBODY), SignalView("own", Coverage.LIVE, own, NOBODY)
-    )
+    matrix = face(SignalView("far", Coverage.LIVE, far, NOBODY), SignalView("own", Coverage.LIVE, own, NOBODY))
     [line] = matrix.lines
     assert (line.namespace, line.name) == ("shop", "cart")
     assert line.worst == {"far": Coverage.LEARNING, "own": Coverage.LIVE}
@@ -108,15 +106,15 @@ def test_a_workload_out_of_scope_is_disabled_and_says_by_whom(scope, reason):
 def test_a_line_keeps_its_number_from_cycle_to_cycle():
     pods = SignalView("pods", Coverage.LIVE, {}, NOBODY)
     names = [("Deployment", "shop", name) for name in ("a", "b", "c")]
-    before = {line.name: line.number for line in face(pods, workloads=names)[1].lines}
-    after = {line.name: line.number for line in face(pods, workloads=names[1:])[1].lines}
+    before = {line.name: line.number for line in face(pods, workloads=names).lines}
+    after = {line.name: line.number for line in face(pods, workloads=names[1:]).lines}
     assert len(set(before.values())) == 3
     assert after == {name: before[name] for name in ("b", "c")}
 
 
 def test_nodes_and_odd_keys_are_no_workloads():
     odd = {Entity(EntityType.NODE, ARN, "", "Node", "worker-1").key: Coverage.LIVE, "nonsense": Coverage.LIVE}
-    assert face(SignalView("nodes", Coverage.LIVE, odd, NOBODY))[1].lines == ()
+    assert face(SignalView("nodes", Coverage.LIVE, odd, NOBODY)).lines == ()
 
 
 @pytest.mark.parametrize("name", ["checkout", "a,b", "*", "[x]", "a?b", " lead", "é\x1b[31m"])

@@ -43,7 +43,7 @@ def test_what_is_over_says_what_it_was_and_how_long_it_lasted():
     assert told["over"].startswith("since ")
     peak = quantity(farthest(row.worst), row.worst.unit)
     assert told["was"] == f"26 ms, peak {peak}, expected 20-31 ms"
-    assert fields(row, NOW)["state"] == "recovered"
+    assert fields(row)["state"] == "recovered"
 
 
 def test_what_is_held_blames_no_more_than_is_known():
@@ -102,8 +102,8 @@ def test_a_case_does_not_ease_while_another_of_its_anomalies_is_out_of_band():
     case = session.case(SLOW)
     worst, *others = case.anomalies
     easing = replace(worst, clean_passes=1)
-    assert state_of(case.investigation, (easing, *others), NOW) == "new"
-    assert state_of(case.investigation, (easing, *(replace(each, closed=NOW) for each in others)), NOW) == "easing"
+    assert state_of("new", (easing, *others)) == "new"
+    assert state_of("new", (easing, *(replace(each, closed=NOW) for each in others))) == "easing"
 
 
 async def test_the_headline_of_what_is_over_says_from_when_to_when():

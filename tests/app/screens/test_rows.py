@@ -57,8 +57,8 @@ def test_the_environment_is_found_and_told_and_nothing_is_said_without_one():
     placed = msgspec.structs.replace(record.entity, environment="production")
     row = msgspec.structs.replace(record, entity=placed)
     here = msgspec.structs.replace(OPEN, investigation=row)
-    assert parse("env:prod").matches(fold(fields(here, NOW)))
-    assert not parse("env:prod").matches(fold(fields(OPEN, NOW)))
+    assert parse("env:prod").matches(fold(fields(here)))
+    assert not parse("env:prod").matches(fold(fields(OPEN)))
     assert ("env", "production") in list(reasons(here, NOW, None))
     assert "env" not in dict(reasons(OPEN, NOW, None))
 
