@@ -1,7 +1,7 @@
 """Keys in the real console while the real engine works: `python -m benchmarks.console`.
 
 Goals (G4): with 10,000 investigations in the inbox, and the engine running cycle after cycle over 10,000 series in its
-thread, a key is painted within 1.3 times (median) and 1.5 times (99 %) of what it takes while the engine rests, and
+process, a key is painted within 1.3 times (median) and 1.5 times (99 %) of what it takes while the engine rests, and
 within 50 ms. A cycle comes every 15 seconds in life; here one follows the other.
 """
 
@@ -14,7 +14,6 @@ import inspect
 import os
 import random
 import sys
-import threading
 import time
 from datetime import UTC
 from pathlib import Path
@@ -25,14 +24,12 @@ import numpy as np
 from msgspec.structs import replace
 
 from app.console import COLLECT_AFTER, SWITCH_SECONDS, Console
-from app.session import EngineSession
-from app.snapshots import metrics_status, objects_status
 from benchmarks.cluster import AT, NAMESPACES
-from benchmarks.engine import Bench, bench
 from benchmarks.measure import Goal, goals_table, table
+from benchmarks.paced import paced
 from benchmarks.painting import PATIENCE, Paints, moved, worst
+from benchmarks.served import connected, serving
 from benchmarks.storage import anomaly, case
-from detectors.catalog import load
 from detectors.model import Entity, EntityType
 from detectors.series import Band
 from storage.cycles import CycleUpdate
@@ -42,52 +39,12 @@ from widgets.row_list import RowList
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from app.engine import Outcome
-    from app.snapshot import CheckResult, SourceStatus
-    from storage.database import Store
+    from benchmarks.paced import Paced
+    from benchmarks.served import Bench
     from storage.records import AnomalyRecord
 
 SIZE = (140, 45)
 KEYS = {"j": "down", "pagedown": "page down"}
-
-
-class Paced:
-    """A run of the engine that goes on while `going` is set (`app.session.Run`)."""
-
-    mode = "live"
-    advisor = None
-    interval = 15.0
-    progress: Callable[[str], None]
-
-    def __init__(self, found: Bench, store: Store) -> None:
-        self._bench, self._engine = found, found.engine(store)
-        self.cluster = found.objects.cluster
-        self.going = threading.Event()
-        self.done = 0
-        self.resting = True
-
-    def run(self, stop: threading.Event, wake: threading.Event, done: Callable[[Outcome], None]) -> None:
-        """Cycles without a pause, each a minute later."""
-        while not stop.is_set():
-            wake.clear()
-            self.resting = not self.going.wait(0.05)
-            if not self.resting:
-                self._bench.next_minute()
-                done(self._engine.cycle())
-                self._engine.look_again()
-                self.done += 1
-
-    def statuses(self, outcome: Outcome | None) -> tuple[SourceStatus, ...]:
-        """As a live run's."""
-        return metrics_status(None, None, None), objects_status(outcome.state if outcome is not None else None)
-
-    def checks(self) -> tuple[CheckResult, ...]:
-        """None."""
-        return ()
-
-    def close(self) -> None:
-        """Stop fetching."""
-        self._engine.close()
 
 
 def remembered(cluster: str, count: int) -> Iterator[AnomalyRecord]:
@@ -113,15 +70,15 @@ def remembered(cluster: str, count: int) -> Iterator[AnomalyRecord]:
         )
 
 
-def stored(found: Bench, count: int) -> Store:
+def stored(found: Bench, count: int) -> Path:
     """A store with so many open investigations."""
-    store = found.store("inbox")
     cluster = found.objects.cluster
     members = list(remembered(cluster, count))
     cases = [replace(case(member.investigation, [member]), cluster=cluster) for member in members]
     record = CycleRecord(cluster, AT - 60.0, 1.0, 0, 0, 0)
-    store.cycles.write(CycleUpdate(record, investigations=cases, anomalies=members))
-    return store
+    with found.store("inbox") as store:
+        store.cycles.write(CycleUpdate(record, investigations=cases, anomalies=members))
+        return store.path
 
 
 class PaintedConsole(Paints, Console):
@@ -139,41 +96,39 @@ async def until(what: str, condition: Callable[[], object]) -> None:
         await asyncio.sleep(0.02)
 
 
-async def rest(run: Paced) -> None:
+async def rest(session: Paced) -> None:
     """Let the engine finish its cycle, and the console show it."""
-    run.going.clear()
-    await until("the end of a cycle", lambda: run.resting)
+    await asyncio.to_thread(session.rest)
     await asyncio.sleep(1)
 
 
-async def pressed(app: PaintedConsole, run: Paced, rounds: int, times: int) -> dict[tuple[str, str], list[float]]:
+async def pressed(app: PaintedConsole, session: Paced, rounds: int, times: int) -> dict[tuple[str, str], list[float]]:
     """Milliseconds of every press, by key and by what the engine did; rest and work take turns."""
     rows = app.screen.query_one(RowList)
     spent: dict[tuple[str, str], list[float]] = {}
     for _ in range(rounds):
         for state in ("idle", "busy"):
             if state == "busy":
-                run.going.set()
+                await asyncio.to_thread(session.go)
             for key in KEYS:
                 await app.painted(rows.action_top, lambda: rows.position == 0) if rows.position else None
                 spent.setdefault((key, state), []).extend(await moved(app, rows, key, times))
-            await rest(run)
+            await rest(session)
     return spent
 
 
-async def measure(found: Bench, count: int, rounds: int, times: int) -> dict[tuple[str, str], list[float]]:
+async def measure(session: Paced, count: int, rounds: int, times: int) -> dict[tuple[str, str], list[float]]:
     """The console with its inbox, on a session over the engine."""
-    store = stored(found, count)
-    run = Paced(found, store)
-    session = EngineSession(found.loaded, store, load(), found.clock, run)
     app = PaintedConsole(lambda _choice: session, zone=UTC)
     app.animation_level = "none"
     async with app.run_test(size=SIZE):
         await until("the stored rows", lambda: len(app.snapshot.rows) >= count)
-        run.going.set()
+        await asyncio.to_thread(session.cycles, 1)
         await until("the first cycle", lambda: app.snapshot.cycle)
-        await rest(run)
-        spent = await pressed(app, run, rounds, times)
+        await rest(session)
+        before = app.snapshot.cycle
+        spent = await pressed(app, session, rounds, times)
+        print(f"{app.snapshot.cycle - before} cycles while keys were pressed\n")
     app.link.close()
     return spent
 
@@ -184,12 +139,17 @@ def main(arguments: Sequence[str] | None = None) -> list[Goal]:
     parser.add_argument("--series", type=int, default=10_000)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--keys", type=int, default=60)
+    parser.add_argument("--together", action="store_true", help="the engine in the console's process, for comparison")
     options = parser.parse_args(arguments)
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     sys.setswitchinterval(SWITCH_SECONDS)
     gc.set_threshold(*COLLECT_AFTER)
-    with bench(options.series) as found:
-        spent = asyncio.run(measure(found, options.rows, options.rounds, options.keys))
+    with serving(options.series) as servers:
+        found = connected(servers)
+        database = stored(found, options.rows)
+        found.objects.close()
+        with paced(servers, database, apart=not options.together) as session:
+            spent = asyncio.run(measure(session, options.rows, options.rounds, options.keys))
     rows, goals = [], []
     for key, name in KEYS.items():
         idle, busy = spent[key, "idle"], spent[key, "busy"]

@@ -11,105 +11,24 @@ import argparse
 import gc
 import statistics
 import sys
-import tempfile
 import time
-from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
+from functools import partial
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qsl, urlencode
 
-import httpx
 import numpy as np
 
-from app.clock import ManualClock
 from app.console import COLLECT_AFTER, SWITCH_SECONDS
-from app.engine import Engine
-from app.settings.loading import load_settings
-from app.sources.kubernetes.client import KubernetesClient
-from app.sources.kubernetes.source import KubernetesSource
-from app.sources.prometheus.client import PrometheusClient
-from app.sources.prometheus.connection import PrometheusConnection
-from benchmarks import cluster
 from benchmarks.measure import Goal, Lateness, curl, goals_table, lateness, milliseconds, table
-from detectors.catalog import load
-from storage.database import Store
-from tests.lab.kubernetes_api import KubernetesApi
-from tests.lab.servers import Prometheus
+from benchmarks.paced import paced
+from benchmarks.served import connected, serving
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
-    from app.engine import Outcome
-    from app.settings.loading import LoadedSettings
-
-
-class Noting(httpx.HTTPTransport):
-    """The network, with a note of every URL that was asked."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.urls: list[str] = []
-
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """Note and go on; a form is noted as the query string that it could have been."""
-        form = parse_qsl(request.read().decode()) if request.method == "POST" else []
-        self.urls.append(f"{request.url}?{urlencode(form)}" if form else str(request.url))
-        return super().handle_request(request)
-
-
-@dataclass
-class Bench:
-    """A metrics server and a Kubernetes API that know the same cluster, and engines over them."""
-
-    loaded: LoadedSettings
-    server: Prometheus
-    objects: KubernetesSource
-    folder: Path
-    clock: ManualClock = field(default_factory=lambda: ManualClock(cluster.AT))
-    asked: Noting = field(default_factory=Noting)
-
-    def engine(self, store: Store) -> Engine:
-        """One that has seen nothing yet."""
-        self.asked = Noting()
-        connection = PrometheusConnection(url=self.server.url)
-        metrics = PrometheusClient(connection, transport=self.asked)
-        return Engine(
-            self.objects.cluster, self.clock, store, load(), self.loaded.settings, self.objects, metrics, live=False
-        )
-
-    def store(self, name: str) -> Store:
-        """A new one."""
-        return Store.open(self.folder / f"{name}.db")
-
-    def next_minute(self) -> None:
-        """Move the clock; samples end some day."""
-        self.clock.set(self.clock.now() + 60)
-        if self.clock.now() > cluster.AT + cluster.AFTER * 60:
-            raise RuntimeError("more cycles than there are samples")
-
-    def curl(self) -> float:
-        """Seconds that curl takes for everything asked since the last time, the answers thrown away."""
-        urls, self.asked.urls = self.asked.urls, []
-        return curl(urls, self.loaded.settings.prometheus.concurrency)
-
-
-@contextmanager
-def bench(series: int) -> Iterator[Bench]:
-    """Start the servers, and list the objects."""
-    pods = cluster.replicas(series)
-    with tempfile.TemporaryDirectory() as name, KubernetesApi() as api, Prometheus(cluster.openmetrics(pods)) as server:
-        folder = Path(name)
-        cluster.tell(api, pods)
-        objects = KubernetesSource(KubernetesClient(str(api.kubeconfig(folder / "kubeconfig"))))
-        objects.start()
-        if not objects.wait_ready(30):
-            raise RuntimeError("the objects were not listed")
-        (folder / "config.toml").touch()
-        try:
-            yield Bench(load_settings(folder / "config.toml", environment={}), server, objects, folder)
-        finally:
-            objects.close()
+    from app.engine import Engine, Outcome
+    from app.snapshot import Snapshot
+    from benchmarks.served import Bench, Servers
 
 
 @dataclass
@@ -160,25 +79,20 @@ def cycles(found: Bench, rounds: int) -> tuple[Spent, Spent, Outcome]:
     return first, later, outcome
 
 
-def late(found: Bench, rounds: int) -> tuple[Lateness, Lateness, Lateness]:
-    """How late an event loop ticks while curl asks, during the first cycle of an engine, and during later ones."""
-    with found.store("late") as store:
-        engine = found.engine(store)
-        first = lateness(engine.cycle, 1)
-        # As the session does it.
+def late(servers: Servers, asked: Sequence[str], rounds: int) -> tuple[Lateness, Lateness, Lateness]:
+    """How late the console's loop ticks while curl asks, during the first cycle of an engine, and during later ones.
+
+    The engine is where the console has it, and tells its snapshots as it does there.
+    """
+    told: list[Snapshot] = []
+    with paced(servers, servers.folder / "late.db") as session:
+        session.restored()
+        session.start(told.append)
+        first = lateness(partial(session.cycles, 1), 1)
         gc.freeze()
-        asked = list(found.asked.urls)
-
-        def ask() -> None:
-            found.asked.urls = list(asked)
-            found.curl()
-
-        def cycle() -> None:
-            found.next_minute()
-            engine.cycle()
-
-        idle, later = lateness(ask, 2), lateness(cycle, rounds)
-        engine.close()
+        idle, later = lateness(partial(curl, asked, 4), 2), lateness(partial(session.cycles, 1), rounds)
+    if len(told) < rounds:
+        raise RuntimeError("snapshots are missing")
     return idle, first, later
 
 
@@ -190,10 +104,12 @@ def main(arguments: Sequence[str] | None = None) -> list[Goal]:
     # As the console does it.
     sys.setswitchinterval(SWITCH_SECONDS)
     gc.set_threshold(*COLLECT_AFTER)
-    with bench(options.series) as found:
+    with serving(options.series) as servers:
+        found = connected(servers)
         first, later, outcome = cycles(found, options.rounds)
         pods = len(found.objects.state(found.clock.now()).pods)
-        idle, begun, going_on = late(found, 3 * options.rounds)
+        found.objects.close()
+        idle, begun, going_on = late(servers, found.asked.urls, 3 * options.rounds)
     size = f"{options.series:,} series of {pods // 2} workloads and {pods} pods, {outcome.series:,} verdicts"
     rows = [first.row("first cycle, with discovery"), later.row("later cycle: new steps")]
     print(table(f"{size}, median of {options.rounds}", ("what", "ms", "CPU ms", "curl, ms", "x curl"), rows))
