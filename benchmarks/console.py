@@ -62,7 +62,7 @@ def remembered(cluster: str, count: int) -> Iterator[AnomalyRecord]:
             signal="http-server-5xx-spike",
             entity=Entity(EntityType.WORKLOAD, cluster, namespace, "Workload", f"past-{number:05d}"),
             state=AnomalyState.OPEN,
-            onset=float(AT - 3600),
+            onset=float(AT - 3600 * (2 + number % 40)),
             opened=float(AT - 3600),
             last_seen=float(AT - 600),
             closed=None,

@@ -23,10 +23,16 @@ class Notice(Static):
     Notice.-shown { display: block; }
     """
 
+    _text = ""
+    """What it says."""
+
     def show(self, text: str) -> None:
         """Say it, or nothing."""
-        self.set_class(bool(text), "-shown")
-        self.update(plain(text))
+        # Every update lays the whole screen out anew.
+        if text != self._text:
+            self._text = text
+            self.set_class(bool(text), "-shown")
+            self.update(plain(text))
 
 
 class Condition(Enum):

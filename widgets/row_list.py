@@ -198,8 +198,10 @@ class RowList(Movement, RowCanvas[Row], can_focus=True):
 
     def say_empty(self, text: str) -> None:
         """Another explanation of an empty list."""
-        self._empty = text
-        self.refresh()
+        if text != self._empty:
+            self._empty = text
+            if not self.rows.order:
+                self.refresh()
 
     # -- Keys and mouse --------------------------------------------------------------------------------------------
 

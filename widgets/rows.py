@@ -52,7 +52,7 @@ class Column(Generic[Row]):
     descending: bool = False
     """The direction of the first sort: largest first for scores, smallest first for names."""
     passing: bool = False
-    """Whether the cell of a row that stays the same may change: ages do."""
+    """Whether the cell of a row that stays the same may get another text: ages do."""
 
 
 class Placed(NamedTuple, Generic[Row]):

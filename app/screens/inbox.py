@@ -43,6 +43,7 @@ class InboxScreen(ListedView, CaseView):
         self._all = False
         """Snoozed and closed ones are shown too."""
         self._hidden = 0
+        self._title = ""
         self._resting: Timer | None = None
         """Ends when the cursor has rested on a row."""
 
@@ -85,7 +86,10 @@ class InboxScreen(ListedView, CaseView):
             parts.append(f"{self.rows.pending} new waiting")
         if self._hidden:
             parts.append(f"{self._hidden} snoozed or closed (h)")
-        self.rows.border_title = Content("  ".join(parts))
+        title = "  ".join(parts)
+        if title != self._title:
+            # Setting it draws the whole list anew.
+            self._title, self.rows.border_title = title, Content(title)
 
     def filtered(self, event: FilterBar.Changed) -> None:
         """A filter on states looks at all of them."""

@@ -87,7 +87,8 @@ class Preview(Container):
     def __init__(self) -> None:
         super().__init__(classes="-empty")
         self._parts: _Parts | None = None
-        self._charted: tuple[AnomalyRecord, tzinfo] | None = None
+        self._row: InboxRow | None = None
+        """What chart and reason are of."""
 
     def show(self, row: InboxRow | None, now: float, zone: tzinfo) -> None:
         """Another row, or other numbers."""
@@ -99,14 +100,14 @@ class Preview(Container):
             self._parts = _Parts.made()
             self.mount(*self._parts.arranged())
         parts, record, worst = self._parts, row.investigation, row.worst
-        if self._charted != (worst, zone):
+        if row is not self._row:
             # A chart costs as much as all the lines of the list, and most snapshots change nothing about it.
-            self._charted = worst, zone
+            self._row = row
             fill_chart(parts.chart, worst, zone)
-        parts.chart.border_title = plain(f"{record.entity.title}   {short_title(record.title)}", 60)
-        reason = Content.assemble(palette.SEVERITY[record.severity].full, "  ", plain(row.reason))
-        parts.reason.update(reason)
-        parts.line.update(reason)
+            parts.chart.border_title = plain(f"{record.entity.title}   {short_title(record.title)}", 60)
+            reason = Content.assemble(palette.SEVERITY[record.severity].full, "  ", plain(row.reason))
+            parts.reason.update(reason)
+            parts.line.update(reason)
         parts.facts.facts = tuple(reasons(row, now, zone))
 
 
