@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from contextlib import suppress
 
 OURS = frozenset({"app", "detectors", "storage"})
 
@@ -25,21 +26,19 @@ class ForeignError(Exception):
     """An error of a library or of the language, which the console need not import to show."""
 
 
-def packed(error: BaseException) -> bytes:
-    """An error for the way: its type where it is one of ours, or made from one of ours, and all that it holds."""
+def packed(error: Exception) -> bytes:
+    """An error for the way: its type, where that or one of its bases is ours, and all that it holds."""
     kinds = (kind for kind in type(error).__mro__ if kind.__module__.partition(".")[0] in OURS)
-    kind = next(kinds, None)
-    if kind is None:
-        kind, state, arguments = ForeignError, {}, (f"{type(error).__name__}: {error}",)
-    else:
-        state, arguments = vars(error), error.args
     # Both ends are this program, on a socket that nobody else has: pickling keeps enums and paths what they are.
-    return pickle.dumps((kind, arguments, state))
+    with suppress(TypeError, AttributeError, pickle.PicklingError):
+        if (kind := next(kinds, None)) is not None:
+            return pickle.dumps((kind, error.args, vars(error)))
+    return pickle.dumps((ForeignError, (f"{type(error).__name__}: {error}",), {}))
 
 
-def unpacked(body: bytes) -> BaseException:
+def unpacked(body: bytes) -> Exception:
     """The error again. It is not made by its constructor, whose parameters are not its `args`."""
     kind, arguments, state = pickle.loads(body)
-    error: BaseException = kind.__new__(kind, *arguments)
+    error: Exception = kind.__new__(kind, *arguments)
     vars(error).update(state)
     return error
