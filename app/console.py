@@ -184,6 +184,8 @@ class Console(Dispatch):
         self.freeze.arrive(message.snapshot)
         if self.since is None and message.snapshot.cycle:
             self.since = message.snapshot.now
+            # What the first cycle brought mostly stays: a full collection that walks it holds up keys for 40 ms.
+            gc.freeze()
         self.show()
 
     @on(Acted)

@@ -82,6 +82,7 @@ class Link:
         self.session, self.refused = None, False
 
         def open_session() -> None:
+            session = None
             try:
                 if old is not None:
                     old.stop()
@@ -90,6 +91,8 @@ class Link:
                 session.start(lambda snapshot: self.tell(SnapshotArrived(number, snapshot)))
             except Exception as error:
                 logger.exception("no session")
+                if session is not None:
+                    session.stop()
                 self.tell(refusal_of(error, number))
 
         self._lanes.submit("session", open_session)

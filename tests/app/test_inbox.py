@@ -76,6 +76,16 @@ def test_what_another_process_did_to_a_case_is_seen(
     assert all(after[number] is before[number] for number in CASES if number != 3)
 
 
+def test_a_row_tells_its_state_until_a_snooze_runs_out(store: Store, inbox: Inbox) -> None:
+    Triage(store, ManualClock(NOW), "somebody", "else").snooze([3], 900)
+    asleep = {row.investigation.id: row for row in inbox.rows(CLUSTER, NOW)}
+    assert [asleep[number].state for number in CASES] == ["held", "held", "snoozed", "held", "held"]
+    assert asleep[3] in inbox.rows(CLUSTER, NOW + 899)
+    awake = {row.investigation.id: row for row in inbox.rows(CLUSTER, NOW + 901)}
+    assert awake[3].state == "held"
+    assert all(awake[number] is asleep[number] for number in (1, 2, 4, 5))
+
+
 def test_a_case_that_is_over_leaves_after_a_day_and_one_that_is_pinned_stays(store: Store, inbox: Inbox) -> None:
     over = [samples.recovered(number, NOW, score=float(number)) for number in (1, 2)]
     store.cycles.write(samples.update(*over, at=NOW))

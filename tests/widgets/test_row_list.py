@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 from textual.events import MouseScrollDown
+from textual.geometry import Region
 
 from tests.widgets.host import Stage, staged
 from widgets.filter import parse
@@ -320,6 +321,41 @@ async def test_another_theme_redraws_every_line() -> None:
         await stage.pilot.pause()
         assert rows.render_line(3).text == dark.text
         assert rows.render_line(3) != dark
+
+
+async def test_of_other_rows_only_the_lines_that_look_different_are_drawn(monkeypatch) -> None:
+    rows, time = a_list()
+    age = 0
+    passing = Column[Item]("age", "AGE", lambda item, _: f"{age if item.id == 4 else 0}m", 4, passing=True)
+    rows.rows.columns += (passing,)
+    async with staged(rows) as stage:
+        await ready(stage, rows, time)
+        drawn: list[int] = []
+        refresh = rows.refresh
+
+        def noted(*regions: Region) -> object:
+            drawn.extend(region.y for region in regions or [Region(0, -1, 0, 0)])
+            return refresh(*regions)
+
+        monkeypatch.setattr(rows, "refresh", noted)
+
+        async def told(found: list[Item]) -> list[int]:
+            drawn.clear()
+            rows.replace(found)
+            await stage.pilot.pause()
+            return drawn
+
+        assert await told(items(100)) == [], "equal rows look the same"
+        changed = [replace(item, name="other") if item.id == 3 else item for item in items(100)]
+        assert await told(changed) == [3]
+        assert "other" in stage.lines()[3]
+        age = 1
+        assert await told(changed) == [4]
+        assert "1m" in stage.lines()[4]
+        assert await told([replace(item, name="far") if item.id == 90 else item for item in changed]) == []
+        rows.move_to(90)
+        await stage.pilot.pause()
+        assert "far" in stage.lines()[cursor_line(stage)]
 
 
 async def test_few_drawn_lines_are_kept() -> None:

@@ -102,6 +102,17 @@ def test_filter_sees_the_cells_unless_told_otherwise() -> None:
     assert other.order == [2]
 
 
+def test_a_row_that_stays_is_read_once_for_the_filter() -> None:
+    asked: list[int] = []
+    model = Rows(COLUMNS, lambda item: item.id, lambda item: asked.append(item.id) or {"name": item.name})
+    kept = Item(1, "cart")
+    model.replace([kept, Item(2, "cart")])
+    model.filter(parse("cart"))
+    model.replace([kept, Item(2, "pay"), Item(3, "cart")])
+    assert model.order == [1, 3]
+    assert asked == [1, 2, 2, 3]
+
+
 def test_while_held_new_rows_wait_and_gone_rows_go() -> None:
     model = rows(Item(1, "a"), Item(2, "b"), Item(3, "c"))
     model.sort(COLUMNS[0])

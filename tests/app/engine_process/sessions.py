@@ -85,7 +85,7 @@ class Answering(FakeSession):
         return "done"
 
 
-def open_answering(secret: str = "", gate: Path | None = None) -> Answering:  # noqa: ARG001
+def open_answering(secret: str = "", gate: Path | None = None) -> Answering:
     """Such a session; with a gate, only while that file is there."""
     if gate is not None and not gate.exists():
         raise ERRORS["store"]

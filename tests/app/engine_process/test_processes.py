@@ -234,11 +234,11 @@ def test_one_that_cannot_start_again_says_why_until_it_can(console: Console, tmp
 
 def test_a_store_is_whole_after_its_process_was_killed_and_another_took_over(console: Console, tmp_path: Path) -> None:
     session = console.started("scripted", tmp_path)
-    for _ in range(3):
-        wait_for(lambda: console.shown.cycle > 3 and not console.lost, "no cycles")
-        reached, pid = console.shown.cycle, session.pid
-        os.kill(pid, signal.SIGKILL)
-        wait_for(lambda: session.pid != pid and console.shown.cycle > reached + 1, "nobody took over")
+    for round_number in range(1, 4):
+        wait_for(lambda n=round_number: console.shown.cycle > 3 * n and not console.lost, "no cycles")
+        os.kill(session.pid, signal.SIGKILL)
+        wait_for(lambda: console.lost, "nobody noticed")
+    wait_for(lambda: not console.lost, "nobody took over")
     session.stop()
     with Store.open(tmp_path / "tocsin.db") as store:
         assert store.integrity() == ()
