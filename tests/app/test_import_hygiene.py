@@ -36,3 +36,13 @@ def test_detectors_know_neither_the_network_nor_the_store() -> None:
     loaded = _modules("import detectors.kinds, detectors.states, detectors.catalog, detectors.entities")
     assert "numpy" in loaded
     assert not loaded & {"app", "storage", "widgets", "textual", "kubernetes", "httpx", "sqlite3", "sqlite_utils"}
+
+
+def test_a_console_with_a_session_has_nothing_of_what_only_the_engine_needs() -> None:
+    loaded = _modules(
+        "import app.console\nfrom app.engine_process.session import open_remotely\n"
+        "session = open_remotely('tests.app.engine_process.sessions:open_answering')\n"
+        "session.restored()\nsession.start(lambda snapshot: None)\nsession.stop()"
+    )
+    assert "subprocess" in loaded
+    assert not loaded & {*HEAVY, "sqlite3", "tests"}
