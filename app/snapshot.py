@@ -60,7 +60,7 @@ class SourceStatus(Struct, frozen=True):
     """Unix seconds: how long it has been so."""
 
 
-class InboxRow(Struct, frozen=True):
+class InboxRow(Struct, frozen=True, gc=False):
     """One investigation as the inbox shows it, with its worst anomaly's numbers."""
 
     investigation: InvestigationRecord

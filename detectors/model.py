@@ -52,7 +52,7 @@ class Direction(StrEnum):
     STATE = "state"
 
 
-class Entity(msgspec.Struct, frozen=True, order=True, omit_defaults=True):
+class Entity(msgspec.Struct, frozen=True, order=True, omit_defaults=True, gc=False):
     """One thing that can be unwell; entities with the same `key` are the same thing."""
 
     type: EntityType
@@ -139,7 +139,7 @@ class Views(IntFlag):
     """No statistics: the object's own state."""
 
 
-class SourceRef(msgspec.Struct, frozen=True):
+class SourceRef(msgspec.Struct, frozen=True, gc=False):
     """Where a number came from, so that anyone can ask again."""
 
     convention: str

@@ -1,6 +1,7 @@
 """What the store keeps, as typed records: the shapes that repositories return and widgets read.
 
-Times are unix seconds (UTC). Every record that belongs to a cluster names it.
+Times are unix seconds (UTC). Every record that belongs to a cluster names it. Those of which an inbox has thousands are
+no business of the garbage collector's (`gc=False`): they hold nothing that could point back at them.
 """
 
 from __future__ import annotations
@@ -77,7 +78,7 @@ class Priority(StrEnum):
         return scale[min(scale.index(self) + steps, len(scale) - 1)]
 
 
-class AnomalyRecord(msgspec.Struct, frozen=True):
+class AnomalyRecord(msgspec.Struct, frozen=True, gc=False):
     """One signal of one entity outside its band, from onset until it is over."""
 
     id: int
@@ -119,7 +120,7 @@ class AnomalyRecord(msgspec.Struct, frozen=True):
         return self.state is AnomalyState.OPEN and self.clean_passes > 0
 
 
-class InvestigationRecord(msgspec.Struct, frozen=True):
+class InvestigationRecord(msgspec.Struct, frozen=True, gc=False):
     """A case: one or more anomalies with one suspected cause, and what was done about it."""
 
     id: int
