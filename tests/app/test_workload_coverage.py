@@ -77,7 +77,7 @@ def test_what_the_api_does_not_list_is_not_called_healthy_by_rows_about_objects(
     }
     for line in matrix.lines:
         assert dict(signals_of(matrix, line)) == line.worst
-    _, metrics_alone = face(pods, jobs)
+    metrics_alone = face(pods, jobs)
     assert metrics_alone.lines[0].worst == {"pods": Coverage.LIVE, "targets": Coverage.LIVE}
 
 
