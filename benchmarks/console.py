@@ -2,7 +2,8 @@
 
 Goals (G4): with 10,000 investigations in the inbox, and the engine running cycle after cycle over 10,000 series in its
 process, a key is painted within 1.3 times (median) and 1.5 times (99 %) of what it takes while the engine rests, and
-within 50 ms. A cycle comes every 15 seconds in life; here one follows the other.
+within 50 ms. The same holds for the CPU time of the console's process, which a busy machine changes little. A cycle
+comes every 15 seconds in life; here one follows the other.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from benchmarks.paced import Paced
+    from benchmarks.painting import Press
     from benchmarks.served import Bench
     from storage.records import AnomalyRecord
 
@@ -102,10 +104,10 @@ async def rest(session: Paced) -> None:
     await asyncio.sleep(1)
 
 
-async def pressed(app: PaintedConsole, session: Paced, rounds: int, times: int) -> dict[tuple[str, str], list[float]]:
-    """Milliseconds of every press, by key and by what the engine did; rest and work take turns."""
+async def pressed(app: PaintedConsole, session: Paced, rounds: int, times: int) -> dict[tuple[str, str], list[Press]]:
+    """Every press, by key and by what the engine did; rest and work take turns."""
     rows = app.screen.query_one(RowList)
-    spent: dict[tuple[str, str], list[float]] = {}
+    spent: dict[tuple[str, str], list[Press]] = {}
     for _ in range(rounds):
         for state in ("idle", "busy"):
             if state == "busy":
@@ -117,7 +119,7 @@ async def pressed(app: PaintedConsole, session: Paced, rounds: int, times: int) 
     return spent
 
 
-async def measure(session: Paced, count: int, rounds: int, times: int) -> dict[tuple[str, str], list[float]]:
+async def measure(session: Paced, count: int, rounds: int, times: int) -> dict[tuple[str, str], list[Press]]:
     """The console with its inbox, on a session over the engine."""
     app = PaintedConsole(lambda _choice: session, zone=UTC)
     app.animation_level = "none"
@@ -152,21 +154,34 @@ def main(arguments: Sequence[str] | None = None) -> list[Goal]:
             spent = asyncio.run(measure(session, options.rows, options.rounds, options.keys))
     rows, goals = [], []
     for key, name in KEYS.items():
-        idle, busy = spent[key, "idle"], spent[key, "busy"]
-        half, most = median(busy) / median(idle), worst(busy) / worst(idle)
-        rows += [
-            (name, state, f"{median(each):.1f}", f"{worst(each):.1f}", f"{max(each):.1f}")
-            for state, each in (("idle", idle), ("busy", busy))
-        ]
+        for state in ("idle", "busy"):
+            for what, each in (("", walls(spent[key, state])), (", CPU", processors(spent[key, state]))):
+                rows.append((name, state + what, f"{median(each):.1f}", f"{worst(each):.1f}", f"{max(each):.1f}"))
         goals += [
-            Goal("G4", f"{name}: key to paint busy / idle, median", half, 1.3),
-            Goal("G4", f"{name}: key to paint busy / idle, 99 %", most, 1.5),
-            Goal("G4", f"{name}: key to paint busy, 99 %", worst(busy), 50, "ms"),
+            *compared(f"{name}: key to paint", walls(spent[key, "idle"]), walls(spent[key, "busy"])),
+            Goal("G4", f"{name}: key to paint busy, 99 %", worst(walls(spent[key, "busy"])), 50, "ms"),
+            *compared(f"{name}: CPU of the console", processors(spent[key, "idle"]), processors(spent[key, "busy"])),
         ]
     title = f"Key to paint with {options.rows:,} rows, engine over {options.series:,} series, ms"
     print(table(title, ("key", "engine", "median", "99 %", "max"), rows))
     print(goals_table(goals))
     return goals
+
+
+def walls(presses: list[Press]) -> list[float]:
+    """What the engineer waits for."""
+    return [press.wall for press in presses]
+
+
+def processors(presses: list[Press]) -> list[float]:
+    """What it costs the console's process."""
+    return [press.processor for press in presses]
+
+
+def compared(what: str, idle: list[float], busy: list[float]) -> tuple[Goal, Goal]:
+    """With the engine at work against with the engine at rest."""
+    half, most = median(busy) / median(idle), worst(busy) / worst(idle)
+    return Goal("G4", f"{what} busy / idle, median", half, 1.3), Goal("G4", f"{what} busy / idle, 99 %", most, 1.5)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import asyncio
 import time
 from functools import partial
 from statistics import median, quantiles
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from textual import events
 from textual._compositor import CompositorUpdate
@@ -26,9 +26,19 @@ if TYPE_CHECKING:
 PATIENCE = 10.0
 
 
+class Press(NamedTuple):
+    """What a key took, in milliseconds."""
+
+    wall: float
+    processor: float
+    """Of this process: what else runs on the machine changes little about it."""
+
+
 class Paints(App[Any]):
     """An app that tells when something was painted."""
 
+    processor = 0.0
+    """CPU milliseconds of this process until the last paint that was waited for."""
     _painted: asyncio.Event | None = None
     _seen: Callable[[], bool] = staticmethod(lambda: True)
 
@@ -43,21 +53,22 @@ class Paints(App[Any]):
     async def painted(self, act: Callable[[], object], seen: Callable[[], bool] = lambda: True) -> float:
         """Milliseconds from the act until what it changed was ready for the terminal."""
         self._painted, self._seen = asyncio.Event(), seen
-        began = time.perf_counter()
+        began, busy = time.perf_counter(), time.process_time()
         act()
         await asyncio.wait_for(self._painted.wait(), PATIENCE)
-        self._painted = None
+        self._painted, self.processor = None, (time.process_time() - busy) * 1e3
         return (time.perf_counter() - began) * 1e3
 
 
-async def moved(app: Paints, rows: RowList[Any], key: str, times: int) -> list[float]:
-    """Milliseconds of every press of a key, from its arrival in the app's queue; back to the top now and then."""
+async def moved(app: Paints, rows: RowList[Any], key: str, times: int) -> list[Press]:
+    """Every press of a key, from its arrival in the app's queue; back to the top now and then."""
     spent = []
     for number in range(times):
         if number % 15 == 14:
             await app.painted(rows.action_top)
         press = partial(app.post_message, events.Key(key, None))
-        spent.append(await app.painted(press, partial(_left, rows, rows.position)))
+        wall = await app.painted(press, partial(_left, rows, rows.position))
+        spent.append(Press(wall, app.processor))
     return spent
 
 

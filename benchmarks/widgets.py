@@ -136,7 +136,8 @@ async def lists() -> dict[tuple[str, int], float]:
             rows.replace(data[count])
             await app.painted(rows.action_top)
             for state in busy():
-                down, page = await moved(app, rows, "j", KEYS), await moved(app, rows, "pagedown", KEYS)
+                down = [press.wall for press in await moved(app, rows, "j", KEYS)]
+                page = [press.wall for press in await moved(app, rows, "pagedown", KEYS)]
                 print(f"{count:>12,} rows {state:6} {told(down):>16} {told(page):>17}")
                 medians[f"down {state}", count] = median(down)
     return medians

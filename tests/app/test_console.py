@@ -133,6 +133,16 @@ async def test_the_demo_can_be_started_instead():
     console.link.close()
 
 
+async def test_a_session_that_cannot_tell_what_it_remembers_is_ended(monkeypatch):
+    session = FakeSession()
+    monkeypatch.setattr(session, "restored", lambda: (_ for _ in ()).throw(REFUSAL))
+    console = console_of(session)
+    async with console.run_test(size=(120, 36)) as pilot:
+        await eventually(pilot, lambda: isinstance(console.screen, ConnectionScreen))
+        assert ("stop",) in session.calls
+    console.link.close()
+
+
 async def test_a_session_that_was_replaced_is_not_listened_to():
     old, new = FakeSession(), FakeSession(FAULTS[:2])
     sessions = iter((old, new))
