@@ -40,11 +40,14 @@ class Lateness(NamedTuple):
     all: np.ndarray
     own: np.ndarray
     """Less the time that this process's threads were ready to run and got no processor: what is left is our doing."""
+    others: np.ndarray
+    """CPU seconds of this process's other threads in that tick: for no longer can they have held the interpreter lock,
+    and a busy machine changes little about it."""
 
 
 def lateness(work: Callable[[], object], rounds: int, tick: float = 0.002) -> Lateness:
     """How late the loop ticks while another thread works."""
-    late: list[tuple[float, float]] = []
+    late: list[tuple[float, float, float]] = []
     done = threading.Event()
 
     def run() -> None:
@@ -54,17 +57,21 @@ def lateness(work: Callable[[], object], rounds: int, tick: float = 0.002) -> La
 
     async def ticks() -> None:
         while not done.is_set():
-            begin, queued = time.perf_counter(), _queued()
+            begin, queued, others = time.perf_counter(), _queued(), _others()
             await asyncio.sleep(tick)
             over = time.perf_counter() - begin - tick
-            late.append((over, max(0.0, over - max(0.0, _queued() - queued))))
+            late.append((over, max(0.0, over - max(0.0, _queued() - queued)), _others() - others))
 
     thread = threading.Thread(target=run)
     thread.start()
     asyncio.run(ticks())
     thread.join()
-    whole, own = np.array(late).T
-    return Lateness(whole, own)
+    return Lateness(*np.array(late).T)
+
+
+def _others() -> float:
+    """CPU seconds of this process's threads but the one that asks."""
+    return time.process_time() - time.thread_time()
 
 
 def _queued() -> float:

@@ -64,6 +64,8 @@ class Bench:
     objects: KubernetesSource
     clock: ManualClock = field(default_factory=lambda: ManualClock(cluster.AT))
     asked: Noting = field(default_factory=Noting)
+    compared: list[str] = field(default_factory=list)
+    """What curl asked last."""
 
     def engine(self, store: Store) -> Engine:
         """One that has seen nothing yet."""
@@ -86,8 +88,8 @@ class Bench:
 
     def curl(self) -> float:
         """Seconds that curl takes for everything asked since the last time, the answers thrown away."""
-        urls, self.asked.urls = self.asked.urls, []
-        return curl(urls, self.loaded.settings.prometheus.concurrency)
+        self.compared, self.asked.urls = self.asked.urls, []
+        return curl(self.compared, self.loaded.settings.prometheus.concurrency)
 
 
 @contextmanager

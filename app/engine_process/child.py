@@ -47,7 +47,9 @@ def main(descriptor: int) -> None:
     gc.set_threshold(COLLECT_AFTER)
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     wire = Wire(socket.socket(fileno=descriptor))
-    opening: Opening = pickle.loads(next(wire.messages()))
+    if (first := next(wire.messages(), None)) is None:
+        return
+    opening: Opening = pickle.loads(first)
     from app.commands.common import log_to
 
     log_to(opening.log_file)

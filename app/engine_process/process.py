@@ -91,13 +91,14 @@ class EngineProcess:
         self._pending = {OPENING: _Pending()}
         self.opened: Future[None] = self._pending[OPENING].future
         """Done when there is a session; or what opening it raised."""
+        first = pickle.dumps(opening)
         ours, theirs = socket.socketpair()
         self._wire = Wire(ours)
         with theirs:
             self._child = _started(theirs.fileno(), opening.log_file)
         self._reader = threading.Thread(target=self._read, name="engine-reader", daemon=True)
         self._reader.start()
-        self._send(pickle.dumps(opening))
+        self._send(first)
 
     @property
     def pid(self) -> int:

@@ -120,35 +120,41 @@ class RemoteSession:
     # Life and death
 
     def _watch(self) -> None:
-        """Start the process again whenever it ends."""
-        while True:
-            how = self._process.wait()
-            if self._leaving.is_set():
-                return
+        """Start a process again whenever one ends."""
+        why = self._ended()
+        while not self._leaving.is_set():
             pause = self._pauses[min(self._lost, len(self._pauses) - 1)]
             self._lost += 1
-            log.error("the engine's process has ended (%s); the next one starts in %g s", how, pause)
-            self._say_lost(how, pause)
-            if self._leaving.wait(pause):
-                return
+            log.error("the engine: %s; started again in %g s", why, pause)
+            self._say_lost(why, pause)
+            if not self._leaving.wait(pause):
+                why = self._run_again()
+
+    def _ended(self) -> str:
+        """Wait for the end of the process; returns why it ended."""
+        how = self._process.wait()
+        refused = self._process.opened.exception()
+        return f"its process has ended ({how})" if refused is None else f"it could not start: {refused}"
+
+    def _run_again(self) -> str:
+        """Let a fresh process read the store and run cycles until it ends; returns why it did."""
+        try:
             with self._lock:
                 if self._leaving.is_set():
-                    return
+                    return ""
                 self._process = EngineProcess(self._opening, self._calls, self._told)
-            if self._started:
-                self._begin_again()
+        except OSError as error:
+            return f"it could not start: {error}"
+        if self._started:
+            with suppress(EngineLostError):
+                # Whether it does is seen by what it tells.
+                for method in ("restored", "start"):
+                    self._process.ask(method)
+        return self._ended()
 
-    def _begin_again(self) -> None:
-        """Let a fresh process read the store and run cycles; whether it does is seen by what it tells."""
-        with suppress(EngineLostError):
-            for method in ("restored", "start"):
-                self._process.ask(method)
-
-    def _say_lost(self, how: str, pause: float) -> None:
+    def _say_lost(self, detail: str, pause: float) -> None:
         if self._snapshot is None:
             return
-        why = self._process.opened.exception()
-        detail = f"it could not start: {why}" if why is not None else f"its process has ended ({how})"
         hint = f"It is started again in {pause:g} s, what is shown stays; --log-file keeps the details."
         status = SourceStatus(ENGINE, Health.DOWN, detail, hint)
         others = tuple(source for source in self._snapshot.sources if source.name != ENGINE)

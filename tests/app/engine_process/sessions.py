@@ -65,7 +65,6 @@ class Answering(FakeSession):
                 "leader": os.getsid(0) == os.getpid(),
                 "app": app.__file__,
                 "arguments": sys.orig_argv,
-                "textual": "textual" in sys.modules,
             }
         )
 
