@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from benchmarks.measure import Goal
 
-NAMES = ("start", "engine", "console", "cycle", "decode", "kubernetes", "widgets", "detectors", "storage")
+NAMES = ("start", "engine", "console", "cycle", "decode", "kubernetes", "widgets", "detectors", "storage", "scenarios")
 
 
 def machine() -> str:

@@ -11,36 +11,13 @@ from app.cli import main
 from app.clock import ManualClock, SystemClock
 from app.commands.scan import newest_instant
 from app.exits import Exit
+from benchmarks.truths import SIGNALS
 from detectors.catalog import load
 from storage.database import Store
 from tests.app.rig import Rig, settings
 from tests.lab.kubernetes_api import KubernetesApi
 
 FIXTURES = Path(__file__).parent / "fixtures" / "kubernetes"
-
-SIGNALS = {
-    "pod-failure-crashloopbackoff": {"pod-crashloopbackoff"},
-    "pod-failure-imagepullbackoff": {"pod-imagepullbackoff", "pod-errimagepull"},
-    "pod-failure-oomkilled": {"pod-oomkilled"},
-    "pod-failure-createcontainerconfigerror": {"container-config-error"},
-    "pod-failure-init-crashloopbackoff": {"pod-init-error"},
-    "pod-readiness-failing": {"pod-readiness-failing"},
-    "pod-liveness-failing": {"probe-failure-spike"},
-    "pod-unschedulable": {"events-failedscheduling"},
-    "volume-mount-failed": {"events-failedmount"},
-    "pvc-pending": {"pvc-creation-failure"},
-    "pvc-lost": {"pvc-unhealthy"},
-    "job-failed": {"job-failed"},
-    "deployment-rollout-stuck": {"rollout-stuck"},
-    "statefulset-degraded": {"statefulset-degraded"},
-    "quota-exceeded": {"quota-exceeded"},
-    "hpa-at-maximum": {"hpa-at-maximum"},
-    "service-no-endpoints": {"service-no-endpoints"},
-    "node-notready": {"node-not-ready"},
-    "node-memorypressure": {"node-memory-pressure"},
-    "node-diskpressure": {"node-disk-pressure"},
-}
-"""The truth's issue types, each with the row that speaks for it."""
 
 SEVERITIES = {"critical": {"critical", "high"}, "warning": {"medium", "low"}}
 
