@@ -103,8 +103,7 @@ def _concluded(
     clues = Clues.of(clue for each in told.values() for clue in each)
     scope, scope_text = scope_of(scene)
     causes, ruled_out = weigh((cause for book in books for cause in book.causes), clues, scope, scene.onset)
-    own = [each for book in books for each in book.noise]
-    outcome = ask_gates(scene, clues, own, causes[0].id if causes else "")
+    outcome = ask_gates(scene, clues, books[0].noise, causes[0].id if causes else "")
     unknown = tuple(dict.fromkeys(clue.text for each in told.values() for clue in each if clue.holds is None))
     finding = verdict_of(scene, books[0], clues, outcome, causes, unknown)
     priority, why = priority_of(scene, books[0], clues, finding, outcome)

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 BEFORE_SECONDS = 1800.0
 """How long before the onset a change may be what brought it about."""
 
+USED_BY_PODS = frozenset(("PersistentVolumeClaim", "Service", "HorizontalPodAutoscaler"))
+"""Kinds that have no pods of their own, and for which those of somebody else speak."""
+
 
 @dataclass(frozen=True)
 class Scene:
@@ -70,9 +73,13 @@ class Scene:
 
     @cached_property
     def owner(self) -> Owner:
-        """The workload that answers for the subject; the subject itself where it has no pods."""
+        """The workload that answers for the subject; the only one that uses it; else the subject itself."""
         entity = self.subject
-        return self.state.owner_of(entity.kind, entity.namespace, entity.name)
+        found = self.state.owner_of(entity.kind, entity.namespace, entity.name)
+        if entity.kind in USED_BY_PODS:
+            users = {self.state.owner(pod).key: self.state.owner(pod) for pod in self.pods}
+            return next(iter(users.values())) if len(users) == 1 else found
+        return found
 
     @cached_property
     def workload(self) -> Workload | None:

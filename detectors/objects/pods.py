@@ -217,6 +217,48 @@ class SchedulingGate(Part, frozen=True):
     name: str = ""
 
 
+class Toleration(Part, frozen=True):
+    """A taint that a pod bears; without a key all of them, without an effect every effect."""
+
+    key: str = ""
+    operator: str = "Equal"
+    value: str = ""
+    effect: str = ""
+
+
+class Requirement(Part, frozen=True):
+    """What a label must be, or must not."""
+
+    key: str = ""
+    operator: str = ""
+    """`In`, `NotIn`, `Exists`, `DoesNotExist`, `Gt`, `Lt`."""
+    values: tuple[str, ...] = ()
+
+
+class NodeTerm(Part, frozen=True):
+    """Requirements that hold together."""
+
+    match_expressions: tuple[Requirement, ...] = ()
+
+
+class NodeSelector(Part, frozen=True):
+    """Terms of which one has to hold."""
+
+    node_selector_terms: tuple[NodeTerm, ...] = ()
+
+
+class NodeAffinity(Part, frozen=True):
+    """Which nodes a pod may run on; what it would rather is not read."""
+
+    required: NodeSelector | None = field(default=None, name="requiredDuringSchedulingIgnoredDuringExecution")
+
+
+class Affinity(Part, frozen=True):
+    """Which nodes a pod may run on; which other pods it wants or shuns is not read."""
+
+    node_affinity: NodeAffinity | None = None
+
+
 class PodSpec(Part, frozen=True):
     """What a pod should be."""
 
@@ -225,6 +267,8 @@ class PodSpec(Part, frozen=True):
     volumes: tuple[Volume, ...] = ()
     node_name: str = ""
     node_selector: dict[str, str] = {}
+    affinity: Affinity = Affinity()
+    tolerations: tuple[Toleration, ...] = ()
     restart_policy: str = "Always"
     host_network: bool = False
     scheduling_gates: tuple[SchedulingGate, ...] = ()

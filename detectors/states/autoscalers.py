@@ -71,12 +71,13 @@ def _excess(autoscaler: HorizontalPodAutoscaler) -> float:
 
     Only metrics on CPU and memory are compared: of the others the controller's own word that it is limited counts.
     """
-    ratios = [ratio for _, ratio in _ratios(autoscaler)]
+    known = [ratio for _, ratio in ratios(autoscaler)]
     others = any(metric.resource is None for metric in autoscaler.spec.metrics)
-    return max(ratios, default=TOLERANCE) if not others else max([*ratios, TOLERANCE])
+    return max(known, default=TOLERANCE) if not others else max([*known, TOLERANCE])
 
 
-def _ratios(autoscaler: HorizontalPodAutoscaler) -> list[tuple[str, float]]:
+def ratios(autoscaler: HorizontalPodAutoscaler) -> list[tuple[str, float]]:
+    """How many times its target each resource metric is that the autoscaler reads, by the resource's name."""
     targets = {
         each.resource.name: each.resource.target for each in autoscaler.spec.metrics if each.resource is not None
     }
@@ -101,5 +102,5 @@ def _quotient(current: MetricValue, target: MetricValue) -> float:
 
 def _loads(autoscaler: HorizontalPodAutoscaler) -> str:
     return (
-        ", ".join(f"{100 * ratio:.0f} % of the target for {name}" for name, ratio in _ratios(autoscaler)) or "more load"
+        ", ".join(f"{100 * ratio:.0f} % of the target for {name}" for name, ratio in ratios(autoscaler)) or "more load"
     )
