@@ -1,4 +1,4 @@
-"""From anomalies to investigations: what befell one workload at one time is one case."""
+"""From anomalies to investigations: what befell one workload, or what it stands on, at one time is one case."""
 
 from __future__ import annotations
 
@@ -8,17 +8,14 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
+from app.topology import LEADING, Subject, Topology
+from detectors.cluster import ClusterState
 from storage.records import AnomalyState, InvestigationRecord, Lifecycle
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from detectors.model import Entity
     from storage.records import AnomalyRecord
-
-
-Subject = tuple[str, str, str, str]
-"""Cluster, namespace, kind and name of what a case is about."""
 
 
 @dataclass
@@ -28,6 +25,8 @@ class Casebook:
     grouping_seconds: float
     titles: Mapping[str, str]
     """Signal id -> the title of its row."""
+    topology: Topology = field(default_factory=lambda: Topology(ClusterState("", 0.0)))
+    """Who stands on what in this cycle."""
     cases: dict[int, InvestigationRecord] = field(default_factory=dict)
     _onsets: dict[Subject, list[tuple[float, int]]] = field(default_factory=dict)
     """Of the members of open cases: onset and case, in this order, so that thousands of new anomalies find theirs."""
@@ -40,7 +39,9 @@ class Casebook:
             self._enter(anomaly)
 
     def assign(self, anomaly: AnomalyRecord, allocate: Callable[[], int], now: float) -> AnomalyRecord:
-        """Put an anomaly into the open case of its subject with a near onset, the earliest if several, or a new one.
+        """Put an anomaly into the open case of its subject, or of what that stands on, with a near onset, or a new one.
+
+        Of several cases the one that began first is chosen.
 
         Args:
             anomaly: opened or reopened just now.
@@ -56,15 +57,18 @@ class Casebook:
     def _enter(self, anomaly: AnomalyRecord) -> None:
         case = self.cases.get(anomaly.investigation)
         if case is not None and case.lifecycle is Lifecycle.OPEN:
-            insort(self._onsets.setdefault(subject(anomaly.entity), []), (anomaly.onset, case.id))
+            for each in self.topology.related(anomaly.entity):
+                insort(self._onsets.setdefault(each, []), (anomaly.onset, case.id))
 
     def _near(self, anomaly: AnomalyRecord) -> int:
-        """The open case with a member of the same subject and a near onset; 0 when there is none."""
-        known = self._onsets.get(subject(anomaly.entity), [])
-        place = bisect_left(known, (anomaly.onset - self.grouping_seconds, 0))
-        if place == len(known) or known[place][0] > anomaly.onset + self.grouping_seconds:
-            return 0
-        return known[place][1]
+        """The open case with a related member and a near onset; 0 when there is none."""
+        found = []
+        for each in self.topology.related(anomaly.entity):
+            known = self._onsets.get(each, [])
+            place = bisect_left(known, (anomaly.onset - self.grouping_seconds, 0))
+            if place < len(known) and known[place][0] <= anomaly.onset + self.grouping_seconds:
+                found.append(known[place])
+        return min(found)[1] if found else 0
 
     def _begin(self, number: int, anomaly: AnomalyRecord, now: float) -> int:
         self.cases[number] = InvestigationRecord(
@@ -81,12 +85,13 @@ class Casebook:
         everyone = sorted(members, key=lambda a: (a.state is AnomalyState.CLOSED, -a.severity.rank, -a.score, a.id))
         living = [a for a in everyone if a.state is not AnomalyState.CLOSED]
         worst = everyone[0]
+        lead = min(living or everyone, key=lambda a: -LEADING.get(a.entity.kind, 0))
         over = not living and case.lifecycle is not Lifecycle.CLOSED
         lifecycle = Lifecycle.RECOVERED if over else Lifecycle.OPEN
         updated = replace(
             case,
-            entity=worst.entity,
-            title=self.titles.get(worst.signal, worst.signal),
+            entity=lead.entity,
+            title=self.titles.get(lead.signal, lead.signal),
             severity=worst.severity,
             score=worst.score if living else max(a.peak_score for a in everyone),
             lifecycle=case.lifecycle if case.lifecycle is Lifecycle.CLOSED else lifecycle,
@@ -99,8 +104,3 @@ class Casebook:
         )
         self.cases[number] = updated
         return updated
-
-
-def subject(entity: Entity) -> Subject:
-    """Whom a case is about: the workload itself also for its dependencies, databases and pods."""
-    return entity.cluster, entity.namespace, entity.kind, entity.name

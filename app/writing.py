@@ -10,6 +10,8 @@ from msgspec.structs import replace
 from app.coverage import coverage_record
 from app.grouping import Casebook
 from app.ledger import Ledger
+from app.topology import Topology
+from detectors.cluster import ClusterState
 from storage.cycles import CycleUpdate
 
 if TYPE_CHECKING:
@@ -20,7 +22,6 @@ if TYPE_CHECKING:
     from app.settings.schema import Settings
     from app.tracking import Changes, Tracker
     from detectors.catalog import Catalogue
-    from detectors.cluster import ClusterState
     from detectors.series import Band
     from storage.database import Store
     from storage.records import AnomalyRecord, ConventionRecord, CoverageRecord, CycleRecord, InvestigationRecord
@@ -89,6 +90,7 @@ class Writer:
         now = cycle.at
         drawn = (a for a in changes.unchanged if _band_of(a, results) is not None)
         touched = [_with_band(a, results) for a in (*changes.updated, *changes.closed, *drawn)]
+        self._book.topology = Topology(state or ClusterState(self._cluster, now))
         self._open_book(touched, now, grouping=bool(changes.opened or changes.reopened))
         members = {anomaly.id: anomaly for anomaly in touched}
         for anomaly in (*changes.opened, *changes.reopened):

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from detectors.cluster import ClusterState
-    from detectors.objects import Node, Pod
+    from detectors.objects import Node, Pod, ResourceQuota
     from detectors.objects.pods import Requirement
 
 CONTROL_PLANE = ("node-role.kubernetes.io/control-plane", "node-role.kubernetes.io/master")
@@ -173,3 +173,12 @@ def _told(need: Requirement) -> str:
 def widest(refused: Iterable[Refusal], bar: Bar) -> Refusal | None:
     """Of the nodes that refuse for one reason, the one that has most of what is wanted."""
     return max((each for each in refused if each.bar is bar), key=lambda each: each.left, default=None)
+
+
+def exhausted(quota: ResourceQuota, pod: Pod | None, *, claims: float = 0.0) -> tuple[str, ...]:
+    """The resources of which a quota has less left than one more pod like this one, and so many claims, would take."""
+    wish = requests(pod) if pod is not None else {"pods": 1.0}
+    wish |= {f"requests.{name}": wanted for name, wanted in wish.items() if name != "pods"}
+    wish["persistentvolumeclaims"] = claims
+    rest = {name: quantity(hard) - quantity(quota.status.used.get(name, 0)) for name, hard in quota.status.hard.items()}
+    return tuple(name for name, there in rest.items() if wish.get(name, 0.0) > there)

@@ -6,7 +6,8 @@ import math
 import pytest
 from msgspec.structs import replace
 
-from app.grouping import Casebook, subject
+from app.grouping import Casebook
+from app.topology import subject
 from app.tracking import Tracker
 from detectors.model import Coverage, Entity, EntityType
 from storage.records import Lifecycle
@@ -126,7 +127,7 @@ def test_thousands_at_once_are_not_compared_each_with_all(workloads, apart, case
     counter, number = itertools.count(), 2000
     operations = {f"__{name}__": counting(counter, getattr(float, f"__{name}__")) for name in ("lt", "gt", "eq", "sub")}
     onset = type("Onset", (float,), operations | {"__hash__": float.__hash__})
-    monkeypatch.setattr("app.grouping.subject", lambda entity: next(counter) and subject(entity))
+    monkeypatch.setattr("app.topology.subject", lambda entity: next(counter) and subject(entity))
     tracker, book, ids = Tracker("lab", 3, 60, 1800), Casebook(600, TITLES), itertools.count(1)
     seen = [
         observation(f"signal-{i}", workload(f"w{i % workloads}"), onset=onset(i // workloads * apart))

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 from app.investigation.collectors import collector
 from app.investigation.model import Step
-from detectors.objects import quantity
-from detectors.placement import requests
+from detectors.placement import exhausted
 from detectors.states.paths import condition_path
 
 if TYPE_CHECKING:
@@ -15,19 +14,18 @@ if TYPE_CHECKING:
 
     from app.investigation.model import Clue
     from app.investigation.scene import Scene
-    from detectors.objects import ResourceQuota, Workload
-
-PREFIX = "requests."
+    from detectors.objects import Workload
 
 
 @collector(Step.CAUSE, "quota.used-up", "quota.has-room", needs=("resourcequotas",))
 def refusals(scene: Scene) -> Iterator[Clue]:
     """Which quota of the namespace has no room for one more pod of the workload, and of what."""
-    wish = _wish(scene)
+    pod = next(iter(scene.pods), None)
+    claims = float(scene.subject.kind == "PersistentVolumeClaim")
     for (namespace, name), quota in scene.state.quotas.items():
         if namespace != scene.subject.namespace:
             continue
-        short = _short(quota, wish)
+        short = exhausted(quota, pod, claims=claims)
         if not short:
             yield scene.of_field("quota.has-room", True, quota, f"ResourceQuota {name} has room", "{.status.used}")
         for resource in short:
@@ -35,25 +33,6 @@ def refusals(scene: Scene) -> Iterator[Clue]:
             text = f"ResourceQuota {name} allows {hard} {resource} in namespace {namespace}, {used} are used"
             fills = {"quota": name, "resource": resource, "used": used, "hard": hard, "ns": namespace}
             yield scene.of_field("quota.used-up", True, quota, text, "{.status.used}", value=used, fills=fills)
-
-
-def _wish(scene: Scene) -> dict[str, float]:
-    """What one more pod of the workload takes of a quota; one claim more where the subject is a claim."""
-    pod = next(iter(scene.pods), None)
-    wish = requests(pod) if pod is not None else {"pods": 1.0}
-    wish |= {f"{PREFIX}{name}": amount for name, amount in wish.items() if name in ("cpu", "memory")}
-    if scene.subject.kind == "PersistentVolumeClaim":
-        wish["persistentvolumeclaims"] = 1.0
-    return wish
-
-
-def _short(quota: ResourceQuota, wish: dict[str, float]) -> list[str]:
-    """The resources of which a quota has less left than is wanted."""
-    return [
-        name
-        for name, hard in quota.status.hard.items()
-        if wish.get(name, 0.0) > quantity(hard) - quantity(quota.status.used.get(name, 0))
-    ]
 
 
 @collector(Step.CAUSE, "quota.refuses", "create.refused", needs=("events",))
