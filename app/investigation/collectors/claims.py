@@ -56,7 +56,9 @@ def unbound(scene: Scene) -> Iterator[Clue]:
     for claim in claims_of(scene):
         if claim.status.phase != "Pending":
             continue
-        name, fills, at = claim.spec.storage_class_name, _names(claim), claim.metadata.created
+        users = scene.state.claim_users.get((claim.namespace, claim.name), ())
+        name, at = claim.spec.storage_class_name, claim.metadata.created
+        fills = _names(claim) | {"pod": users[0].name if users else "nobody"}
         text = f"claim {claim.name} is not bound; it asks for storage class {name or '(the default)'}"
         yield scene.of_field("claim.unbound", True, claim, text, "{.status.phase}", value="Pending", fills=fills)
         storage = scene.state.storage_classes.get(name or "")
@@ -70,9 +72,8 @@ def unbound(scene: Scene) -> Iterator[Clue]:
             text = f"no volume of storage class {name} is free for {claim.name}, and nobody provides them"
             yield scene.of_field("claim.no-volume", True, storage, text, "{.provisioner}", at=at, fills=fills)
         if storage.volume_binding_mode == "WaitForFirstConsumer":
-            used = bool(scene.state.claim_users.get((claim.namespace, claim.name)))
-            text = f"storage class {name} waits for a first consumer, and {'one is' if used else 'no pod is'} there"
-            yield scene.of_field("claim.no-consumer", not used, storage, text, "{.volumeBindingMode}", fills=fills)
+            text = f"storage class {name} waits for a first consumer, and {'one is' if users else 'no pod is'} there"
+            yield scene.of_field("claim.no-consumer", not users, storage, text, "{.volumeBindingMode}", fills=fills)
 
 
 def _free(scene: Scene, claim: PersistentVolumeClaim, storage: StorageClass) -> bool:

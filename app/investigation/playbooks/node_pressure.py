@@ -49,6 +49,7 @@ TABLE: tuple[Cause, ...] = (
         "node {node} is short of {resource}",
         requires=("node.pressure",),
         supports=("node.short-before", "pods.evicted"),
+        contradicts=("memory.grew", "memory.over-request", "memory.overcommitted", "disk.greatest-user"),
         scopes=(Scope.NODE,),
         points=45,
     ),

@@ -27,6 +27,7 @@ PLAYBOOK = Playbook(
             "the nodes are full: each pod requests {wanted}, at most {there} left on a node",
             requires=("placement.full",),
             supports=(*SAYS, "scheduling.no-scale-up"),
+            contradicts=("placement.cordon", "placement.unwell"),
             commands=("kubectl --context {context} describe node {node}",),
         ),
         Cause(
