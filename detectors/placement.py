@@ -14,7 +14,6 @@ from math import inf
 from typing import TYPE_CHECKING
 
 from detectors.objects import quantity
-from detectors.states.paths import pairs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -142,7 +141,7 @@ def untolerated(node: Node, pod: Pod) -> str:
             for each in pod.spec.tolerations
         )
         if taint.effect in _BINDING and not borne:
-            return f"{pairs({taint.key: taint.value}) if taint.value else taint.key}:{taint.effect}"
+            return f"{taint.key}={taint.value}:{taint.effect}" if taint.value else f"{taint.key}:{taint.effect}"
     return ""
 
 

@@ -53,6 +53,8 @@ def _healed(scene: Scene, _: Clues, __: str) -> Ruling:
         return NOT
     if any(scene.state.restarts_since(pod, scene.now - quiet) for pod in scene.pods):
         return NOT
+    if scene.workload is not None and scene.workload.ready < scene.workload.desired:
+        return NOT
     return Ruling(True, f"all {counted(len(scene.pods), 'pods')} are ready, nothing new for {quiet / 60:.0f} min")
 
 

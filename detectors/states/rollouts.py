@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from detectors.model import Coverage
 from detectors.objects import unix
+from detectors.placement import exhausted
 from detectors.states.containers import back_off_seconds
 from detectors.states.paths import condition_path, container_path, pairs
 from detectors.states.probes import probed_seconds
@@ -92,18 +93,19 @@ def stateful_set_degraded(state: ClusterState, row: Row, now: float) -> StateRes
 def quota_exceeded(state: ClusterState, row: Row, now: float) -> StateResult:
     """Workloads that lack pods because a quota refuses them: no pod exists, so nothing is pending.
 
-    Conditions: FailedCreate events or a ReplicaFailure that name a quota, a workload that still has fewer pods than it
-    should, and either min_events refusals or one that has lasted hold_seconds.
+    Conditions: FailedCreate events that name a quota, or say nothing while one has no room for another pod; a workload
+    that still has fewer pods than it should; and either min_events refusals or one that has lasted hold_seconds.
     """
     if (refused := unreadable(state, "events")) is not None:
         return refused
     told: dict[tuple[str, str, str], list[Event]] = {}
     for event in state.events:
-        if event.reason == "FailedCreate" and _OVER_QUOTA.search(event.message):
+        if event.reason == "FailedCreate":
             about = event.regarding
             owner = state.owner_of(about.kind, about.namespace, about.name, about.uid)
             key = ("Job", about.namespace, about.name) if about.kind == "Job" else owner.key
-            told.setdefault(key, []).append(event)
+            if _quota_of(state, key, event):
+                told.setdefault(key, []).append(event)
     observations = []
     for key, events in told.items():
         workload, first = state.workloads.get(key), min(event.first_seen for event in events)
@@ -238,9 +240,18 @@ def _lacks_pods(state: ClusterState, workload: Workload) -> bool:
     return sum(not pod.finished for pod in _pods_of(state, workload)) < wanted
 
 
+def _quota_of(state: ClusterState, key: tuple[str, str, str], event: Event) -> str:
+    """The quota that refuses a workload's pods: as the event says; where it says nothing, one that has no room."""
+    if event.message:
+        named = _OVER_QUOTA.search(event.message)
+        return named[1] or "(not named)" if named is not None else ""
+    pod = next(iter(state.workload_pods(*key)), None)
+    quotas = (quota for (namespace, _), quota in state.quotas.items() if namespace == key[1])
+    return next((quota.name for quota in quotas if exhausted(quota, pod)), "")
+
+
 def _refusal(state: ClusterState, workload: Workload, events: list[Event]) -> Fact:
-    named = _OVER_QUOTA.search(events[-1].message)
-    name = named[1] if named is not None else ""
+    name = _quota_of(state, _key(workload), events[-1])
     quota = state.quotas.get((workload.namespace, name))
     if quota is None:
         text = f"{workload.name} has {workload.ready} ready pods of {workload.desired}: quota {name} refuses more"

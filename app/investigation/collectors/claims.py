@@ -44,7 +44,11 @@ def volume_of(scene: Scene, claim: PersistentVolumeClaim | None) -> PersistentVo
 
 
 def _names(claim: PersistentVolumeClaim) -> dict[str, str]:
-    return {"claim": claim.name, "class": claim.spec.storage_class_name or "none", "volume": claim.spec.volume_name}
+    return {
+        "claim": claim.name,
+        "class": claim.spec.storage_class_name or "none",
+        "volume": claim.spec.volume_name or "(none named)",
+    }
 
 
 @collector(
@@ -147,7 +151,7 @@ def lost(scene: Scene) -> Iterator[Clue]:
         if claim is None:
             continue
         if claim.status.phase == "Lost":
-            text = f"claim {claim.name} has lost its volume {claim.spec.volume_name}"
+            text = f"claim {claim.name} has lost its volume {claim.spec.volume_name}".rstrip()
             gone = volume is None
             fills = _names(claim)
             yield scene.of_field("claim.volume-gone", gone, claim, text, "{.status.phase}", value="Lost", fills=fills)

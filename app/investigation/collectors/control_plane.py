@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import isfinite
 from typing import TYPE_CHECKING
 
 from app.investigation.collectors import collector
@@ -72,5 +73,5 @@ def requests(scene: Scene) -> Iterator[Clue]:
 def _newest(scene: Scene, matcher: str) -> float:
     query = REQUESTS.replace("{matcher}", matcher)
     block = scene.sources.range(query, scene.newest - scene.evaluation_seconds, scene.newest, STEP_SECONDS)
-    known = [float(value) for row in block.values[:1] for value in row if value == value]
+    known = [value for row in block.values[:1] for value in map(float, row) if isfinite(value)]
     return known[-1] if known else 0.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import isfinite
 from typing import TYPE_CHECKING
 
 from app.investigation.collectors import collector
@@ -58,8 +59,8 @@ def growth_by_node(scene: Scene) -> Iterator[Clue]:
 
 
 def _growth(row: FloatArray) -> float:
-    known = row[row == row]
-    return float(known[-1] - known[0]) if len(known) else 0.0
+    known = list(filter(isfinite, map(float, row)))
+    return known[-1] - known[0] if known else 0.0
 
 
 @collector(Step.CAUSE, "disk.node-full", "impact.data-at-risk", needs=("nodes",))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from math import isfinite
 from typing import TYPE_CHECKING
 
 from app.investigation.collectors import collector
@@ -49,5 +50,5 @@ def memory_growth(scene: Scene) -> Iterator[Clue]:
 
 def _growth(values: Sequence[float]) -> float:
     """From the least to the newest sample, bytes."""
-    known = [value for value in values if value == value]
+    known = list(filter(isfinite, values))
     return known[-1] - min(known) if known else 0.0

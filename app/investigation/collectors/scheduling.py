@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 SCALING_SECONDS = 600.0
 """How long a new node may take to come."""
 
+REFUSALS = re.compile(r"(\d+) (?:node\(s\) )?([^,.]*(?:\{[^}]*\})?[^,.]*)")
+"""One part of the scheduler's sum: how many nodes, and what they were refused for."""
 RULES = {
     "anti-affinity rules": r"anti-affinity",
     "affinity to other pods": r"pod affinity",
@@ -51,7 +53,7 @@ def amount(resource: str, number: float) -> str:
 
 @collector(
     Step.CAUSE,
-    *(f"placement.{name}" for name in ("too-small", "full", "label", "taint", "cordon", "unwell", "fits")),
+    *(f"placement.{name}" for name in ("too-small", "full", "label", "taint", "cordon", "unwell", "fits", "known")),
     needs=("pods", "nodes"),
 )
 def placement(scene: Scene) -> Iterator[Clue]:
@@ -62,7 +64,11 @@ def placement(scene: Scene) -> Iterator[Clue]:
         if pod.spec.scheduling_gates or wish in told or waits_for_claim(scene.state, pod):
             continue
         told.add(wish)
-        yield from _placed(scene, pod, refusals(scene.state, pod))
+        refused = refusals(scene.state, pod)
+        yield from _placed(scene, pod, refused)
+        if refused and len(refused) == len(scene.state.nodes):
+            text = f"why none of {counted(len(refused), 'nodes')} takes {pod.name} follows from objects"
+            yield scene.of_field("placement.known", True, pod, text, "{.spec}")
 
 
 def _placed(scene: Scene, pod: Pod, refused: Sequence[Refusal]) -> Iterator[Clue]:
@@ -125,9 +131,9 @@ def _short(scene: Scene, pod: Pod, by_bar: dict[Bar, list[Refusal]]) -> Iterator
     )  # fmt: skip
 
 
-@collector(Step.CAUSE, "scheduler.says", "scheduler.rule", needs=("pods",))
+@collector(Step.CAUSE, "scheduler.says", "scheduler.counts", "scheduler.rule", needs=("pods",))
 def scheduler(scene: Scene) -> Iterator[Clue]:
-    """The scheduler's own words about the pods, and the rules between pods that it names."""
+    """The scheduler's own words about the pods: its sum by reason, and the rules between pods that it names."""
     for pod in unplaced(scene):
         condition = pod.status.condition("PodScheduled")
         if condition is None or condition.reason != "Unschedulable":
@@ -135,8 +141,12 @@ def scheduler(scene: Scene) -> Iterator[Clue]:
         text = f"the scheduler says of {pod.name}: {condition.message}" if condition.message else pod.name
         path = condition_path("PodScheduled", "message" if condition.message else "reason")
         yield scene.of_field("scheduler.says", True, pod, text, path, value=condition.message, at=condition.since)
+        counts = condition.message.partition("preemption:")[0].partition(":")[2].strip()
+        if worst := max(REFUSALS.findall(counts), key=lambda each: int(each[0]), default=None):
+            fills = {"reason": worst[1].strip(), "number": worst[0], "pod": pod.name}
+            yield scene.of_field("scheduler.counts", True, pod, text, path, at=condition.since, fills=fills)
         for rule, pattern in RULES.items():
-            if re.search(pattern, condition.message.partition("preemption:")[0]):
+            if re.search(pattern, counts):
                 fills = {"rule": rule, "pod": pod.name}
                 yield scene.of_field("scheduler.rule", True, pod, text, path, at=condition.since, fills=fills)
         return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf, isfinite
 from typing import TYPE_CHECKING
 
 from app.investigation.collectors import collector
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
     from app.investigation.scene import Scene
 
+SIGNAL = "pvc-usage"
 NEARLY_FULL, AT_RISK = 0.85, 0.97
 """Share of a volume that is used."""
 HORIZON_SECONDS = 4 * 86400.0
@@ -22,47 +24,41 @@ LEAST_SAMPLES = 10
 _UNITS = ((86400.0, "days"), (3600.0, "h"), (60.0, "min"))
 
 
-@collector(
-    Step.CAUSE,
-    "volume.nearly-full",
-    "volume.filling",
-    "impact.data-at-risk",
-    needs=("metrics", "persistentvolumeclaims"),
-)
-def volume_use(scene: Scene) -> Iterator[Clue]:
-    """The used share of each claim now, and when it will be full if it goes on like in the last hour."""
+@collector(Step.CAUSE, "volume.nearly-full", "impact.data-at-risk", needs=("persistentvolumeclaims",))
+def fullness(scene: Scene) -> Iterator[Clue]:
+    """The used share of a claim, as the row that found it has it."""
+    found = [each for each in scene.living if each.signal == SIGNAL and 0 < each.observed <= 1]
+    for each in found[:1]:
+        share, name = each.observed, each.entity.name
+        text, fills = f"{share:.1%} of claim {name} is used", {"claim": name, "used": f"{share:.0%}"}
+        yield Clue(
+            name="volume.nearly-full", holds=share >= NEARLY_FULL, text=text, source=each.source.query,
+            origin=Origin.METRIC, value=f"{share:.4f}", at=each.last_seen, fills=fills,
+        )  # fmt: skip
+        if share >= AT_RISK:
+            risk = f"writes to claim {name} fail soon: {text}"
+            yield Clue(name="impact.data-at-risk", holds=True, text=risk, source=each.source.query, fills=fills)
+
+
+@collector(Step.CAUSE, "volume.filling", needs=("metrics", "persistentvolumeclaims"))
+def growth(scene: Scene) -> Iterator[Clue]:
+    """When each claim will be full if it goes on like in the last hour."""
     for claim in claims_of(scene):
         where = f'namespace="{claim.namespace}",persistentvolumeclaim="{claim.name}"'
         query = f"max(kubelet_volume_stats_used_bytes{{{where}}} / kubelet_volume_stats_capacity_bytes{{{where}}})"
         block = scene.sources.range(query, scene.newest - LOOK_BACK_SECONDS, scene.newest, STEP_SECONDS)
-        known = [
-            (float(at), float(value))
-            for row in block.values[:1]
-            for at, value in zip(block.times, row, strict=True)
-            if value == value
-        ]
-        if known:
-            yield from _told(claim.name, query, known)
-
-
-def _told(name: str, query: str, known: Sequence[tuple[float, float]]) -> Iterator[Clue]:
-    share, begun = known[-1][1], known[0][0]
-    fills = {"claim": name, "used": f"{share:.0%}"}
-    text = f"{share:.1%} of claim {name} is used"
-    yield Clue(
-        name="volume.nearly-full", holds=share >= NEARLY_FULL, text=text, source=query, origin=Origin.METRIC,
-        value=f"{share:.4f}", at=known[-1][0], fills=fills,
-    )  # fmt: skip
-    if share >= AT_RISK:
-        risk = f"writes to claim {name} fail soon: {text}"
-        yield Clue(name="impact.data-at-risk", holds=True, text=risk, source=query, origin=Origin.METRIC, fills=fills)
-    left = (1 - share) / slope if (slope := _slope(known)) > 0 else float("inf")
-    filling = len(known) >= LEAST_SAMPLES and left <= HORIZON_SECONDS
-    yield Clue(
-        name="volume.filling", holds=filling, source=query, origin=Origin.METRIC, at=begun,
-        text=f"{text}, full in {_short(left)}" if filling else f"claim {name} does not fill",
-        value=f"{slope:.3g}/s", fills={**fills, "time": _short(left)},
-    )  # fmt: skip
+        samples = zip(map(float, block.times), map(float, block.values[0]), strict=True) if len(block.values) else ()
+        known = [(at, value) for at, value in samples if isfinite(value)]
+        if len(known) < LEAST_SAMPLES:
+            continue
+        slope = _slope(known)
+        left = (1 - known[-1][1]) / slope if slope > 0 else inf
+        filling = left <= HORIZON_SECONDS
+        text = f"claim {claim.name} is full in {_short(left)}" if filling else f"claim {claim.name} does not fill"
+        yield Clue(
+            name="volume.filling", holds=filling, text=text, source=query, origin=Origin.METRIC, at=known[0][0],
+            value=f"{slope:.3g}/s", fills={"claim": claim.name, "time": _short(left)},
+        )  # fmt: skip
 
 
 def _slope(known: Sequence[tuple[float, float]]) -> float:

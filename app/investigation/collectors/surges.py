@@ -29,11 +29,10 @@ class _Told(NamedTuple):
 
 
 def _warnings(scene: Scene) -> list[_Told]:
-    """The Warning events since the onset, with whom they are about."""
+    """The cluster's Warning events since the onset, with whom they are about."""
     start = scene.onset - scene.evaluation_seconds
-    everything = scene.subject.kind == "Cluster"
     found = []
-    for event in scene.state.events if everything else scene.events():
+    for event in scene.state.events:
         count = event.between(start, scene.now) if event.type == "Warning" else 0.0
         if count > 0:
             about = event.regarding
@@ -77,6 +76,8 @@ def _clue(scene: Scene, name: str, text: str, value: str, fills: Mapping[str, st
 @collector(Step.NOW, "surge.subject-unwell", "surge.subjects-well", needs=("events", "pods", "nodes"))
 def subjects(scene: Scene) -> Iterator[Clue]:
     """Whether what the events are about is unwell now: an event of something that is well again tells nothing."""
+    if scene.subject.kind != "Cluster":
+        return
     told = _warnings(scene)
     unwell = [each for each in told if _unwell(scene, each)]
     if unwell:

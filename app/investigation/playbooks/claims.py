@@ -1,18 +1,17 @@
-"""C12: volume claims that are not provided, not removed, full, or not well."""
+"""C12: volume claims that are not provided, not removed, or not well; C17 is about full ones."""
 
 from __future__ import annotations
 
 from app.investigation.collectors.claims import consumers, held, lost, provisioners, unbound
 from app.investigation.collectors.quotas import refusals
-from app.investigation.collectors.storage import volume_use
 from app.investigation.model import Cause, Noise, Playbook
 from storage.records import Priority
 
 PLAYBOOK = Playbook(
     id="C12",
     title="Volume claim",
-    signals=("pvc-creation-failure", "pvc-deletion-failure", "pvc-usage", "pvc-unhealthy"),
-    collectors=(unbound, provisioners, held, lost, volume_use, refusals, consumers),
+    signals=("pvc-creation-failure", "pvc-deletion-failure", "pvc-unhealthy"),
+    collectors=(unbound, provisioners, held, lost, refusals, consumers),
     causes=(
         Cause(
             "storage-class-missing",
@@ -59,25 +58,6 @@ PLAYBOOK = Playbook(
         Cause("volume-gone", "volume {volume} of claim {claim} no longer exists", requires=("claim.volume-gone",)),
         Cause("volume-failed", "volume {volume} has failed: {message}", requires=("volume.failed",)),
         Cause("resize", "the expansion of claim {claim} fails: {message}", requires=("claim.resize-fails",)),
-        Cause(
-            "grew-since-release",
-            "claim {claim} fills since revision {revision}: {change}",
-            requires=("change.rollout", "volume.filling"),
-            points=45,
-        ),
-        Cause(
-            "volume-full",
-            "claim {claim} is {used} full",
-            requires=("volume.nearly-full",),
-            supports=("volume.filling",),
-        ),
-        Cause(
-            "volume-fills",
-            "claim {claim} will be full in {time}",
-            requires=("volume.filling",),
-            contradicts=("volume.nearly-full",),
-            points=55,
-        ),
         Cause(
             "quota",
             "ResourceQuota {quota} is used up: {resource} {used} of {hard}",

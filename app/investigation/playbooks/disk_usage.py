@@ -1,17 +1,17 @@
-"""C17: disks that fill: a workload's volumes, the nodes'."""
+"""C17: disks that fill: claims, a workload's volumes, the nodes' file systems."""
 
 from __future__ import annotations
 
 from app.investigation.collectors.disks import growth_by_node, node_disks
-from app.investigation.collectors.storage import volume_use
+from app.investigation.collectors.storage import fullness, growth
 from app.investigation.model import Cause, Playbook
 from storage.records import Priority
 
 PLAYBOOK = Playbook(
     id="C17",
     title="Disk usage",
-    signals=("workload-disk-usage", "cluster-disk-usage-spike"),
-    collectors=(volume_use, growth_by_node, node_disks),
+    signals=("pvc-usage", "workload-disk-usage", "cluster-disk-usage-spike"),
+    collectors=(fullness, growth, growth_by_node, node_disks),
     causes=(
         Cause(
             "release",
@@ -47,7 +47,7 @@ PLAYBOOK = Playbook(
         ),
     ),
     commands=("kubectl --context {context} --namespace {ns} get persistentvolumeclaims",),
-    priority=Priority.P4,
-    leads=15,
+    priority=Priority.P3,
+    leads=55,
     decisive=False,
 )

@@ -9,41 +9,47 @@ from app.investigation.collectors.surges import dominated, subjects
 from app.investigation.model import Cause, Noise, Playbook
 from storage.records import Priority
 
+MOUNTING = (mounts, attachments, creating)
+MOUNTS: tuple[Cause, ...] = (
+    Cause(
+        "object-missing",
+        "{object} does not exist",
+        requires=("mount.object-missing",),
+        supports=("mount.pending",),
+        points=60,
+    ),
+    Cause(
+        "volume-held",
+        "claim {claim} is still held by {other} on {node}",
+        requires=("mount.held-elsewhere",),
+        supports=("mount.fails", "mount.times-out"),
+    ),
+    Cause(
+        "attach-times-out",
+        "its volumes are not attached in time: {message}",
+        requires=("mount.times-out",),
+        supports=("mount.pending",),
+        contradicts=("mount.object-missing", "mount.held-elsewhere"),
+        points=45,
+    ),
+    Cause(
+        "mount-fails",
+        "its volumes cannot be mounted: {message}",
+        requires=("mount.fails",),
+        supports=("mount.pending",),
+        contradicts=("mount.object-missing", "mount.held-elsewhere"),
+        points=45,
+    ),
+)
+"""Why a pod that has a node does not start: shared by the events about it and by pods that stay Pending."""
+
 PLAYBOOK = Playbook(
     id="C11",
     title="Event surge",
     signals=("events-warning-cluster", "events-backoff", "events-failedmount"),
-    collectors=(dominated, subjects, mounts, attachments, creating, presence, exits, last_words),
+    collectors=(dominated, subjects, *MOUNTING, presence, exits, last_words),
     causes=(
-        Cause(
-            "object-missing",
-            "{object} does not exist",
-            requires=("mount.object-missing",),
-            supports=("mount.pending",),
-            points=60,
-        ),
-        Cause(
-            "volume-held",
-            "claim {claim} is still held by {other} on {node}",
-            requires=("mount.held-elsewhere",),
-            supports=("mount.fails", "mount.times-out"),
-        ),
-        Cause(
-            "attach-times-out",
-            "its volumes are not attached in time: {message}",
-            requires=("mount.times-out",),
-            supports=("mount.pending",),
-            contradicts=("mount.object-missing", "mount.held-elsewhere"),
-            points=45,
-        ),
-        Cause(
-            "mount-fails",
-            "its volumes cannot be mounted: {message}",
-            requires=("mount.fails",),
-            supports=("mount.pending",),
-            contradicts=("mount.object-missing", "mount.held-elsewhere"),
-            points=45,
-        ),
+        *MOUNTS,
         Cause(
             "container-ends",
             "container {container} ends with code {code}: {line}",

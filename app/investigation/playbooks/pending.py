@@ -5,6 +5,7 @@ from __future__ import annotations
 from app.investigation.collectors.claims import unbound
 from app.investigation.collectors.scheduling import gates, node_autoscaler, placement, scheduler, scheduling_events
 from app.investigation.model import Cause, Noise, Playbook
+from app.investigation.playbooks.event_surge import MOUNTING, MOUNTS
 from storage.records import Priority
 
 SAYS = ("scheduler.events",)
@@ -13,7 +14,7 @@ PLAYBOOK = Playbook(
     id="C9",
     title="Pods are not scheduled",
     signals=("pod-stuck-pending", "pod-unschedulable-spike", "events-failedscheduling"),
-    collectors=(placement, scheduler, scheduling_events, node_autoscaler, gates, unbound),
+    collectors=(placement, scheduler, scheduling_events, node_autoscaler, gates, unbound, *MOUNTING),
     causes=(
         Cause(
             "requests-too-large",
@@ -73,6 +74,15 @@ PLAYBOOK = Playbook(
             supports=("placement.fits", *SAYS),
             points=45,
         ),
+        Cause(
+            "scheduler",
+            "the scheduler finds no node: {reason} ({number})",
+            requires=("scheduler.counts",),
+            supports=SAYS,
+            contradicts=("placement.known", "scheduler.rule", "claim.unbound"),
+            points=55,
+        ),
+        *MOUNTS,
     ),
     noise=(
         Noise("a node is being added for its pods", ("scheduling.scales-up",)),

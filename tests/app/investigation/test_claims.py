@@ -144,16 +144,30 @@ def measured(*shares: float) -> Answers:
     return Answers(series={query: SeriesBlock(times, np.array([shares]), ((),))})
 
 
+def filled(*shares: float, sources: Answers | None = None) -> Any:
+    used = anomaly("pvc-usage", DATA, observed=shares[-1])
+    state = cluster([claim("Bound")])
+    return investigated(scene(state, used, sources=measured(*shares) if sources is None else sources)).conclusion
+
+
 @pytest.mark.parametrize(
-    ("shares", "cause"),
-    [(np.linspace(0.9, 0.98, 20), "volume-full"), (np.linspace(0.5, 0.6, 20), "volume-fills"), ([0.5] * 20, None)],
+    ("shares", "cause", "verdict"),
+    [
+        (np.linspace(0.9, 0.98, 20), "volume-full", Verdict.REAL),
+        (np.linspace(0.5, 0.6, 20), "volume-fills", Verdict.REAL),
+        ([0.5] * 20, None, Verdict.INCONCLUSIVE),
+    ],
     ids=["nearly full", "fills", "neither"],
 )
-def test_usage_and_growth_come_from_the_metrics(shares, cause):
-    said = concluded("pvc-usage", claim("Bound"), sources=measured(*shares))
-    assert (said.causes[0].id if said.causes else None) == cause
+def test_usage_and_growth_come_from_the_metrics(shares, cause, verdict):
+    said = filled(*shares)
+    assert (said.causes[0].id if said.causes else None, said.verdict) == (cause, verdict)
+
+
+def test_how_full_it_is_needs_no_metric_of_a_certain_name():
+    assert filled(0.95, sources=Answers()).causes[0].title == "claim data is 95% full"
 
 
 def test_a_volume_that_is_all_but_full_is_at_risk():
-    assert concluded("pvc-usage", claim("Bound"), sources=measured(*[0.99] * 20)).priority is Priority.P2
-    assert concluded("pvc-usage", claim("Bound"), sources=measured(*[0.9] * 20)).priority is Priority.P3
+    assert filled(*[0.99] * 20).priority is Priority.P2
+    assert filled(*[0.9] * 20).priority is Priority.P3

@@ -96,6 +96,11 @@ class TestHealed:
         objects = [SERVING, replica_set(), healthy(0), pod(1, CRASHING)]
         assert outcome(scene(objects, anomaly("events-backoff"))).verdict is None
 
+    def test_not_while_pods_are_missing(self):
+        lacking = [deployment(replicas=4, readyReplicas=2, availableReplicas=2), *self.objects[1:]]
+        assert outcome(scene(lacking, anomaly("quota-exceeded"))).verdict is None
+        assert outcome(scene(self.objects, anomaly("quota-exceeded"))).verdict is Verdict.RECOVERED
+
     def test_numbers_are_not_healed_by_pods_that_are_ready(self):
         assert outcome(scene(self.objects, anomaly("http-server-5xx-spike"))).verdict is None
 

@@ -142,3 +142,20 @@ def test_pods_of_the_whole_cluster_are_looked_at_where_it_is_about_the_cluster()
     state = cluster([*SMALL, asking(0, cpu="6"), asking(1, cpu="6", owner="api")])
     about = anomaly("pod-unschedulable-spike", entity("Cluster", "lab", ""))
     assert investigated(scene(state, about)).conclusion.causes[0].id == "requests-too-large"
+
+
+def test_without_nodes_the_schedulers_sum_is_what_is_known():
+    text = "0/5 nodes are available: 1 node(s) had untolerated taint {a: b}, 4 Insufficient cpu. preemption: none."
+    refused = LISTED | {"nodes": Access(AccessStatus.FORBIDDEN)}
+    said = concluded(asking(message=text), access=refused)
+    assert said.causes[0].title == "the scheduler finds no node: Insufficient cpu (4)"
+    assert [each.id for each in concluded(*SMALL, asking(cpu="6", message=text)).causes] == ["requests-too-large"]
+
+
+def test_a_pod_that_has_its_node_and_waits_for_a_volume_is_not_unscheduled():
+    creating = {"name": "app", "state": {"waiting": {"reason": "ContainerCreating"}}}
+    mounting = event("FailedMount", {"uid": "uid-prod-web-aaaa-0", "name": "web-aaaa-0"}, 600, 10, 9)
+    mounting[1]["message"] = 'MountVolume.SetUp failed for volume "c" : configmap "flags" not found'
+    objects = [deployment(), replica_set(), pod(0, creating, phase="Pending"), machine("n1"), mounting]
+    said = investigated(scene(cluster(objects), anomaly("pod-stuck-pending"))).conclusion
+    assert [each.title for each in said.causes] == ["ConfigMap flags does not exist"]

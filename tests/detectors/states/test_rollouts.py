@@ -172,6 +172,13 @@ def test_a_quota_that_refuses_pods_is_found_on_the_workload_that_lacks_them():
     assert found("quota-exceeded", cluster([*SHORT, refused(3, 12)])) == ["prod/web"]
 
 
+def test_where_the_refusal_says_nothing_a_quota_without_room_does():
+    name, told = refused(3)
+    silent = (name, told | {"message": ""})
+    assert found("quota-exceeded", cluster([*SHORT, silent])) == ["prod/web"]
+    assert found("quota-exceeded", cluster([*(each for each in SHORT if each is not QUOTA), silent])) == []
+
+
 @pytest.mark.parametrize(
     "objects",
     [
