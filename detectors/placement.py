@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 from math import inf
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from detectors.objects import quantity
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from detectors.cluster import ClusterState
     from detectors.objects import Node, Pod, ResourceQuota
-    from detectors.objects.pods import Requirement
+    from detectors.objects.pods import Requirement, TemplateSpec
 
 CONTROL_PLANE = ("node-role.kubernetes.io/control-plane", "node-role.kubernetes.io/master")
 """Labels, and taints, of nodes that are not for ordinary pods."""
@@ -56,6 +56,14 @@ class Refusal:
     """What the node has of it: of all, where it is too small; of what others did not request, where it is full."""
 
 
+class _Wish(NamedTuple):
+    """What a pod wants of a node."""
+
+    requests: Mapping[str, float]
+    selector: Mapping[str, str]
+    template: TemplateSpec
+
+
 def requests(pod: Pod) -> dict[str, float]:
     """What a pod asks for, by resource, in base units; init containers run one after the other, sidecars stay."""
     spec = pod.spec
@@ -70,10 +78,20 @@ def requests(pod: Pod) -> dict[str, float]:
     return total
 
 
-def refusals(state: ClusterState, pod: Pod) -> tuple[Refusal, ...]:
-    """Why each node does not take a pod; of a node that has nothing against it there is none."""
-    wanted, taken = requests(pod), _taken(state)
-    found = (_refusal(node, pod, wanted, taken.get(node.name, {})) for node in state.nodes.values())
+def refusals(state: ClusterState, pod: Pod) -> tuple[Refusal, ...] | None:
+    """Why each node does not take a pod; of a node that has nothing against it there is none.
+
+    Which taints a pod bears is read from its workload's template; None where that is not there to be read.
+    """
+    controller = pod.metadata.controller
+    workload = (
+        state.workloads.get((controller.kind, pod.namespace, controller.name)) if controller is not None else None
+    )
+    if workload is None:
+        return None
+    wish = _Wish(requests(pod), pod.spec.node_selector, workload.spec.template.spec)
+    taken = _taken(state)
+    found = (_refusal(node, wish, taken.get(node.name, {})) for node in state.nodes.values())
     return tuple(each for each in found if each is not None)
 
 
@@ -94,15 +112,16 @@ def for_everybody(node: Node) -> bool:
     return not marks.intersection(CONTROL_PLANE)
 
 
-def _refusal(node: Node, pod: Pod, wanted: Mapping[str, float], taken: Mapping[str, float]) -> Refusal | None:
+def _refusal(node: Node, wish: _Wish, taken: Mapping[str, float]) -> Refusal | None:
+    wanted = wish.requests
     has = {name: quantity(amount) for name, amount in node.status.allocatable.items()}
     rest = {name: amount - taken.get(name, 0.0) for name, amount in has.items()}
     room = not has or _lacking(wanted, rest) is None
-    if label := unmatched(node, pod):
+    if label := _unmatched(node, wish):
         return Refusal(node, Bar.LABEL, label, room)
     if node.spec.unschedulable:
         return Refusal(node, Bar.CORDON, "spec.unschedulable", room)
-    if taint := untolerated(node, pod):
+    if taint := _untolerated(node, wish.template):
         return Refusal(node, Bar.UNWELL if taint.startswith(NODE_TAINTS) else Bar.TAINT, taint, room)
     if has and (resource := _lacking(wanted, has)) is not None:
         return Refusal(node, Bar.TOO_SMALL, resource, room, wanted[resource], has.get(resource, 0.0))
@@ -117,13 +136,13 @@ def _lacking(wanted: Mapping[str, float], there: Mapping[str, float]) -> str | N
     return min(short, key=lambda name: short[name], default=None)
 
 
-def unmatched(node: Node, pod: Pod) -> str:
+def _unmatched(node: Node, wish: _Wish) -> str:
     """The first label that a pod wants and a node does not have; empty where it has all."""
     labels = node.metadata.labels
-    for name, value in sorted(pod.spec.node_selector.items()):
+    for name, value in sorted(wish.selector.items()):
         if labels.get(name) != value:
             return f"{name}={value}"
-    affinity = pod.spec.affinity.node_affinity
+    affinity = wish.template.affinity.node_affinity
     terms = affinity.required.node_selector_terms if affinity is not None and affinity.required is not None else ()
     lacking = [next((each for each in term.match_expressions if not _meets(labels, each)), None) for term in terms]
     if terms and all(each is not None for each in lacking):
@@ -131,14 +150,14 @@ def unmatched(node: Node, pod: Pod) -> str:
     return ""
 
 
-def untolerated(node: Node, pod: Pod) -> str:
+def _untolerated(node: Node, template: TemplateSpec) -> str:
     """The first taint that keeps a pod off a node; empty where there is none."""
     for taint in node.spec.taints:
         borne = any(
             (each.effect in ("", taint.effect))
             and (not each.key or each.key == taint.key)
             and (each.operator == "Exists" or each.value == taint.value)
-            for each in pod.spec.tolerations
+            for each in template.tolerations
         )
         if taint.effect in _BINDING and not borne:
             return f"{taint.key}={taint.value}:{taint.effect}" if taint.value else f"{taint.key}:{taint.effect}"

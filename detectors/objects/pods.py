@@ -267,8 +267,6 @@ class PodSpec(Part, frozen=True):
     volumes: tuple[Volume, ...] = ()
     node_name: str = ""
     node_selector: dict[str, str] = {}
-    affinity: Affinity = Affinity()
-    tolerations: tuple[Toleration, ...] = ()
     restart_policy: str = "Always"
     host_network: bool = False
     scheduling_gates: tuple[SchedulingGate, ...] = ()
@@ -281,6 +279,13 @@ class PodSpec(Part, frozen=True):
         found = [reference for volume in self.volumes for reference in volume.references]
         found += [each for container in (*self.init_containers, *self.containers) for each in container.references]
         return tuple(dict.fromkeys(found))
+
+
+class TemplateSpec(PodSpec, frozen=True):
+    """What a workload's pods should be, with where they may run: there are few workloads, and pods by the thousand."""
+
+    affinity: Affinity = Affinity()
+    tolerations: tuple[Toleration, ...] = ()
 
 
 class Waiting(Part, frozen=True):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from detectors.objects.base import Conditioned, Metadata, Object, Part
-from detectors.objects.pods import PodSpec
+from detectors.objects.pods import TemplateSpec
 
 
 class LabelSelector(Part, frozen=True):
@@ -22,7 +22,7 @@ class PodTemplate(Part, frozen=True):
     """What its pods are made from."""
 
     metadata: Metadata = Metadata()
-    spec: PodSpec = PodSpec()
+    spec: TemplateSpec = TemplateSpec()
 
 
 class ClaimTemplate(Part, frozen=True):

@@ -10,15 +10,18 @@ from hypothesis import strategies as st
 
 from detectors.objects import Node, Pod, ResourceQuota, decode
 from detectors.placement import Bar, exhausted, refusals, requests
-from tests.detectors.states.objects import cluster, node, pod
+from tests.detectors.states.objects import cluster, node, pod, replica_set
 
 
 def part(name: str = "app", **wanted: str) -> dict[str, Any]:
     return {"name": name, "resources": {"requests": wanted}}
 
 
-def wanting(*containers: dict[str, Any], **more: Any) -> Any:
-    return pod(0, node="", containers=list(containers), **more)
+def wanting(*containers: dict[str, Any], **template: Any) -> list[Any]:
+    """A pod without a node, and its ReplicaSet with what only the template tells."""
+    kind, owner = replica_set()
+    owner["spec"]["template"] = {"spec": template}
+    return [(kind, owner), pod(0, node="", containers=list(containers))]
 
 
 def machine(name: str = "n1", **has: str) -> Any:
@@ -27,11 +30,10 @@ def machine(name: str = "n1", **has: str) -> Any:
     return kind, item
 
 
-def refused(wish: Any, *objects: Any) -> list[tuple[Bar, str]]:
-    state = cluster([wish, *objects])
-    return [
-        (each.bar, each.what) for each in refusals(state, next(p for p in state.pods.values() if not p.spec.node_name))
-    ]
+def refused(wish: list[Any], *objects: Any) -> list[tuple[Bar, str]] | None:
+    state = cluster([*wish, *objects])
+    found = refusals(state, next(each for each in state.pods.values() if not each.spec.node_name))
+    return None if found is None else [(each.bar, each.what) for each in found]
 
 
 def test_init_containers_take_turns_and_sidecars_stay():
@@ -129,3 +131,7 @@ def test_a_node_that_tells_nothing_of_what_it_has_is_not_called_too_small():
 def test_a_quota_is_used_up_when_one_more_pod_is_too_many(used, short):
     raw = b'{"status":{"hard":{"pods":"20","limits.cpu":"1"},"used":{"pods":"%b","limits.cpu":"1"}}}' % used.encode()
     assert exhausted(decode(ResourceQuota, raw), None) == short
+
+
+def test_without_its_template_nobody_knows_what_a_pod_tolerates():
+    assert refused(wanting(part())[1:], machine()) is None

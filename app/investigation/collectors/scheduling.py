@@ -65,6 +65,8 @@ def placement(scene: Scene) -> Iterator[Clue]:
             continue
         told.add(wish)
         refused = refusals(scene.state, pod)
+        if refused is None:
+            continue
         yield from _placed(scene, pod, refused)
         if refused and len(refused) == len(scene.state.nodes):
             text = f"why none of {counted(len(refused), 'nodes')} takes {pod.name} follows from objects"

@@ -9,7 +9,7 @@ import pytest
 from detectors.cluster import Access, AccessStatus
 from detectors.model import Confidence
 from storage.records import Verdict
-from tests.app.investigation.scenes import anomaly, investigated, scene
+from tests.app.investigation.scenes import anomaly, entity, investigated, scene
 from tests.detectors.states.objects import LISTED, cluster, deployment, event, healthy, node, pod, replica_set
 
 UNSCHEDULABLE = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable"}
@@ -38,8 +38,14 @@ def told(reason: str = "FailedScheduling", number: int = 0) -> Any:
     return event(reason, {"uid": f"uid-prod-web-aaaa-{number}", "name": f"web-aaaa-{number}"}, 300, 30, 4)
 
 
+def templated(owner: str = "web", **template: Any) -> Any:
+    kind, item = replica_set(owner=owner)
+    item["spec"]["template"] = {"spec": template}
+    return kind, item
+
+
 def concluded(*objects: Any, **more: Any) -> Any:
-    base = [deployment(replicas=1), replica_set()]
+    base = [deployment(replicas=1), templated()]
     state = cluster([*base, *objects], **more)
     return investigated(scene(state, anomaly("events-failedscheduling"))).conclusion
 
@@ -79,15 +85,17 @@ def test_what_is_wrong_elsewhere_is_not_given(cause, objects, _):
 def test_required_affinity_is_read_like_a_selector():
     want = {"key": "zone", "operator": "In", "values": ["b"]}
     terms = {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [{"matchExpressions": [want]}]}}
-    wanting = asking(affinity={"nodeAffinity": terms})
-    assert concluded(machine("n1", labels={"zone": "a"}), wanting).causes[0].title == "no node has zone In b"
-    assert not concluded(machine("n1", labels={"zone": "b"}), wanting).causes
+    wanting = (templated(affinity={"nodeAffinity": terms}), asking())
+    assert concluded(machine("n1", labels={"zone": "a"}), *wanting).causes[0].title == "no node has zone In b"
+    assert not concluded(machine("n1", labels={"zone": "b"}), *wanting).causes
 
 
 def test_a_tolerated_taint_is_no_reason():
     tainted = machine("n1", keys=[("team", "ml")])
-    assert not concluded(tainted, asking(tolerations=[{"key": "team", "operator": "Exists"}])).causes
-    assert concluded(tainted, asking(tolerations=[{"key": "team", "value": "web"}])).causes[0].id == "taint"
+    bearing = [templated(tolerations=[{"key": "team", "operator": "Exists"}]), asking()]
+    assert not concluded(tainted, *bearing).causes
+    other = [templated(tolerations=[{"key": "team", "value": "web"}]), asking()]
+    assert concluded(tainted, *other).causes[0].id == "taint"
 
 
 def test_the_control_planes_own_taint_is_not_what_is_wrong():
@@ -137,9 +145,8 @@ def test_nodes_that_may_not_be_read_leave_the_arithmetic_unknown():
 
 
 def test_pods_of_the_whole_cluster_are_looked_at_where_it_is_about_the_cluster():
-    from tests.app.investigation.scenes import entity
-
-    state = cluster([*SMALL, asking(0, cpu="6"), asking(1, cpu="6", owner="api")])
+    both = [templated(), asking(0, cpu="6"), templated("api"), asking(1, cpu="6", owner="api")]
+    state = cluster([*SMALL, *both])
     about = anomaly("pod-unschedulable-spike", entity("Cluster", "lab", ""))
     assert investigated(scene(state, about)).conclusion.causes[0].id == "requests-too-large"
 
