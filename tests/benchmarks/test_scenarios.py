@@ -74,6 +74,8 @@ def test_what_is_missed_or_too_much_is_counted(results):
     total = summary([healthy, other])
     assert (total["issues"], total["issues_found"], total["spurious"]) == (1, 0, 1)
     assert [goal.met for goal in goals([healthy, other])][:2] == [False, False]
+    assert [goal.met for goal in goals([healthy, wrong], blank=True)] == [True] * 4
+    assert not goals([healthy, other], blank=True)[0].met
 
 
 def test_it_prints_one_object_an_incident_and_the_summary(tmp_path, capsys):
