@@ -23,7 +23,7 @@ def playbooks() -> tuple[Playbook, ...]:
     """All of them, by id.
 
     Raises:
-        ValueError: two are for one signal, or a cause refers to a clue that none of its collectors tells.
+        ValueError: two have one id or one signal, or a cause refers to a clue that none of its collectors tells.
     """
     modules = sorted(module.name for module in pkgutil.iter_modules(__path__))
     found = tuple(importlib.import_module(f"{__name__}.{name}").PLAYBOOK for name in modules)
@@ -42,6 +42,8 @@ def _check(found: tuple[Playbook, ...]) -> None:
     from app.investigation.common import COMMON
 
     owners: dict[str, str] = {}
+    if len({book.id for book in found}) < len(found):
+        raise ValueError(f"two playbooks have one id: {', '.join(sorted(book.id for book in found))}")
     for book in found:
         for signal in book.signals:
             if owners.setdefault(signal, book.id) != book.id:

@@ -1,4 +1,4 @@
-"""C24: Jobs that gave up."""
+"""C30: Jobs that gave up."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from app.investigation.model import Cause, Playbook, Scope
 from storage.records import Priority
 
 PLAYBOOK = Playbook(
-    id="C24",
+    id="C30",
     title="Job failed",
     signals=("job-failed",),
     collectors=(outcome, history, exits, last_words),

@@ -1,4 +1,4 @@
-"""C18, C24 to C29: quotas, Jobs, autoscalers, Services, StatefulSets, the API server, and what tells no more."""
+"""C18, C25 to C30: quotas, Jobs, autoscalers, Services, StatefulSets, the API server, and what tells no more."""
 
 from __future__ import annotations
 
