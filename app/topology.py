@@ -13,7 +13,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from detectors.placement import exhausted
-from detectors.states.report import silent_nodes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -67,7 +66,7 @@ class Topology:
     @cached_property
     def _stands_on(self) -> Mapping[Key, tuple[Key, ...]]:
         """By workload: the silent nodes or unbound claims to which all its unwell pods go back; used-up quotas."""
-        silent = silent_nodes(self.state)
+        silent = self.state.silent_nodes
         bases: dict[Key, list[set[Key]]] = {}
         for pod in self.state.pods.values():
             lost = pod.spec.node_name in silent
