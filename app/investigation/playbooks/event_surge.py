@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from app.investigation.collectors.containers import exits, last_words
 from app.investigation.collectors.mounts import attachments, creating, mounts
 from app.investigation.collectors.pods import presence
 from app.investigation.collectors.surges import dominated, subjects
+from app.investigation.container_causes import CAUSES, COLLECTORS
 from app.investigation.model import Cause, Noise, Playbook
 from storage.records import Priority
 
@@ -47,15 +47,10 @@ PLAYBOOK = Playbook(
     id="C11",
     title="Event surge",
     signals=("events-warning-cluster", "events-backoff", "events-failedmount"),
-    collectors=(dominated, subjects, *MOUNTING, presence, exits, last_words),
+    collectors=(dominated, subjects, *MOUNTING, presence, *COLLECTORS),
     causes=(
         *MOUNTS,
-        Cause(
-            "container-ends",
-            "container {container} ends with code {code}: {line}",
-            requires=("container.exit", "log.last-words"),
-            points=45,
-        ),
+        *CAUSES,
         Cause(
             "container-waits",
             "container {container} waits: {reason}",

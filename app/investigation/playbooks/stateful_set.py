@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from app.investigation.collectors.claims import consumers, unbound
-from app.investigation.collectors.containers import exits, last_words
 from app.investigation.collectors.pods import leaving, presence
 from app.investigation.collectors.scheduling import placement, scheduler
-from app.investigation.model import Cause, Playbook, Scope
+from app.investigation.container_causes import CAUSES, COLLECTORS
+from app.investigation.model import Cause, Playbook
 from storage.records import Priority
 
 PLAYBOOK = Playbook(
     id="C25",
     title="StatefulSet lacks replicas",
     signals=("statefulset-degraded",),
-    collectors=(presence, leaving, unbound, consumers, placement, scheduler, exits, last_words),
+    collectors=(presence, leaving, unbound, consumers, placement, scheduler, *COLLECTORS),
     causes=(
         Cause("node-lost", "pod {pod} is on {node}, which is not ready", requires=("pods.on-lost-node",), points=65),
         Cause("claim-not-bound", "pod {pod} waits for claim {claim}, which is not bound", requires=("claim.unbound",)),
@@ -30,13 +30,6 @@ PLAYBOOK = Playbook(
             supports=("scheduler.says",),
         ),
         Cause(
-            "container-ends",
-            "container {container} of {pod} ends with code {code}: {line}",
-            requires=("container.exit", "log.last-words"),
-            scopes=(Scope.POD, Scope.WORKLOAD),
-            points=50,
-        ),
-        Cause(
             "container-waits",
             "container {container} of {pod} waits: {reason}",
             requires=("pods.waiting",),
@@ -44,6 +37,7 @@ PLAYBOOK = Playbook(
             points=50,
         ),
         Cause("terminating", "pod {pod} does not go: its place is taken", requires=("pods.stuck-terminating",)),
+        *CAUSES,
     ),
     commands=(
         "kubectl --context {context} --namespace {ns} describe pod {pod}",

@@ -74,15 +74,15 @@ class TestJob:
         return pod(0, status, owner="load", controller=("Job", "load"), phase="Failed")
 
     def test_its_last_words_are_the_cause(self):
-        logs = Answers(logs={"load-aaaa-0/load": "starting\nno such column"})
+        logs = Answers(logs={"load-aaaa-0/load": "INFO starting\nERROR no such column"})
         said = concluded("job-failed", entity("Job", "load"), self.job(), self.attempt(), sources=logs)
         assert said.verdict is Verdict.REAL
-        assert (said.causes[0].id, said.causes[0].confidence) == ("job-error", Confidence.HIGH)
-        assert "code 3: no such column" in said.causes[0].title
+        assert (said.causes[0].id, said.causes[0].confidence) == ("application-error", Confidence.HIGH)
+        assert said.causes[0].title == "container load fails: ERROR no such column"
 
     def test_without_a_log_the_exit_code_is_what_is_known(self):
         said = concluded("job-failed", entity("Job", "load"), self.job(), self.attempt())
-        assert ids(said) == ["job-exit"]
+        assert ids(said) == ["unexplained-exit"]
         assert said.verdict is Verdict.REAL
 
     def test_a_deadline_is_no_error_of_the_program(self):
@@ -92,7 +92,10 @@ class TestJob:
     def test_out_of_memory_is_told_apart(self):
         logs = Answers(logs={"load-aaaa-0/load": "loading"})
         objects = [self.job(), self.attempt("OOMKilled", 137)]
-        assert ids(concluded("job-failed", entity("Job", "load"), *objects, sources=logs))[0] == "job-out-of-memory"
+        objects[1][1]["spec"]["containers"] = [{"name": "load", "resources": {"limits": {"memory": "64Mi"}}}]
+        assert (
+            ids(concluded("job-failed", entity("Job", "load"), *objects, sources=logs))[0] == "memory-limit-too-small"
+        )
 
     def test_a_job_that_completed_in_the_end_is_noise(self):
         kind, job = self.job()
