@@ -287,6 +287,11 @@ class TemplateSpec(PodSpec, frozen=True):
     affinity: Affinity = Affinity()
     tolerations: tuple[Toleration, ...] = ()
 
+    @classmethod
+    def of(cls, spec: PodSpec) -> TemplateSpec:
+        """A pod's own specification as a template's, without what only templates tell."""
+        return cls(**{name: getattr(spec, name) for name in PodSpec.__struct_fields__})
+
 
 class Waiting(Part, frozen=True):
     """Not started, and why."""

@@ -14,6 +14,7 @@ from app.investigation.collectors import collector
 from app.investigation.model import Clue, Step
 from app.investigation.scene import BEFORE_SECONDS
 from detectors.objects import Job, Object, PodTemplate, unix
+from detectors.objects.pods import TemplateSpec
 from detectors.revisions import HISTORY, RESTARTED, differences, told
 from detectors.words import counted
 
@@ -135,7 +136,7 @@ def _by_pods(scene: Scene) -> Rollout | None:
         return None
     first = min(new, key=lambda pod: pod.metadata.created)
     before = max(old, key=lambda pod: pod.metadata.created)
-    what = differences(*(PodTemplate(spec=changed(pod.spec, volumes=())) for pod in (before, first)))
+    what = differences(*(PodTemplate(spec=TemplateSpec.of(changed(pod.spec, volumes=()))) for pod in (before, first)))
     revision = scene.state.owner(first).revision
     text = f"rollout revision {scene.state.owner(before).revision} -> {revision}: "
     return Rollout(first, revision, first.metadata.created, False, text + ", ".join(c.text for c in what), what)
