@@ -53,7 +53,7 @@ def impact_of(scene: Scene) -> Impact | None:
 
 def _empty_services(scene: Scene) -> Iterator[str]:
     state, owner = scene.state, scene.owner
-    if not state.readable("services", "endpointslices.discovery.k8s.io") and not state.endpoint_slices:
+    if not state.readable("services", "endpointslices"):
         return
     ready = {
         (piece.namespace, piece.service)

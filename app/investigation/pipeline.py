@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import shlex
 import time
 from concurrent.futures import Executor, as_completed
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
     from app.investigation.model import Collector, Playbook
     from app.investigation.scene import Scene
+
+log = logging.getLogger(__name__)
 
 MOST_COMMANDS = 8
 
@@ -74,6 +77,10 @@ def _collected(scene: Scene, each: Collector) -> tuple[Clue, ...]:
         return tuple(each.collect(scene))
     except SourceError as error:
         return _unknown(each, error.message)
+    except Exception as error:
+        # What one collector cannot cope with must not cost the others' evidence.
+        log.exception("collecting %s of case %s", each.name, scene.case.id)
+        return _unknown(each, f"{type(error).__name__} while looking")
 
 
 def _readable(scene: Scene, need: str) -> bool:

@@ -69,8 +69,8 @@ def _by_impact(scene: Scene, book: Playbook, outcome: Outcome) -> tuple[Priority
     impact = impact_of(scene)
     if why := outcome.applied("R4"):
         return Priority.P1, why
-    if impact is not None and not impact.ready:
-        return Priority.P1, f"the whole workload is down: {' and '.join(impact.lines())}"
+    if impact is not None and (not impact.ready or impact.services):
+        return Priority.P1, f"nobody can be served: {' and '.join(impact.lines())}"
     if impact is not None and impact.old_revision_serves:
         return Priority.P3, "the new revision fails, the old one still serves"
     if why := outcome.applied("R5") or outcome.applied("R2") or outcome.applied("R3"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 
@@ -122,3 +123,18 @@ def test_a_question_is_asked_once_and_not_at_all_when_the_time_is_over(tmp_path)
         assert error.value.trouble is Trouble.TIMEOUT
         with pytest.raises(SourceError):
             sources.range("up", 0, 60, 30)
+
+
+def test_a_collector_that_breaks_is_unknown_and_costs_nothing_else(monkeypatch, caplog):
+    def broken(scene):
+        raise ZeroDivisionError("oops")
+
+    whole = investigated(crashing())
+    from app.investigation import pipeline
+
+    replaced = tuple(replace(each, collect=broken) if each.name == "width" else each for each in pipeline.COMMON)
+    monkeypatch.setattr(pipeline, "COMMON", replaced)
+    found = investigated(crashing())
+    assert found.conclusion.verdict is whole.conclusion.verdict
+    assert any("ZeroDivisionError while looking" in text for text in found.conclusion.unknown)
+    assert "collecting width of case 1" in caplog.text
