@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 from app.measuring import Measurer
 from app.sources.prometheus.hurrying import HurriedSource
+from app.sources.prometheus.sharding import divisible_by
+from detectors.catalog.promql import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -33,6 +35,7 @@ def asked_once(
     frame: Frame,
     resolver: Resolver,
     progress: Callable[[str], None] = lambda _: None,
+    seconds: float | None = None,
 ) -> Iterator[tuple[Measurer, frozenset[RowSource]]]:
     """A measurer that has asked for those of some sources that the budget allows, and which these are.
 
@@ -43,8 +46,9 @@ def asked_once(
         frame: the grid and the placeholders; nothing is compared with earlier days.
         resolver: whom labels name.
         progress: told which question it is at.
+        seconds: after which nothing more is asked; by default as long as nobody minds.
     """
-    hurried = HurriedSource(look.metrics, PATIENCE_SECONDS)
+    hurried = HurriedSource(look.metrics, PATIENCE_SECONDS if seconds is None else seconds)
     affordable = look.budget.small(sources, hurried, discovery, frame)
     measurer = Measurer(hurried, hurried)
     try:
@@ -55,3 +59,11 @@ def asked_once(
     finally:
         measurer.settle()
         measurer.close()
+
+
+def within(source: RowSource, namespace: str) -> RowSource | None:
+    """The source about one namespace; None where its series have no one label for it, or would be cut in half by it."""
+    labels = source.identity.namespace_labels
+    if not namespace or len(labels) != 1 or not all(labels[0] in divisible_by(q.promql) for q in source.queries):
+        return None
+    return source.scoped(0, f"{labels[0]}={quoted(namespace)}")

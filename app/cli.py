@@ -30,6 +30,7 @@ COMMANDS = {
     "watch": "run cycles without a console until stopped; prints what opens and closes",
     "list": "list investigations from the store",
     "show": "show one investigation with its evidence",
+    "verify": "list what became of the last rollouts: the new revision against the old",
     "label": "judge an investigation: true, false or unsure",
     "coverage": "show what each row of the coverage matrix sees in this cluster",
     "advise": "compare requests and limits with what containers used, and say what to change",

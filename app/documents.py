@@ -69,6 +69,25 @@ What an investigation came to (`conclusion` of `show`; `null` until there was on
 | `gates` | shared reasons for a verdict that applied; `passed` is `null` where it could not be told |
 | `unknown` | what was refused or missing: no evidence of health |
 
+One rollout (`verify`):
+
+```json
+{"schema": 1, "entity": {"kind": "Deployment", "namespace": "shop", "name": "checkout", "...": "..."},
+ "revision": "5", "change": "image shop/checkout:2.7 -> shop/checkout:2.8",
+ "began": "2026-03-14T02:31:00Z", "at": "2026-03-14T02:43:00Z", "verdict": "fail", "reason": "worse: failed requests",
+ "compared": "the new revision's pods with the old one's, in the same minutes",
+ "metrics": [{"name": "failed requests", "unit": "share of requests", "before": 0.001, "after": 0.25, "change": 249.0,
+              "p_value": 0.0, "requests": [4100, 1380], "failed": true, "notable": true, "query": "sum by (...) ..."}]}
+```
+
+| field | meaning |
+| --- | --- |
+| `verdict` | `under way`, `pass`, `fail`, `insufficient traffic` |
+| `compared` | new pods with old ones where both served enough requests, else after with before |
+| `p_value` | of a one-sided test that it became worse; `null` where none was made |
+| `requests` | on both sides; 0 where none are counted |
+| `failed` | worse by effect and by test; `notable` is a change of 5 % or more that fails nothing |
+
 One line of `evidence` (`show`):
 
 ```json

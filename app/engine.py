@@ -18,15 +18,17 @@ from app.annotations import Annotations
 from app.evaluation import KUBERNETES, RowResult, judge_metrics, judge_states
 from app.investigation.investigator import Investigator
 from app.investigation.investigator import Surroundings as Unsolved
+from app.investigation.readings import Readings
 from app.judging import Surroundings
 from app.looking import MetricsLook
 from app.lost_conventions import ROW as MISSING
 from app.lost_conventions import LostConventions
-from app.planning import live_rows, plan
+from app.planning import Plan, live_rows, plan
 from app.sampling import SampledLook, needs_kubelets, unfed
 from app.second_look import SecondLook
 from app.standing import Standings
 from app.tracking import Tracker
+from app.verification import Verifier
 from app.writing import Additions, Writer
 from detectors.cluster import gone, obscured
 from detectors.entities import Resolver
@@ -37,7 +39,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from app.clock import Clock
-    from app.planning import Plan
     from app.settings.schema import Settings
     from app.sources.base import ClusterSource, MetricsSource, SourceError
     from app.tracking import AnomalyKey, Changes
@@ -108,12 +109,22 @@ class Engine:
         self.sampled = SampledLook(self.catalogue, self.settings)
         self.advisor = Advisor(self.cluster, self.store, self.catalogue, self.settings, self.metrics)
         self._investigator = Investigator(
-            self.cluster, self.store, self.catalogue, self.objects, self.owner, not self.replayed, lambda: self.told()
+            self.cluster,
+            self.store,
+            self.catalogue,
+            self.objects,
+            engine.grouping_minutes * 60,
+            self.owner,
+            not self.replayed,
+            lambda: self.told(),
         )
+        self._verifier = Verifier(self.cluster, self.store)
         self._unsolved: Unsolved | None = None
         """What the last cycle leaves to be investigated."""
         self._restored = False
         self._leased = float("-inf")
+        self._planned = Plan(())
+        """Of the last cycle: who was asked for what."""
         self._seen: tuple[Resolver, Surroundings] | None = None
         """Of the last cycle, until what it left to be asked has been."""
 
@@ -281,6 +292,7 @@ class Engine:
             results |= self._second.witnessed(results)
             self._second.consider(results, look, around, now)
             self._seen = resolver, around
+            self._planned = planned
         return results
 
     def _with_lost(
@@ -315,6 +327,7 @@ class Engine:
                 log.exception("asking the metrics about what objects tell")
         if self._unsolved is not None:
             unsolved, self._unsolved = self._unsolved, None
+            self._verifier.follow(unsolved.state, unsolved.readings, unsolved.now)
             self._investigator.investigate(unsolved)
 
     def _left(
@@ -335,7 +348,14 @@ class Engine:
             anomalies=anomalies,
             facts={a.id: seen[key] for a in anomalies if (key := (a.signal, a.entity.key)) in seen},
             metrics=self.metrics if asked is not None else None,
+            readings=self._readings(asked),
         )
+
+    def _readings(self, look: MetricsLook | None) -> Readings | None:
+        """What investigations may ask of the catalogue's numbers; None where the server does not answer."""
+        if look is None or look.discovery is None or self._seen is None:
+            return None
+        return Readings(self.catalogue, look, self._seen[0], self._planned.sources, self._planned.owners)
 
     def _follow(self, planned: Plan) -> None:
         """Have the kubelets asked while they could tell of a row that nobody else tells of."""

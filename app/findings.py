@@ -12,7 +12,14 @@ if TYPE_CHECKING:
     from app.snapshot import Case
     from detectors.catalog import Row
     from detectors.model import Entity, FieldRef
-    from storage.records import AdviceRecord, AnomalyRecord, Conclusion, CoverageRecord, InvestigationRecord
+    from storage.records import (
+        AdviceRecord,
+        AnomalyRecord,
+        Conclusion,
+        CoverageRecord,
+        InvestigationRecord,
+        VerificationRecord,
+    )
 
 SCHEMA = 1
 
@@ -65,6 +72,36 @@ def number(value: float) -> float | None:
 def json_line(value: Any) -> str:
     """One line of JSON."""
     return msgspec.json.encode(value).decode()
+
+
+def verification(record: VerificationRecord) -> dict[str, Any]:
+    """What became of one rollout, in schema 1."""
+    return {
+        "schema": SCHEMA,
+        "entity": _entity(record.entity),
+        "revision": record.revision,
+        "change": record.change,
+        "began": instant(record.began),
+        "at": instant(record.at),
+        "verdict": str(record.outcome),
+        "reason": record.reason,
+        "compared": record.compared,
+        "metrics": [
+            {
+                "name": metric.name,
+                "unit": metric.unit,
+                "before": metric.before,
+                "after": metric.after,
+                "change": metric.change,
+                "p_value": metric.p_value,
+                "requests": list(metric.samples),
+                "failed": metric.failed,
+                "notable": metric.notable,
+                "query": metric.source,
+            }
+            for metric in record.metrics
+        ],
+    }
 
 
 def investigation(case: InvestigationRecord, now: float) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from app.sources.prometheus.discovery import discover
 from app.sources.prometheus.probes import newest_sample
 from app.sources.prometheus.rediscovery import Rediscovery
 from app.sources.prometheus.window import WindowCache
-from detectors.catalog import matchers
+from detectors.catalog import evidence, matchers
 from detectors.model import EntityType
 
 if TYPE_CHECKING:
@@ -56,7 +56,11 @@ class MetricsLook:
         self.metrics = metrics
         self._detection = settings.detection
         self._cluster, self._named = cluster, settings.scope.cluster
+        self.evidence = evidence(catalogue)
+        """Rows that are asked for when something is investigated, and never judged."""
         wanted = presence(catalogue, live_rows(catalogue, settings.detection))
+        for convention, selectors in presence(self.evidence, self.evidence.rows).items():
+            wanted[convention] = list(dict.fromkeys((*wanted.get(convention, ()), *selectors)))
         self._rediscovery = Rediscovery(partial(discover, metrics, wanted, live=live))
         whole = {row.id for row in catalogue.rows if row.entity is EntityType.CLUSTER}
         self.budget = Budget(metrics, settings.budget, whole)

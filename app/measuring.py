@@ -146,9 +146,14 @@ class Measurer:
                 continue
         self._meanings.met()
 
+    def known(self, source: RowSource, kind: EntityType) -> Measurement | None:
+        """The numbers of one source where they have been measured in this cycle; never waits."""
+        found = self._measured.get(_key(source, kind))
+        return found if found is None or found.source is source else replace(found, source=source)
+
     def measure(self, source: RowSource, kind: EntityType) -> Measurement:
         """The numbers of one source. Raises SourceError when its query failed."""
-        key = (source.convention, source.queries, source.scale, source.errors, source.history, kind)
+        key = _key(source, kind)
         if key not in self._measured:
             self._measured[key] = self._measure(source, kind)
         found = self._measured[key]
@@ -241,6 +246,11 @@ class Measurer:
         ):
             found[key] = max(found.get(key, 0.0), value)
         return found
+
+
+def _key(source: RowSource, kind: EntityType) -> tuple[object, ...]:
+    """Sources with the same one measure the same."""
+    return source.convention, source.queries, source.scale, source.errors, source.parts, source.history, kind
 
 
 def _filled(data: SignalData, present: BoolArray) -> SignalData:

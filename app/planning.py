@@ -118,6 +118,13 @@ def corroborating(catalogue: Catalogue, row: Row, discovery: Discovery, step: in
             yield source
 
 
+def readable(
+    catalogue: Catalogue, row: Row, discovery: Discovery, step: int, owners: Owners = Owners.NONE
+) -> tuple[RowSource, ...]:
+    """What this server has to measure a row by, whether or not anything is judged by it; preferred first."""
+    return tuple(s for s in _present(catalogue, row, discovery, step, owners) if s.role is Role.PRIMARY)
+
+
 def _present(catalogue: Catalogue, row: Row, discovery: Discovery, step: int, owners: Owners) -> Iterator[RowSource]:
     """The row's sources that this server has, in the labels it uses."""
     for source in catalogue.sources(row.id, owners):

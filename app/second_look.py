@@ -9,13 +9,11 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, NamedTuple
 
-from app.asking_once import asked_once
+from app.asking_once import asked_once, within
 from app.corroboration import failed, note, testify
 from app.evaluation import KUBERNETES
 from app.planning import corroborating
 from app.sources.base import SourceError
-from app.sources.prometheus.sharding import divisible_by
-from detectors.catalog.promql import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -109,16 +107,8 @@ class SecondLook:
 
     def _sources(self, row: Row, namespace: str, discovery: Discovery, step: int) -> Iterator[RowSource]:
         for source in corroborating(self._catalogue, row, discovery, step):
-            if (narrowed := _narrowed(source, namespace)) is not None:
+            if (narrowed := within(source, namespace)) is not None:
                 yield narrowed
-
-
-def _narrowed(source: RowSource, namespace: str) -> RowSource | None:
-    """The source about one namespace; None where its series have no one label for it, or would be cut in half by it."""
-    labels = source.identity.namespace_labels
-    if not namespace or len(labels) != 1 or not all(labels[0] in divisible_by(q.promql) for q in source.queries):
-        return None
-    return source.scoped(0, f"{labels[0]}={quoted(namespace)}")
 
 
 def _gravity(observations: Sequence[Observation]) -> int:

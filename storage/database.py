@@ -46,6 +46,7 @@ from storage.retention import Retention
 from storage.screens import ScreenState
 from storage.timeline import Timeline
 from storage.usage import UsageDays
+from storage.verifications import Verifications
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -74,6 +75,7 @@ class Store:
         self.anomalies = Anomalies(connections)
         self.evidence = Evidence(connections)
         self.conclusions = Conclusions(connections)
+        self.verifications = Verifications(connections)
         self.timeline = Timeline(connections)
         self.events = Events(connections)
         self.history = History(connections)

@@ -6,6 +6,7 @@ import heapq
 import math
 from typing import TYPE_CHECKING
 
+from storage import timeline
 from storage.codec import (
     ENTITY_COLUMNS,
     ENTITY_JOIN,
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from detectors.model import Entity
     from storage.codec import Names
     from storage.connections import Connections
+    from storage.records import TimelineEntry
 
 Version = tuple[object, ...]
 """Of two versions of one investigation that are equal, nothing is different."""
@@ -50,7 +52,7 @@ _PUT = (
 _SELECT = f"""
     SELECT investigation.id, cluster.name, title, severity, score, lifecycle, onset, opened, updated,
         ended, signals, anomalies, held, seen_at, acknowledged_at, acknowledged_by,
-        snoozed_until, label, label_reason, pinned, verdict, priority, cause, {ENTITY_COLUMNS}
+        snoozed_until, label, label_reason, pinned, verdict, priority, cause, part_of, {ENTITY_COLUMNS}
     FROM investigation
     JOIN cluster ON cluster.id = investigation.cluster
     {ENTITY_JOIN.format(owner="investigation")}
@@ -93,6 +95,8 @@ class Investigations:
     def listed(self, cluster: str, *, since: float, limit: int) -> dict[int, Version]:
         """What a list of a cluster shows: all open and pinned ones, and those of the others that were updated last.
 
+        Consequences of others are shown with those.
+
         Args:
             cluster: whose.
             since: of those that are over, only what was updated at this time or later, unix seconds.
@@ -101,6 +105,28 @@ class Investigations:
         with self._connections.read() as connection:
             values = {"cluster": cluster_id(connection, cluster), "since": since, "limit": limit}
             return {row[0]: row for row in connection.execute(_LISTED, values)}
+
+    def attach(self, roots: Mapping[int, int], entries: Iterable[tuple[int, TimelineEntry]]) -> None:
+        """Make cases part of others, or let them stand for themselves again.
+
+        Args:
+            roots: by id of a case, that of the case that it is a consequence of; 0 for none.
+            entries: what the timelines of cases say of it.
+
+        Raises:
+            StoreError: nothing was stored.
+        """
+        with self._connections.write() as connection:
+            connection.executemany(
+                "UPDATE investigation SET part_of = ? WHERE id = ?", ((root, case) for case, root in roots.items())
+            )
+            timeline.append(connection, entries)
+
+    def attached(self, investigation: int) -> tuple[InvestigationRecord, ...]:
+        """The cases that are consequences of this one, by id."""
+        return self._select(
+            "WHERE part_of > 0 AND part_of = :investigation ORDER BY investigation.id", "", investigation=investigation
+        )
 
     def ended_since(self, cluster: str, since: float) -> tuple[InvestigationRecord, ...]:
         """Investigations of a cluster whose last anomaly closed at `since` or later, by id."""
@@ -120,7 +146,7 @@ class Investigations:
         after: InvestigationRecord | None = None,
         limit: int = 100,
     ) -> tuple[InvestigationRecord, ...]:
-        """Investigations, the most recently updated first.
+        """Investigations, the most recently updated first; consequences of others are listed with those.
 
         Args:
             cluster: only of this one.
@@ -130,6 +156,7 @@ class Investigations:
             limit: how many at most.
         """
         where = "" if cluster is None else "investigation.cluster = :cluster AND "
+        where += "investigation.part_of = 0 AND "
         # One ordered walk along an index for each lifecycle, merged: `IN` would make SQLite sort all of them.
         query = f"""WHERE {where} lifecycle = :lifecycle AND updated >= :since
             AND (updated, investigation.id) < (:updated, :id)
@@ -190,13 +217,14 @@ class Investigations:
 
 
 _OVER = """SELECT id FROM (SELECT id FROM investigation
-    WHERE cluster = :cluster AND lifecycle = {} AND updated >= :since ORDER BY updated DESC LIMIT :limit)"""
+    WHERE cluster = :cluster AND lifecycle = {} AND updated >= :since AND part_of = 0
+    ORDER BY updated DESC LIMIT :limit)"""
 
 _LISTED = f"""
     SELECT id, updated, seen_at, acknowledged_at, acknowledged_by, snoozed_until, label, label_reason, pinned,
         closed_at, verdict, priority, cause
     FROM investigation WHERE id IN (
-        SELECT id FROM investigation WHERE cluster = :cluster AND lifecycle = 0
+        SELECT id FROM investigation WHERE cluster = :cluster AND lifecycle = 0 AND part_of = 0
         UNION SELECT id FROM investigation WHERE cluster = :cluster AND pinned
         UNION {_OVER.format(1)}
         UNION {_OVER.format(2)})
@@ -243,7 +271,7 @@ def _row(names: Names, record: InvestigationRecord) -> tuple[object, ...]:
 def _read(row: tuple[Any, ...]) -> InvestigationRecord:
     (identity, cluster, title, severity, score, lifecycle, onset, opened, updated, ended, signals, anomalies, held,
      seen_at, acknowledged_at, acknowledged_by, snoozed_until, label, label_reason, pinned,
-     verdict, priority, cause, *entity) = row  # fmt: skip
+     verdict, priority, cause, part_of, *entity) = row  # fmt: skip
     return InvestigationRecord(
         id=identity,
         cluster=cluster,
@@ -269,4 +297,5 @@ def _read(row: tuple[Any, ...]) -> InvestigationRecord:
         verdict=None if verdict is None else Verdict(verdict),
         priority=None if priority is None else Priority(priority),
         cause=cause,
+        part_of=part_of,
     )

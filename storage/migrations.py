@@ -58,6 +58,8 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration(4, "which conventions a server has had", _run(schema.CONVENTIONS)),
     Migration(5, "what the queries of a row touch, and what had to be left out of them", _run(schema.COST)),
     Migration(6, "what investigations came to", _run(schema.CONCLUSIONS)),
+    Migration(7, "cases that are consequences of others", _run(schema.CONSEQUENCES)),
+    Migration(8, "what became of rollouts", _run(schema.VERIFICATIONS)),
 )
 
 

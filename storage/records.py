@@ -153,6 +153,8 @@ class InvestigationRecord(msgspec.Struct, frozen=True, gc=False):
     priority: Priority | None = None
     cause: str = ""
     """The likely cause in a few words; empty where none stands out."""
+    part_of: int = 0
+    """The case that this one is a consequence of, and is shown with; 0 where it stands for itself."""
 
     def state(self, now: float) -> str:
         """The one word a list shows: closed, recovered, snoozed, held, ack, new or open."""
@@ -266,6 +268,55 @@ class Conclusion(msgspec.Struct, frozen=True):
     """Sources that were refused or missing."""
     seconds: float
     """How long it took."""
+
+
+class Outcome(StrEnum):
+    """What the verification of a rollout came to."""
+
+    UNDECIDED = "under way"
+    PASS = "pass"
+    FAIL = "fail"
+    INSUFFICIENT = "insufficient traffic"
+    """Too few requests on either side for a verdict."""
+
+
+class VerifiedMetric(msgspec.Struct, frozen=True):
+    """One number of a rollout, before and after, or of the old revision's pods and the new one's."""
+
+    name: str
+    unit: str
+    before: float | None
+    """None where there is no such number."""
+    after: float | None
+    change: float | None
+    """Relative to before."""
+    p_value: float | None
+    """Of a one-sided test that it became worse; None where none was made."""
+    failed: bool
+    notable: bool
+    """The change is worth a word."""
+    samples: tuple[float, float]
+    """Requests on both sides; 0 where none are counted."""
+    source: str
+    """The PromQL that gives the number."""
+
+
+class VerificationRecord(msgspec.Struct, frozen=True):
+    """One rollout, followed from ten minutes after it began for twenty minutes."""
+
+    cluster: str
+    entity: Entity
+    revision: str
+    change: str
+    """What it changed, in words."""
+    began: float
+    at: float
+    """Unix seconds of the newest look."""
+    outcome: Outcome
+    reason: str
+    compared: str
+    """What was compared with what, in words; empty while nothing was."""
+    metrics: tuple[VerifiedMetric, ...] = ()
 
 
 class TimelineEntry(msgspec.Struct, frozen=True):

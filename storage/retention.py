@@ -63,6 +63,7 @@ class Retention:
         investigations = self._investigations({"unlabelled": cutoff, "labelled": now - max(days, label_days) * _DAY})
         events = self._rows("event", "last_seen", cutoff)
         cycles = self._rows("cycle", "at", cutoff)
+        self._rows("verification", "at", cutoff)
         forgotten = self._usage(now - USAGE_DAYS * _DAY)
         if investigations or forgotten:
             self._unused_names()
@@ -130,7 +131,8 @@ class Retention:
             connection.execute(
                 """DELETE FROM entity WHERE id NOT IN (
                     SELECT entity FROM subject UNION ALL SELECT entity FROM investigation
-                    UNION ALL SELECT entity FROM usage_series UNION ALL SELECT entity FROM advice)"""
+                    UNION ALL SELECT entity FROM usage_series UNION ALL SELECT entity FROM advice
+                    UNION ALL SELECT entity FROM verification)"""
             )
 
     def _shrink(self) -> None:

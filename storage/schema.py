@@ -281,3 +281,22 @@ CONCLUSIONS = (
         at REAL NOT NULL,
         body BLOB NOT NULL)""",
 )
+
+# The case that a case is a consequence of; 0 where it stands for itself.
+CONSEQUENCES = (
+    "ALTER TABLE investigation ADD COLUMN part_of INTEGER NOT NULL DEFAULT 0",
+    "CREATE INDEX investigation_part_of ON investigation (part_of) WHERE part_of > 0",
+)
+
+# `body` is the whole verification as JSON.
+VERIFICATIONS = (
+    """CREATE TABLE verification (
+        cluster INTEGER NOT NULL,
+        entity INTEGER NOT NULL,
+        began REAL NOT NULL,
+        at REAL NOT NULL,
+        verdict TEXT NOT NULL,
+        body BLOB NOT NULL,
+        PRIMARY KEY (cluster, entity, began))""",
+    "CREATE INDEX verification_at ON verification (cluster, at)",
+)

@@ -10,10 +10,13 @@ import logging
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from msgspec.structs import replace
 
+from app.call_graph import Calls
+from app.consequences import Consequences
 from app.investigation.pipeline import investigate
 from app.investigation.scene import Scene
 from app.investigation.sources import BUDGET_SECONDS, AskedOnce
@@ -21,11 +24,12 @@ from detectors.cluster import ClusterState
 from storage.records import AnomalyState, Lifecycle, TimelineEntry, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+    from app.investigation.readings import Readings
     from app.sources.base import ClusterSource, MetricsSource
     from detectors.catalog import Catalogue
-    from detectors.model import Fact
+    from detectors.model import Entity, Fact
     from storage.database import Store
     from storage.records import AnomalyRecord, Conclusion, EvidenceRecord, InvestigationRecord
 
@@ -58,6 +62,8 @@ class Surroundings(NamedTuple):
     facts: Mapping[int, Sequence[Fact]]
     metrics: MetricsSource | None
     """None where it does not answer."""
+    readings: Readings | None = None
+    """The catalogue's numbers on that server."""
 
 
 class _Known(NamedTuple):
@@ -74,6 +80,8 @@ class Investigator:
     store: Store
     catalogue: Catalogue
     objects: ClusterSource | None
+    grouping_seconds: float = 600.0
+    """Onsets that are further apart have different causes."""
     owner: str = ""
     """Names this process among those that share the store."""
     live: bool = True
@@ -87,6 +95,8 @@ class Investigator:
     def __post_init__(self) -> None:
         self._rows = {row.id: row for row in self.catalogue.rows}
         self._known: dict[int, _Known] = {}
+        self._calls = Calls()
+        self._consequences = Consequences(self._rows, self.grouping_seconds)
         self._told_at = float("-inf")
         self._untold = False
         self._pool = ThreadPoolExecutor(WORKERS if self.live else 1, thread_name_prefix="investigation")
@@ -110,14 +120,36 @@ class Investigator:
             members.setdefault(anomaly.investigation, []).append(anomaly)
         self._known = {number: known for number, known in self._known.items() if number in members}
         ends = self.clock() + self.round_seconds
-        for case in self._due(members, around.now):
+        cases = self._connected(around)
+        for case in self._due(cases, members, around.now):
             if self.clock() >= ends and self.live:
                 break
-            self._investigate(case, members[case.id], around)
+            attached = [a for each in cases.values() if each.part_of == case.id for a in members[each.id]]
+            self._investigate(case, members[case.id], attached, around)
         if self._untold:
             self._show()
 
-    def _due(self, members: Mapping[int, Sequence[AnomalyRecord]], now: float) -> list[InvestigationRecord]:
+    def _connected(self, around: Surroundings) -> dict[int, InvestigationRecord]:
+        """The cases of all anomalies, by id, after it has been seen which of them are consequences of others."""
+        cases = {case.id: case for case in self.store.investigations.many({a.investigation for a in around.anomalies})}
+        living = [anomaly for anomaly in around.anomalies if anomaly.closed is None]
+        if around.readings is not None and living:
+            gravest = sorted(living, key=lambda a: (-a.severity.rank, a.id))
+            self._calls.ask(around.readings, (a.entity.namespace for a in gravest), around.state, around.now)
+        changed = self._consequences.attached(
+            cases.values(), living, self._calls.graph, around.state, partial(_rolled_out, around.state), around.now
+        )
+        if changed:
+            self.store.investigations.attach(changed, _attachments(cases, changed, around.now))
+            self._untold = True
+        return cases | {number: replace(cases[number], part_of=root) for number, root in changed.items()}
+
+    def _due(
+        self,
+        cases: Mapping[int, InvestigationRecord],
+        members: Mapping[int, Sequence[AnomalyRecord]],
+        now: float,
+    ) -> list[InvestigationRecord]:
         waiting = [
             number
             for number, anomalies in members.items()
@@ -125,13 +157,23 @@ class Investigator:
             or known.version != _version(anomalies)
             or (now - known.at >= _pause(anomalies, now) and any(a.closed is None for a in anomalies))
         ]
-        cases = [case for case in self.store.investigations.many(waiting) if case.lifecycle is not Lifecycle.CLOSED]
-        return sorted(cases, key=lambda case: (case.id in self._known, -case.severity.rank, -case.score, case.id))
+        due = [cases[number] for number in waiting if number in cases]
+        due = [case for case in due if case.lifecycle is not Lifecycle.CLOSED]
+        return sorted(
+            due,
+            key=lambda case: (case.id in self._known, case.part_of > 0, -case.severity.rank, -case.score, case.id),
+        )
 
-    def _investigate(self, case: InvestigationRecord, anomalies: Iterable[AnomalyRecord], around: Surroundings) -> None:
+    def _investigate(
+        self,
+        case: InvestigationRecord,
+        anomalies: Iterable[AnomalyRecord],
+        attached: Sequence[AnomalyRecord],
+        around: Surroundings,
+    ) -> None:
         ordered = sorted(anomalies, key=lambda a: (a.closed is not None, -a.severity.rank, -a.score, a.id))
         before = self._known[case.id].conclusion if case.id in self._known else self.store.conclusions.of(case.id)
-        scene = self._scene(case, ordered, around)
+        scene = self._scene(case, ordered, attached, around)
         try:
             conclusion, lines, changes = investigate(scene, self._pool, self._tell, self.clock)
         except Exception:
@@ -144,17 +186,28 @@ class Investigator:
         self._known[case.id] = _Known(around.now, _version(ordered), conclusion)
         self._show_soon()
 
-    def _scene(self, case: InvestigationRecord, anomalies: Sequence[AnomalyRecord], around: Surroundings) -> Scene:
+    def _scene(
+        self,
+        case: InvestigationRecord,
+        anomalies: Sequence[AnomalyRecord],
+        attached: Sequence[AnomalyRecord],
+        around: Surroundings,
+    ) -> Scene:
         seconds = BUDGET_SECONDS if self.live else float("inf")
         return Scene(
             case=case,
             anomalies=tuple(anomalies),
             rows=self._rows,
             state=around.state or ClusterState(self.cluster, around.now),
-            sources=AskedOnce(self.cluster, around.metrics, self.objects, self.store, seconds, self.clock),
+            sources=AskedOnce(
+                self.cluster, around.metrics, self.objects, self.store, seconds, self.clock, around.readings
+            ),
             now=around.now,
             newest=around.newest,
             facts=around.facts,
+            graph=self._calls.graph,
+            attached=tuple(attached),
+            elsewhere=tuple(a for a in around.anomalies if a.investigation != case.id and a.closed is None),
             related=tuple(
                 a
                 for a in around.anomalies
@@ -175,6 +228,25 @@ class Investigator:
     def _show(self) -> None:
         self._told_at, self._untold = self.clock(), False
         self.told()
+
+
+def _rolled_out(state: ClusterState | None, entity: Entity) -> float | None:
+    """When a workload's newest revision appeared; None where it never had another."""
+    sets = state.revisions(entity.kind, entity.namespace, entity.name) if state is not None else ()
+    return sets[0].metadata.created if len(sets) > 1 else None
+
+
+def _attachments(
+    cases: Mapping[int, InvestigationRecord], changed: Mapping[int, int], now: float
+) -> Iterator[tuple[int, TimelineEntry]]:
+    """What the timelines of both cases say of an attachment."""
+    for number, root in changed.items():
+        before = cases[number].part_of
+        if root:
+            yield number, TimelineEntry(now, "case", f"a consequence of #{root}, {cases[root].entity.title}")
+            yield root, TimelineEntry(now, "case", f"has a consequence: #{number}, {cases[number].entity.title}")
+        else:
+            yield number, TimelineEntry(now, "case", f"goes on without #{before}: stands for itself again")
 
 
 def _version(anomalies: Iterable[AnomalyRecord]) -> tuple[object, ...]:

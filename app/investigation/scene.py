@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from app.call_graph import CallGraph
 from app.investigation.model import Clue, Origin
 from detectors.model import EntityType
 from detectors.states.report import kubectl, object_fact
@@ -53,6 +54,12 @@ class Scene:
     """Living anomalies of other cases that began around the same time."""
     silence: str = ""
     """Who asked not to hear of it, why and until when; empty where nobody did."""
+    elsewhere: tuple[AnomalyRecord, ...] = ()
+    """Living anomalies of all other cases, whenever they began."""
+    attached: tuple[AnomalyRecord, ...] = ()
+    """Of cases that are consequences of this one."""
+    graph: CallGraph = field(default_factory=CallGraph)
+    """Who calls whom, as far as anybody tells."""
     evaluation_seconds: float = 300.0
     """The window in which something was judged."""
 

@@ -13,11 +13,12 @@ from detectors.series import Grid
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from app.investigation.readings import Readings, Track
     from app.sources.base import ClusterSource, LogTail, MetricsSource
     from detectors.model import Entity
     from detectors.series import SeriesBlock
     from storage.database import Store
-    from storage.records import EventRecord, InvestigationRecord
+    from storage.records import EventRecord, InvestigationRecord, VerificationRecord
 
 S = TypeVar("S")
 T = TypeVar("T")
@@ -47,12 +48,24 @@ class Sources(Protocol):
         """The tail of a container's log."""
         ...
 
+    def tracks(self, row: str, onset: float, namespace: str = "") -> tuple[Track, ...]:
+        """The numbers of a row of the catalogue, or of the evidence rows, for all entities; see `Readings.of`."""
+        ...
+
+    def parts(self, row: str, track: Track, names: tuple[str, ...], onset: float) -> tuple[Track, ...]:
+        """The parts of one entity's numbers; see `Readings.split`."""
+        ...
+
     def cases_of(self, entity: Entity) -> tuple[InvestigationRecord, ...]:
         """Earlier and present investigations of an entity, the newest first."""
         ...
 
     def cause_of(self, investigation: int) -> str:
         """The id of the cause that a case was last given; empty where it has none."""
+        ...
+
+    def verifications_of(self, entity: Entity) -> tuple[VerificationRecord, ...]:
+        """What became of a workload's rollouts, newest first."""
         ...
 
     def events_of(self, namespace: str, kind: str, name: str, since: float) -> tuple[EventRecord, ...]:
@@ -70,6 +83,7 @@ class AskedOnce:
         store: for what is remembered.
         seconds: the budget from now on; infinite where answers cost nothing (a replay).
         clock: a monotonic one.
+        readings: the catalogue's numbers on that server; None where there is none.
     """
 
     def __init__(
@@ -80,8 +94,10 @@ class AskedOnce:
         store: Store,
         seconds: float = BUDGET_SECONDS,
         clock: Callable[[], float] = time.monotonic,
+        readings: Readings | None = None,
     ) -> None:
         self._cluster = cluster
+        self._readings = readings
         self._metrics, self._objects, self._store = metrics, objects, store
         self._clock = clock
         self._deadline = clock() + seconds
@@ -111,6 +127,20 @@ class AskedOnce:
             lambda: _there(self._objects).log(namespace, pod, container, previous=previous, lines=lines),
         )
 
+    def tracks(self, row: str, onset: float, namespace: str = "") -> tuple[Track, ...]:
+        """The numbers of a row of the catalogue, or of the evidence rows, for all entities; see `Readings.of`."""
+        return self._once(
+            ("tracks", row, onset, namespace),
+            lambda: _there(self._readings).of(row, onset, namespace, self._deadline - self._clock()),
+        )
+
+    def parts(self, row: str, track: Track, names: tuple[str, ...], onset: float) -> tuple[Track, ...]:
+        """The parts of one entity's numbers; see `Readings.split`."""
+        return self._once(
+            ("parts", row, track.source, track.entity.key, names, onset),
+            lambda: _there(self._readings).split(row, track, names, onset, self._deadline - self._clock()),
+        )
+
     def cases_of(self, entity: Entity) -> tuple[InvestigationRecord, ...]:
         """Earlier and present investigations of an entity, the newest first."""
         return self._store.investigations.about(entity)
@@ -119,6 +149,10 @@ class AskedOnce:
         """The id of the cause that a case was last given; empty where it has none."""
         known = self._store.conclusions.of(investigation)
         return known.causes[0].id if known is not None and known.causes else ""
+
+    def verifications_of(self, entity: Entity) -> tuple[VerificationRecord, ...]:
+        """What became of a workload's rollouts, newest first."""
+        return self._store.verifications.of(entity)
 
     def events_of(self, namespace: str, kind: str, name: str, since: float) -> tuple[EventRecord, ...]:
         """Stored events about one object, newest first."""

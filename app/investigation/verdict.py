@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from app.investigation.scene import Scene
     from storage.records import CauseRecord
 
-EFFECT = ("impact.errors", "impact.latency", "impact.not-ready", "impact.no-endpoints")
+EFFECT = ("impact.errors", "impact.latency", "impact.not-ready", "impact.no-endpoints", "impact.dependents")
 """Clues that somebody notices."""
 
 

@@ -3,7 +3,7 @@
 from detectors.catalog.compose import QueryTemplate, Returns
 from detectors.catalog.errors import CatalogError
 from detectors.catalog.identity import Identifier
-from detectors.catalog.loader import load
+from detectors.catalog.loader import evidence, load
 from detectors.catalog.model import Catalogue, RowSource
 from detectors.catalog.promql import matchers, render
 from detectors.catalog.schema import (
@@ -34,6 +34,7 @@ __all__ = [
     "Row",
     "RowSource",
     "Statistic",
+    "evidence",
     "load",
     "matchers",
     "render",

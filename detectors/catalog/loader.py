@@ -45,6 +45,12 @@ def load(user_dir: Path | None = None) -> Catalogue:
     return _builtin() if user_dir is None else _with_own(_builtin(), Path(user_dir))
 
 
+def evidence(catalogue: Catalogue) -> Catalogue:
+    """The rows that investigations ask for and nobody judges, over the same conventions."""
+    without = Catalogue(catalogue.conventions, (), catalogue.preferences)
+    return _extended(without, (), _sources(files("detectors.catalog") / "evidence"))
+
+
 @lru_cache(maxsize=1)
 def _builtin() -> Catalogue:
     here = files("detectors.catalog")

@@ -22,7 +22,7 @@ from detectors.catalog.promql import (
 from detectors.catalog.schema import Absence, Convention, DetectorKind, Owners, Role, Row, Statistic
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from detectors.catalog.compose import QueryTemplate
     from detectors.catalog.schema import Instrument, Read, Sampled
@@ -141,6 +141,19 @@ class RowSource(NamedTuple):
             parts=tuple(map(rename, self.parts)),
         )
 
+    def split_by(self, labels: Iterable[str]) -> RowSource:
+        """The same source with the parts of an entity told apart by further labels of its series."""
+        names = tuple(dict.fromkeys(labels))
+
+        def fit(text: str) -> str:
+            return re.sub(r"\bby \(([^()]*)\$by\)", lambda found: f"by ({_with(found[1], names)}$by)", text)
+
+        return self._replace(
+            queries=tuple(q._replace(promql=fit(q.promql)) for q in self.queries),
+            display=fit(self.display),
+            parts=tuple(dict.fromkeys((*self.parts, *names))),
+        )
+
     def scoped(self, window_seconds: float, match: str) -> RowSource:
         """The same source with a rate window (0: the cycle's) and matchers of its own; the cycle's come on top."""
 
@@ -155,6 +168,12 @@ class RowSource(NamedTuple):
             display=fit(self.display),
             summed=fit(self.summed),
         )
+
+
+def _with(listed: str, names: Iterable[str]) -> str:
+    """A label list that ends with a comma, or is empty, with those names that it lacks."""
+    known = [name.strip() for name in listed.split(",") if name.strip()]
+    return "".join(f"{name}, " for name in dict.fromkeys((*known, *names)))
 
 
 def _pods_of(workload: str) -> str:

@@ -14,9 +14,10 @@ from tests.detectors.states.objects import CATALOGUE, NOW, cluster
 
 if TYPE_CHECKING:
     from app.investigation.pipeline import Investigation
+    from app.investigation.readings import Track
     from detectors.cluster import ClusterState
     from detectors.series import SeriesBlock
-    from storage.records import EventRecord
+    from storage.records import EventRecord, VerificationRecord
 
 ROWS = {row.id: row for row in CATALOGUE.rows}
 
@@ -30,17 +31,31 @@ class Answers:
         past: tuple[InvestigationRecord, ...] = (),
         causes: dict[int, str] | None = None,
         series: dict[str, SeriesBlock] | None = None,
+        numbers: dict[str, tuple[Track, ...]] | None = None,
+        split: dict[tuple[str, tuple[str, ...]], tuple[Track, ...]] | None = None,
+        verified: tuple[VerificationRecord, ...] = (),
     ) -> None:
         self.logs = logs or {}
         """By `pod/container[/previous]`."""
         self.past, self.causes, self.series = past, causes or {}, series or {}
         self.has_logs = True
-        self.has_metrics = series is not None
+        self.verified = verified
+        self.numbers, self.split = numbers or {}, split or {}
+        """By row, and by row and labels."""
+        self.has_metrics = series is not None or numbers is not None
 
     def range(self, promql: str, start: float, end: float, step: int) -> SeriesBlock:
         if promql not in self.series:
             raise SourceError(Trouble.UNAVAILABLE, "no answer")
         return self.series[promql]
+
+    def tracks(self, row: str, onset: float, namespace: str = "") -> tuple[Track, ...]:
+        if not self.numbers:
+            raise SourceError(Trouble.UNAVAILABLE, "no answer")
+        return self.numbers.get(row, ())
+
+    def parts(self, row: str, track: Track, names: tuple[str, ...], onset: float) -> tuple[Track, ...]:
+        return self.split.get((row, names), ())
 
     def log(self, namespace: str, pod: str, container: str, *, previous: bool, lines: int) -> LogTail:
         text = self.logs.get(f"{pod}/{container}{'/previous' if previous else ''}", "")
@@ -51,6 +66,9 @@ class Answers:
 
     def cause_of(self, investigation: int) -> str:
         return self.causes.get(investigation, "")
+
+    def verifications_of(self, entity: Entity) -> tuple[VerificationRecord, ...]:
+        return self.verified
 
     def events_of(self, namespace: str, kind: str, name: str, since: float) -> tuple[EventRecord, ...]:
         return ()

@@ -279,3 +279,25 @@ def test_an_instrument_without_what_the_detector_judges_is_refused(tmp_path: Pat
 def test_numbers_of_the_catalogue_are_plain(tmp_path: Path) -> None:
     for row in load().rows:
         json.dumps([row.params, row.guards], allow_nan=False)
+
+
+def test_a_source_tells_parts_apart_by_further_labels_once() -> None:
+    from detectors.catalog import load as loaded
+
+    source = next(s for s in loaded().sources("http-server-5xx-spike") if s.convention == "istio")
+    parted = source.split_by(("pod", "destination_workload", "pod"))
+    assert parted.parts == ("pod", "destination_workload")
+    assert parted.queries[0].promql.count("pod") == 1
+    assert parted.queries[0].promql.count("destination_workload,") == 1
+    assert "pod" not in source.queries[0].promql
+
+
+def test_evidence_rows_are_over_the_same_conventions_and_no_rows_of_the_matrix() -> None:
+    from detectors.catalog import evidence
+    from detectors.catalog import load as loaded
+
+    catalogue = loaded()
+    asked = evidence(catalogue)
+    assert asked.conventions == catalogue.conventions
+    assert not {row.id for row in asked.rows} & {row.id for row in catalogue.rows}
+    assert all(asked.sources(row.id) for row in asked.rows)
