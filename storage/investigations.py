@@ -145,8 +145,9 @@ class Investigations:
         since: float = 0.0,
         after: InvestigationRecord | None = None,
         limit: int = 100,
+        attached: bool = False,
     ) -> tuple[InvestigationRecord, ...]:
-        """Investigations, the most recently updated first; consequences of others are listed with those.
+        """Investigations, the most recently updated first.
 
         Args:
             cluster: only of this one.
@@ -154,9 +155,10 @@ class Investigations:
             since: only those updated at this time or later, unix seconds.
             after: the last one of the previous page.
             limit: how many at most.
+            attached: also those that are consequences of others, which are else shown with those.
         """
         where = "" if cluster is None else "investigation.cluster = :cluster AND "
-        where += "investigation.part_of = 0 AND "
+        where += "" if attached else "investigation.part_of = 0 AND "
         # One ordered walk along an index for each lifecycle, merged: `IN` would make SQLite sort all of them.
         query = f"""WHERE {where} lifecycle = :lifecycle AND updated >= :since
             AND (updated, investigation.id) < (:updated, :id)

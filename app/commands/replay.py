@@ -58,7 +58,11 @@ def _print(options: argparse.Namespace) -> int:
         run = ReplayRun(Path(options.file), loaded, store, open_catalogue(loaded), clock, "replay")
         run.run(stop, threading.Event(), lambda _: None)
         anomalies = sorted(
-            (a for case in store.investigations.page(limit=100_000) for a in store.anomalies.of(case.id)),
+            (
+                a
+                for case in store.investigations.page(limit=100_000, attached=True)
+                for a in store.anomalies.of(case.id)
+            ),
             key=lambda anomaly: anomaly.id,
         )
         for anomaly in anomalies:
