@@ -12,8 +12,9 @@ from app.measuring import Measurer
 from app.planning import frame, live_rows, presence
 from app.sources.base import SourceError, Trouble
 from app.sources.prometheus.discovery import discover
-from app.sources.prometheus.probes import newest_sample
+from app.sources.prometheus.probes import by_job, newest_sample
 from app.sources.prometheus.rediscovery import Rediscovery
+from app.sources.prometheus.sharding import restricted
 from app.sources.prometheus.window import WindowCache
 from detectors.catalog import evidence, matchers
 from detectors.model import EntityType
@@ -59,13 +60,13 @@ class MetricsLook:
         self.evidence = evidence(catalogue)
         """Rows that are asked for when something is investigated, and never judged."""
         wanted = presence(catalogue, live_rows(catalogue, settings.detection))
-        for convention, selectors in presence(self.evidence, self.evidence.rows).items():
-            wanted[convention] = list(dict.fromkeys((*wanted.get(convention, ()), *selectors)))
         self._rediscovery = Rediscovery(partial(discover, metrics, wanted, live=live))
         whole = {row.id for row in catalogue.rows if row.entity is EntityType.CLUSTER}
         self.budget = Budget(metrics, settings.budget, whole)
         asked = self.budget.metrics
         self.measurer = Measurer(WindowCache(asked), asked, settings.prometheus.concurrency)
+        self._counts: tuple[Discovery | None, dict[str, float]] = None, {}
+        """Series by selector, and what discovery knew when they were counted."""
         self.discovery: Discovery | None = None
         self.frame = self.measurer.frame
         self.since: float | None = None
@@ -94,6 +95,20 @@ class MetricsLook:
         if not planned.sources or self.discovery is None:
             return planned
         return replace(planned, sources=self.budget.fit(planned.sources, self.discovery, self.frame))
+
+    def count(self, selector: str) -> float:
+        """The series of a selector that discovery does not look for; remembered until it looks again.
+
+        Raises:
+            SourceError: the server does not say.
+        """
+        if self._counts[0] is not self.discovery:
+            self._counts = self.discovery, {}
+        counts = self._counts[1]
+        if selector not in counts:
+            scoped = restricted(selector, self.frame.match)
+            counts[selector] = sum(by_job(self.metrics, f"count by (job) ({scoped})", self.frame.grid.end).values())
+        return counts[selector]
 
     def _match(self, discovery: Discovery) -> str:
         """The matcher that keeps other clusters' series out where the server holds several."""

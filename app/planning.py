@@ -14,10 +14,10 @@ from detectors.series import Grid
 from detectors.states import STATE_DETECTORS
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 
     from app.settings.schema import DetectionSettings
-    from app.sources.prometheus.discovery import Discovery
+    from app.sources.prometheus.discovery import Discovery, Presence
     from detectors.catalog import Catalogue, Row, RowSource
     from detectors.cluster import ClusterState
 
@@ -119,10 +119,30 @@ def corroborating(catalogue: Catalogue, row: Row, discovery: Discovery, step: in
 
 
 def readable(
-    catalogue: Catalogue, row: Row, discovery: Discovery, step: int, owners: Owners = Owners.NONE
-) -> tuple[RowSource, ...]:
-    """What this server has to measure a row by, whether or not anything is judged by it; preferred first."""
-    return tuple(s for s in _present(catalogue, row, discovery, step, owners) if s.role is Role.PRIMARY)
+    catalogue: Catalogue,
+    row: Row,
+    discovery: Discovery,
+    step: int,
+    count: Callable[[str], float],
+    owners: Owners = Owners.NONE,
+) -> Iterator[RowSource]:
+    """What this server has to measure a row by, whether or not anything is judged by it; preferred first.
+
+    Args:
+        catalogue: the row's.
+        row: of the matrix, or evidence.
+        discovery: what the server has.
+        step: the grid's, seconds.
+        count: gives the series of a selector that discovery does not look for.
+        owners: who maps pods to workloads.
+    """
+    for source in catalogue.sources(row.id, owners):
+        present = discovery.conventions.get(source.convention)
+        if present is None or source.role is not Role.PRIMARY:
+            continue
+        known = source.detect_selector in present.series
+        if present.series[source.detect_selector] != 0 if known else count(source.detect_selector):
+            yield _in_terms_of(source, present, discovery, step)
 
 
 def _present(catalogue: Catalogue, row: Row, discovery: Discovery, step: int, owners: Owners) -> Iterator[RowSource]:
@@ -130,9 +150,14 @@ def _present(catalogue: Catalogue, row: Row, discovery: Discovery, step: int, ow
     for source in catalogue.sources(row.id, owners):
         present = discovery.conventions.get(source.convention)
         if present is not None and present.series.get(source.detect_selector, 0) != 0:
-            window = discovery.window(step, source.convention)
-            own = window if window != discovery.window(step) else 0
-            yield fitted(source, tuple(sorted(present.aliases.items())), own, present.match)
+            yield _in_terms_of(source, present, discovery, step)
+
+
+def _in_terms_of(source: RowSource, present: Presence, discovery: Discovery, step: int) -> RowSource:
+    """A source as this server has it."""
+    window = discovery.window(step, source.convention)
+    own = window if window != discovery.window(step) else 0
+    return fitted(source, tuple(sorted(present.aliases.items())), own, present.match)
 
 
 @lru_cache(maxsize=4096)

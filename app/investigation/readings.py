@@ -116,7 +116,8 @@ class Readings:
             return self.planned[row.id]
         assert self.look.discovery is not None
         catalogue = self.look.evidence if row in self.look.evidence.rows else self.catalogue
-        found = readable(catalogue, row, self.look.discovery, self.look.frame.grid.step, self.owners)
+        step = self.look.frame.grid.step
+        found = tuple(readable(catalogue, row, self.look.discovery, step, self.look.count, self.owners))
         if not found:
             raise SourceError(Trouble.NOT_FOUND, f"no metrics here tell of {row.title[:1].lower()}{row.title[1:]}")
         return found
