@@ -23,6 +23,7 @@ from app.redaction import redact
 from app.sources.base import SourceError
 from detectors import verification
 from detectors.entities import workload_entity
+from detectors.revisions import differences
 from detectors.words import counted
 from storage.records import Outcome, TimelineEntry, VerificationRecord, VerifiedMetric
 from widgets.text import quantity
@@ -133,11 +134,12 @@ class Verifier:
     def _looked(
         self, rollout: Rollout, state: ClusterState, readings: Readings | None, now: float, *, due: bool
     ) -> VerificationRecord:
+        changed = differences(rollout.older.spec.template, rollout.newest.spec.template)
         record = VerificationRecord(
             cluster=self.cluster,
             entity=rollout.entity,
             revision=str(rollout.newest.revision),
-            change=redact("; ".join(changes_of(rollout))),
+            change=redact("; ".join(change.text for change in changed)),
             began=rollout.began,
             at=now,
             outcome=Outcome.UNDECIDED,
@@ -190,19 +192,6 @@ def rollouts_of(state: ClusterState, since: float) -> Iterator[Rollout]:
             newest = each.metadata.labels.get("pod-template-hash", "")
             new = tuple(pod for pod in pods if state.owner(pod).revision == newest)
             yield Rollout(workload_entity(state, pods[0]), sets[0], sets[1], new)
-
-
-def changes_of(rollout: Rollout) -> Iterator[str]:
-    """What the newest revision changed of images and resources."""
-    before = {container.name: container for container in rollout.older.spec.template.spec.containers}
-    for container in rollout.newest.spec.template.spec.containers:
-        known = before.get(container.name)
-        if known is None:
-            yield f"container {container.name} added"
-        elif known.image != container.image:
-            yield f"image {known.image} -> {container.image}"
-        elif known.resources != container.resources:
-            yield f"resources of {container.name}"
 
 
 def hard_failure(rollout: Rollout) -> str:
