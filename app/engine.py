@@ -24,6 +24,7 @@ from app.looking import MetricsLook
 from app.lost_conventions import ROW as MISSING
 from app.lost_conventions import LostConventions
 from app.planning import Plan, live_rows, plan
+from app.rollouts import newest_rollout
 from app.sampling import SampledLook, needs_kubelets, unfed
 from app.second_look import SecondLook
 from app.standing import Standings
@@ -250,7 +251,7 @@ class Engine:
             # Objects carry the cluster's time, and this machine's may be another.
             now=now + (state.readyz.skew if state is not None and state.readyz is not None and self.live else 0.0),
             standings=Standings(state, self._annotations, self.settings.scope),
-            rollout_of=lambda entity: _newest_revision(state, entity),
+            rollout_of=lambda entity: newest_rollout(state, entity),
             open=self._tracker.current,
             recent=self._tracker.recent,
             adopted=self._adopted(),
@@ -391,8 +392,3 @@ def _visible(
     if state is not None and result.conventions == (KUBERNETES,) and obscured(state, entity):
         return Coverage.NO_DATA
     return result.coverage_of(name)
-
-
-def _newest_revision(state: ClusterState | None, entity: Entity) -> float | None:
-    sets = state.revisions(entity.kind, entity.namespace, entity.name) if state is not None else ()
-    return sets[0].metadata.created if sets else None

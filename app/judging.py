@@ -11,9 +11,10 @@ import msgspec
 import numpy as np
 
 from app.exemptions import exempting
+from app.rollouts import convincing
 from app.wording import compared_with, numbers, seen
 from detectors.catalog import DetectorKind
-from detectors.catalog.promql import quoted
+from detectors.catalog.promql import longest_range, quoted
 from detectors.kinds import DETECTORS
 from detectors.model import Coverage, Fact, Observation, SourceRef, Views
 from detectors.series import Band
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from app.measuring import Measurement, Part
+    from app.rollouts import Rollout
     from app.standing import Minutes, Standings
     from detectors.catalog import Row
     from detectors.model import Entity
@@ -58,8 +60,8 @@ class Surroundings:
     now: float
     standings: Standings
     """How each entity is to be judged."""
-    rollout_of: Callable[[Entity], float | None]
-    """When a workload's newest revision appeared, unix seconds."""
+    rollout_of: Callable[[Entity], Rollout | None]
+    """A workload's newest revision."""
     open: Mapping[tuple[str, str], AnomalyRecord]
     """What is out of band already, by (signal, entity key)."""
     recent: Mapping[tuple[str, str], AnomalyRecord]
@@ -275,7 +277,9 @@ def _consumed(data: SignalData, windows: Windows) -> BoolArray:
 def _verdict(
     row: Row, subject: Subject, judgement: Judgement, index: int, record: AnomalyRecord | None, around: Surroundings
 ) -> Verdict:
-    out = float(judgement.score[index]) >= 1 and (record is not None or not _settling(row, subject.entity, around))
+    out = float(judgement.score[index]) >= 1 and (
+        record is not None or _convincing(row, subject, judgement, index, around)
+    )
     observation = _observation(row, subject, judgement, index) if out else None
     band = _band(judgement, index) if out or record is not None else None
     return Verdict(subject.key, judgement.coverage[index], float(judgement.p_value[index]), observation, band)
@@ -330,11 +334,15 @@ def _outside(record: AnomalyRecord, observed: float) -> bool:
     return bool(below or (np.isfinite(record.high) and observed > record.high))
 
 
-def _settling(row: Row, entity: Entity, around: Surroundings) -> bool:
-    """A rollout began so recently that the row grants it time to settle."""
-    minutes = float(row.guards.get("suppress_after_rollout_minutes", 0))
-    began = around.rollout_of(entity) if minutes else None
-    return began is not None and 0 <= around.now - began < minutes * 60
+def _convincing(row: Row, subject: Subject, judgement: Judgement, index: int, around: Surroundings) -> bool:
+    """Whether what is out of band cannot be a rollout's first minutes."""
+    rollout = around.rollout_of(subject.entity)
+    tuning = around.standings.tuning(subject.key, subject.entity)
+    if rollout is None or tuning is None:
+        return True
+    frame, template = subject.measurement.frame, subject.measurement.source.queries[0].promql
+    window = longest_range(frame.rendered(template)) or frame.grid.step
+    return convincing(row, judgement, index, rollout, around.now, window, 60.0 * tuning.evaluation_minutes)
 
 
 def _observation(row: Row, subject: Subject, judgement: Judgement, index: int) -> Observation:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import logging
 import math
-import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from app.sources.base import SourceError
 from app.sources.prometheus.cardinality import TOO_BIG, Cardinality
 from app.sources.prometheus.sharding import divisible_by
+from detectors.catalog.promql import longest_range
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,9 +21,6 @@ if TYPE_CHECKING:
     from detectors.catalog import RowSource
 
 log = logging.getLogger(__name__)
-
-_RANGE = re.compile(r"\[(\d+)([smhdw])")
-_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
 
 class Cost(NamedTuple):
@@ -137,6 +134,5 @@ class Prices:
         found = []
         for template in source.queries:
             promql = frame.rendered(template.promql)
-            longest = max((int(n) * _SECONDS[unit] for n, unit in _RANGE.findall(promql)), default=0)
-            found.append(Query(promql, frame.grid.points * max(1.0, longest / interval)))
+            found.append(Query(promql, frame.grid.points * max(1.0, longest_range(promql) / interval)))
         return found

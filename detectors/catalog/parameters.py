@@ -98,7 +98,7 @@ PARAMETERS: dict[DetectorKind, dict[str, Range]] = {
 }
 """Per detector: its parameters."""
 
-_ROLLOUT = {"suppress_after_rollout_minutes": Range(0, 120, 5)}
+_ROLLOUT = {"strict_after_rollout_minutes": Range(0, 120, 5)}
 _LEVEL = {
     "min_periods_eval": _COUNT,
     "min_duration_seconds": _SECONDS,
@@ -109,7 +109,7 @@ _LEVEL = {
     "min_segments_per_second": _AMOUNT,
     "min_nodes_reporting_share": _SHARE,
     "ignore_jobs": _SKIPPED,
-    "suppress_after_rollout_minutes": Range(0, 120),
+    "strict_after_rollout_minutes": Range(0, 120),
 }
 
 GUARDS: dict[DetectorKind, dict[str, Range]] = {

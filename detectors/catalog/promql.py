@@ -66,6 +66,15 @@ def duration(seconds: float) -> str:
     return f"{max(1, round(seconds))}s"
 
 
+_RANGE = re.compile(r"\[(\d+)([smhdw])")
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+
+
+def longest_range(promql: str) -> int:
+    """Seconds of the longest range that a rendered expression looks back over; 0 where it has none."""
+    return max((int(number) * _SECONDS[unit] for number, unit in _RANGE.findall(promql)), default=0)
+
+
 def render(
     template: str,
     window_seconds: float,

@@ -11,12 +11,12 @@ from tests.lab.cases import AT
 from tests.lab.kubernetes_api import KubernetesApi
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from app.engine import Outcome
     from app.evaluation import RowResult
-    from detectors.catalog import Catalogue, RowSource
+    from detectors.catalog import Catalogue, Row, RowSource
     from detectors.model import Coverage, Observation
     from tests.lab.cases import CaseSet
     from tests.lab.objects import Change
@@ -99,3 +99,13 @@ def tellers(catalogue: Catalogue, case: Case) -> frozenset[str]:
 
 def _metrics(source: RowSource) -> frozenset[str]:
     return frozenset(name for query in source.queries for name in _METRIC.findall(query.promql))
+
+
+def assert_complete(cases: Iterable[Case], sources: Iterable[tuple[Row, RowSource]]) -> None:
+    """Every one of these sources, and no other, has cases of all three kinds."""
+    kinds: dict[tuple[str, str, str], set[str]] = {}
+    for case in cases:
+        kinds.setdefault((case.row.id, case.source.convention, case.source.instrument), set()).add(case.kind)
+    wanted = {(row.id, source.convention, source.instrument) for row, source in sources}
+    assert wanted
+    assert kinds == {key: {"fault", "lookalike", "quiet"} for key in wanted}

@@ -5,7 +5,6 @@ Somebody watches a cluster from before the story's beginning, and asks its kubel
 
 from __future__ import annotations
 
-from collections import defaultdict
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -18,6 +17,7 @@ from app.sources.kubernetes.watch import Pace
 from detectors.catalog import Availability, load
 from detectors.model import Coverage, EntityType
 from storage.database import Store
+from tests.acceptance.judging import assert_complete
 from tests.app.rig import observations, settings, wait_for
 from tests.lab.kubelets import MOMENTS, Nodes, apart
 from tests.lab.kubernetes_api import CONTEXT, KubernetesApi
@@ -113,14 +113,5 @@ def test_kubelets(case: Case, outcomes: dict[str, Outcome]) -> None:
 
 
 def test_every_row_that_is_fed_so_has_all_three_kinds_of_cases() -> None:
-    kinds = defaultdict(set)
-    for case in CASES:
-        kinds[case.row.id, case.source.convention, case.source.instrument].add(case.kind)
-    wanted = {
-        (row.id, source.convention, source.instrument)
-        for row in CATALOGUE.rows
-        for source in CATALOGUE.sources(row.id)
-        if source.sampled is not None
-    }
-    assert wanted
-    assert kinds == {key: {"fault", "lookalike", "quiet"} for key in wanted}
+    sources = ((row, source) for row in CATALOGUE.rows for source in CATALOGUE.sources(row.id))
+    assert_complete(CASES, ((row, source) for row, source in sources if source.sampled is not None))

@@ -23,6 +23,8 @@ class Kind:
     """What happens to the workload's pods: `crash-loop`, `oom`, `init`, `image`, `pending`; empty is nothing."""
     rollout: bool = False
     """A new version is rolled out at the start; the fault is confined to its pods, and its end is the rollback."""
+    settles: float = math.inf
+    """Of rollouts: seconds after which a pod that has become ready is well."""
     scale: bool = False
     condition: str = ""
     """Of a node: `NotReady`, `MemoryPressure`, `DiskPressure`, `Cordoned`, `Drained`."""
@@ -113,6 +115,8 @@ KINDS: dict[str, Kind] = {
     ),
     # Look-alikes.
     "clean-rollout": Kind(rollout=True),
+    "shaky-rollout": Kind(0.4, errors=True, rollout=True, settles=45.0),
+    "cold-rollout": Kind(5.0, latency=True, rollout=True, settles=90.0),
     "scale-up": Kind(6.0, scale=True),
     "scale-down": Kind(1.0, scale=True),
     "blip": Kind(0.5, errors=True),

@@ -16,7 +16,7 @@ from tests.lab.history import TERMINATING
 from tests.lab.shop import keyed
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -88,7 +88,7 @@ class Traffic:
         )
         shape = 1.0 - shop.daily * np.cos(2 * math.pi * (times / 86400 - 3 / 24))
         rate = workload.rate * shape * (1.0 + shop.noise * math.sqrt(2 / len(WAVES)) * slow)
-        for fault, active in self._active(workload, times):
+        for fault, active in self._active(workload, times, None):
             if fault.spec.rate:
                 rate = np.where(active, rate * fault.amount, rate)
         return np.asarray(rate, dtype=np.float64)
@@ -96,8 +96,8 @@ class Traffic:
     def error_share(self, workload: Workload, times: Times, pod: Pod | None = None) -> Floats:
         """Share of 500 that a pod (None: the whole workload outside rollouts) answers, shape (T,)."""
         share = np.full(len(times), workload.errors)
-        for fault, active in self._active(workload, times):
-            if fault.spec.errors and (not fault.spec.rollout or (pod is not None and pod.fault == fault.id)):
+        for fault, active in self._active(workload, times, pod):
+            if fault.spec.errors:
                 share = np.where(active, np.maximum(share, fault.amount), share)
         return share
 
@@ -105,14 +105,18 @@ class Traffic:
         """Median latency in seconds, shape (T,)."""
         phase = float(keyed(self.seed, "latency", workload.key).uniform(0, 2 * math.pi))
         level = workload.latency * (1.0 + 0.04 * np.sin(2 * math.pi * times / 1900 + phase))
-        for fault, active in self._active(workload, times):
-            if fault.spec.latency and (not fault.spec.rollout or (pod is not None and pod.fault == fault.id)):
+        for fault, active in self._active(workload, times, pod):
+            if fault.spec.latency:
                 level = np.where(active, level * fault.amount, level)
         return np.asarray(level, dtype=np.float64)
 
-    def _active(self, workload: Workload, times: Times) -> list[tuple[Fault, NDArray[np.bool_]]]:
-        mine = [fault for fault in self.faults if fault.target == workload.key]
-        return [(fault, (times > fault.start) & (times <= fault.end)) for fault in mine]
+    def _active(self, workload: Workload, times: Times, pod: Pod | None) -> Iterator[tuple[Fault, NDArray[np.bool_]]]:
+        """What acts on a pod (None: on the workload as a whole), and when; a rollout's faults on its own pods only."""
+        for fault in self.faults:
+            mine = fault.target == workload.key
+            if mine and (not fault.spec.rollout or (pod is not None and pod.fault == fault.id)):
+                ready = min((stage.at for stage in pod.stages if stage.ready), default=math.inf) if pod else math.inf
+                yield fault, (times > fault.start) & (times <= min(fault.end, ready + fault.spec.settles))
 
     def pods(self, workload: Workload, times: Times, step: float) -> list[tuple[Pod, View, Floats]]:
         """What each pod of a workload answered, and its container starts (T,); only pods that ran at all."""
