@@ -126,10 +126,10 @@ class BlindSearch:
             for entity in entities:
                 if not self._there(entity, whole=whole and bool(record.jobs)):
                     continue
-                if by := told.get(_identity(entity)):
+                if by := told.get(identity_of(entity)):
                     others.add(by)
                 elif everybody:
-                    blind[row.id, _identity(entity)] = Blind(row, entity)
+                    blind[row.id, identity_of(entity)] = Blind(row, entity)
                 else:
                     certain = False
         return Blindness(tuple(blind.values()), frozenset(others), certain)
@@ -164,7 +164,7 @@ class BlindSearch:
                 continue
             for entity, volume in zip(measurement.entities, measurement.volume.tolist(), strict=True):
                 if volume != -math.inf:
-                    found.setdefault(_identity(entity), source.convention)
+                    found.setdefault(identity_of(entity), source.convention)
         return found, everybody
 
     def _there(self, entity: Entity, *, whole: bool) -> bool:
@@ -176,7 +176,7 @@ class BlindSearch:
         return known or whole
 
 
-def _identity(entity: Entity) -> tuple[str, ...]:
+def identity_of(entity: Entity) -> tuple[str, ...]:
     """An entity by its names: not every convention tells a workload's kind."""
     return entity.type, entity.namespace, entity.name, entity.peer
 

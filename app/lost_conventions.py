@@ -11,11 +11,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from msgspec.structs import replace
 
-from app.blind_rows import BlindSearch
+from app.blind_rows import BlindSearch, identity_of
+from app.loss_findings import KIND, MOST_FACTS, finding, of_workloads
+from app.lost_workloads import Lost, LostWorkloads
 from app.sources.prometheus.probes import metric_name
 from app.sources.prometheus.sharding import restricted
+from detectors.catalog.model import OWN
 from detectors.catalog.promql import quoted
-from detectors.model import Coverage, Entity, EntityType, Fact, Observation, SourceRef, Views
+from detectors.model import Coverage, Entity, EntityType, Fact, SourceRef
 from storage.records import ConventionRecord, Spell
 from widgets.text import age
 
@@ -31,11 +34,10 @@ if TYPE_CHECKING:
     from detectors.catalog import Catalogue, Row
     from detectors.cluster import ClusterState
     from detectors.entities import Resolver
+    from detectors.model import Observation
+    from storage.records import AnomalyRecord
 
 ROW = "metrics-missing"
-KIND = "Convention"
-"""What its entity is called in place of a Kubernetes kind."""
-
 LASTING_SECONDS = 3600.0
 """How long series must have been there to be missed."""
 
@@ -44,9 +46,6 @@ FORGET_SECONDS = 24 * 3600.0
 
 WARNING_SECONDS = 3600.0
 """How long a change of conventions that left nobody without metrics is worth a word."""
-
-CONFIDENCE = 0.9
-MOST_FACTS = 20
 
 
 class _Loss(NamedTuple):
@@ -82,6 +81,8 @@ class LostConventions:
         self._looked: float | None = None
         self._past: dict[tuple[str, tuple[str, ...]], Past] = {}
         self._told = _Told()
+        self._workloads = LostWorkloads(self._family)
+        self._lost = Lost()
 
     @property
     def records(self) -> tuple[ConventionRecord, ...]:
@@ -108,13 +109,26 @@ class LostConventions:
         discovery = look.discovery
         assert discovery is not None
         if discovery.at != self._looked:
+            if self._looked is None:
+                self._workloads.restore(record for record in around.open.values() if _about_a_workload(record))
             self._looked = discovery.at
             self._known = remembered(self._known, discovery, self._cluster, result.row)
             search = BlindSearch(self._catalogue, rows, planned, look, state, resolver, around, progress)
             self._told = self._missing(search, discovery, result.row)
+            self._lost = self._workloads.missing(search, discovery)
         found, warnings, undecided = self._told
-        living = [each.entity for each in around.open.values() if each.signal == ROW and each.entity.kind == KIND]
-        seen = {e.key: Coverage.QUERY_ERROR if e.name in undecided else Coverage.LIVE for e in living}
+        opened = {record.entity.key for record in around.open.values() if record.signal == ROW}
+        found += tuple(of_workloads(self._cluster, result.row, self._lost.losses, discovery.at, opened))
+        undecided |= {family for family, _ in self._lost.undecided}
+        doubtful = {name for _, name in self._lost.undecided}
+        living = [each for each in around.open.values() if each.entity.kind == KIND or _about_a_workload(each)]
+        seen = {
+            each.entity.key: Coverage.QUERY_ERROR
+            if each.entity.name in undecided or identity_of(each.entity) in doubtful
+            else Coverage.LIVE
+            for each in living
+            if each.signal == ROW
+        }
         return dataclasses.replace(
             result,
             status=Coverage.LIVE if found else result.status,
@@ -163,6 +177,11 @@ class LostConventions:
         if not others or ago >= WARNING_SECONDS:
             return ""
         return f"{family} has had no series for {age(ago)}; what it told of is told by {', '.join(others)} now"
+
+
+def _about_a_workload(record: AnomalyRecord) -> bool:
+    """Whether it is a finding of a workload that lost a convention: not of a convention, nor of a scrape job."""
+    return record.signal == ROW and record.entity.kind != KIND and record.source.convention != OWN.id
 
 
 def remembered(
@@ -226,21 +245,8 @@ def _observation(cluster: str, row: Row, family: str, losses: Sequence[_Loss], d
         facts.append(Fact("detect", f"{title} is there and has no source for {', '.join(lost)}", count, until))
     if len(told) > MOST_FACTS:
         facts.append(Fact("detect", f"and {len(told) - MOST_FACTS} more", count))
-    return Observation(
-        signal=ROW,
-        entity=Entity(EntityType.CLUSTER, cluster, "", KIND, family),
-        score=2.0,
-        observed=float(len(rows)),
-        low=0.0,
-        high=0.0,
-        onset=until,
-        confidence=CONFIDENCE,
-        severity=row.severity,
-        views=Views.STATE,
-        source=SourceRef(family, count),
-        facts=tuple(facts),
-        unit=row.unit,
-    )
+    entity = Entity(EntityType.CLUSTER, cluster, "", KIND, family)
+    return finding(row, entity, rows, until, SourceRef(family, count), facts)
 
 
 def _answering(jobs: Iterable[str], discovery: Discovery) -> Iterator[Fact]:
