@@ -17,6 +17,7 @@ from app.sources.prometheus.sharding import divisible_by, grouped, pattern, rest
 from app.sources.prometheus.splitting import MOST_PARTS
 from app.thinning import busiest, fewer_buckets
 from detectors.catalog import Returns
+from detectors.catalog.model import Kept
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -35,7 +36,7 @@ _TRAFFIC = r'le=~"|\\+Inf"'
 
 Sources = dict[str, tuple["RowSource", ...]]
 """Row id -> what it is measured from."""
-Kept = dict[tuple[str, str], tuple[str, ...]]
+Choices = dict[tuple[str, str], tuple[str, ...]]
 """By a source's first query and a label: the values that are asked for when it is thinned."""
 
 
@@ -57,7 +58,7 @@ class Budget:
         self._discovery: Discovery | None = None
         self._asked: Sources = {}
         self._fitted: Sources = {}
-        self._kept: Kept = {}
+        self._kept: Choices = {}
 
     def fit(self, sources: Mapping[str, tuple[RowSource, ...]], discovery: Discovery, frame: Frame) -> Sources:
         """The same rows' sources as they may be asked, some of them `thinned`; asks only what is not known yet."""
@@ -85,7 +86,7 @@ class Budget:
 class _Fitting:
     """One time that sources are fitted into the budget, by what they cost then."""
 
-    def __init__(self, prices: Prices, whole: Collection[str], kept: Kept) -> None:
+    def __init__(self, prices: Prices, whole: Collection[str], kept: Choices) -> None:
         self._prices, self._whole, self._kept = prices, whole, kept
         self.rations: dict[str, Ration] = {}
         """By expression, of those that may not be asked as they are."""
@@ -128,7 +129,8 @@ class _Fitting:
             share = sum(map(volume.__getitem__, kept)) / (sum(volume.values()) or 1.0)
             if (share, len(kept)) > best:
                 best, self._kept[key] = (share, len(kept)), kept
-                chosen = _narrowed(source, label, kept, _left(label, volume, kept))
+                whom = Kept(label in source.identity.namespace_labels, frozenset(kept))
+                chosen = _narrowed(source, label, kept, _left(label, volume, kept))._replace(kept=whom)
         return chosen
 
     def _labels(self, source: RowSource) -> list[str]:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from app.judging import Surroundings, Verdict
     from app.measuring import Measurement, Measurer
     from detectors.catalog import Row, RowSource
+    from detectors.catalog.model import Kept
     from detectors.cluster import ClusterState
     from detectors.model import Observation
     from detectors.series import Band
@@ -54,6 +55,8 @@ class RowResult:
     """By key of an entity that is out of band: what the conventions say of it that did not judge it."""
     silence: Coverage = Coverage.NO_DATA
     """What it means for an entity that `coverage` does not mention it."""
+    left_out: tuple[Kept, ...] = ()
+    """Of whom alone its sources tell, of each that was thinned."""
     live: int = 0
     detail: str = ""
     seconds: float | None = None
@@ -195,6 +198,7 @@ def _judge_row(row: Row, candidates: Sequence[RowSource], measurer: Measurer, ar
         coverage={verdict.key: verdict.coverage for verdict in entities},
         bands={verdict.key: verdict.band for verdict in entities if verdict.band is not None},
         silence=silence,
+        left_out=tuple(m.source.kept for m in measured if m.source.kept is not None),
         live=counts[Coverage.LIVE],
         detail="; ".join(error.message for _, error in errors),
         seconds=sum(m.seconds for m in measured),

@@ -88,6 +88,8 @@ class WorkloadLine(Struct, frozen=True):
     """By group."""
     answers: bytes
     """For each of the face's signals the place of its answer in `app.workload_coverage.WORST`."""
+    listed: bool = True
+    """Whether the Kubernetes API lists it; else only metrics name it."""
     excluded: str = ""
     """Why it is not watched, by whom; empty when it is."""
 

@@ -17,10 +17,11 @@ from app.settings.schema import ScopeSettings
 from app.snapshot import Face, WorkloadLine
 from app.tuning import excluding, in_scope
 from detectors.catalog import DetectorKind
+from detectors.catalog.model import Kept
 from detectors.model import Coverage, Entity, EntityType
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from app.engine import Outcome
     from app.settings.loading import LoadedSettings
@@ -31,8 +32,8 @@ EXCLUDED = "scope.exclude_services"
 OF_WORKLOADS = frozenset({EntityType.WORKLOAD, EntityType.DEPENDENCY, EntityType.DATABASE, EntityType.POD})
 _OWNED = frozenset({"ReplicaSet", "Job"})
 WORST = (
-    Coverage.QUERY_ERROR, Coverage.FORBIDDEN, Coverage.NO_DATA, Coverage.LEARNING, Coverage.NO_TRAFFIC, Coverage.LIVE,
-    Coverage.NO_SOURCE, Coverage.DISABLED, Coverage.PLANNED,
+    Coverage.QUERY_ERROR, Coverage.FORBIDDEN, Coverage.NO_DATA, Coverage.LEFT_OUT, Coverage.LEARNING,
+    Coverage.NO_TRAFFIC, Coverage.LIVE, Coverage.NO_SOURCE, Coverage.DISABLED, Coverage.PLANNED,
 )  # fmt: skip
 """The worst first. What nobody measures of a workload, or nobody wants, speaks only where nothing else does."""
 RANK = {status: rank for rank, status in enumerate(WORST)}
@@ -51,6 +52,8 @@ class SignalView(msgspec.Struct, frozen=True):
     """By entity key; empty where the row has one answer for all."""
     silence: Coverage
     """What it means for an entity that `entities` does not mention it."""
+    left_out: tuple[Kept, ...] = ()
+    """Of whom alone its sources tell, of each that was thinned to keep within the budget."""
 
 
 class WorkloadCoverage(msgspec.Struct, frozen=True):
@@ -78,7 +81,7 @@ def seen(outcome: Outcome, catalogue: Catalogue, loaded: LoadedSettings) -> Work
         if row.id in off:
             signals.append(SignalView(row.id, Coverage.DISABLED, {}, Coverage.DISABLED))
         elif result is not None:
-            signals.append(SignalView(row.id, result.status, result.coverage, result.silence))
+            signals.append(SignalView(row.id, result.status, result.coverage, result.silence, result.left_out))
     listed = outcome.state.workloads.values() if outcome.state is not None else ()
     workloads = tuple((each.kind, each.namespace, each.name) for each in listed if each.kind not in _OWNED)
     return WorkloadCoverage(workloads, tuple(signals), loaded.settings.scope, loaded.origin(EXCLUDED))
@@ -102,7 +105,7 @@ def by_workload(coverage: WorkloadCoverage, cluster: str, group_of: Mapping[str,
     every = []
     for view in coverage.signals:
         group = group_of.get(view.signal, view.signal)
-        ranks = _ranks(view, places, listed, len(keys))
+        ranks = _ranks(view, places, tuple(keys), listed)
         columns[group] = list(map(min, columns[group], ranks)) if group in columns else ranks
         every.append(ranks)
     lines, exclusion, off = [], _exclusion(coverage, cluster), bytes([RANK[Coverage.DISABLED]] * len(every))
@@ -110,8 +113,9 @@ def by_workload(coverage: WorkloadCoverage, cluster: str, group_of: Mapping[str,
     for place, (name, mine) in enumerate(zip(keys, answers, strict=False)):
         reason = exclusion(name)
         worst = {group: Coverage.DISABLED if reason else WORST[ranks[place]] for group, ranks in columns.items()}
-        lines.append(WorkloadLine(_number(name), *name, worst, off if reason else mine, reason))
-    lines.sort(key=lambda line: (line.namespace, line.name, line.kind))
+        lines.append(WorkloadLine(_number(name), *name, worst, off if reason else mine, place < listed, reason))
+    # What only metrics name may be a scrape job: it comes after the workloads.
+    lines.sort(key=lambda line: (not line.listed, line.namespace, line.name, line.kind))
     return Face(tuple(columns), tuple(view.signal for view in coverage.signals), tuple(lines))
 
 
@@ -151,14 +155,18 @@ def _name(key: str, prefix: str) -> Name | None:
     return kind, namespace, name if entity_type == EntityType.WORKLOAD else name.partition(">")[0]
 
 
-def _ranks(view: SignalView, places: Mapping[str, int], listed: int, count: int) -> list[int]:
+def _ranks(view: SignalView, places: Mapping[str, int], names: Sequence[Name], listed: int) -> list[int]:
     """The rank of a signal's answer for every workload, of which the first ones are listed by the API."""
     mentioned: dict[int, int] = {}
     for key, status in view.entities.items():
         if (place := places.get(key)) is not None:
             mentioned[place] = min(mentioned.get(place, _BEST), RANK[status])
     ranks = [RANK[_unmentioned(view, listed=True)]] * listed
-    ranks += [RANK[_unmentioned(view, listed=False)]] * (count - listed)
+    ranks += [RANK[_unmentioned(view, listed=False)]] * (len(names) - listed)
+    for place, (_, namespace, name) in enumerate(names[:listed] if view.left_out else ()):
+        if any(not kept.has(namespace, name) for kept in view.left_out):
+            # A source that could tell of it was not asked about it.
+            ranks[place] = RANK[Coverage.LEFT_OUT]
     for place, rank in mentioned.items():
         ranks[place] = rank
     return ranks

@@ -93,6 +93,8 @@ class Coverage(StrEnum):
     """The target is up and nothing happened."""
     NO_DATA = "no data"
     """Nothing to judge, and no proof that the target is up."""
+    LEFT_OUT = "left out"
+    """Not asked about: it would cost the metrics server more than the budget allows."""
     FORBIDDEN = "forbidden"
     """The source refuses us."""
     QUERY_ERROR = "query error"

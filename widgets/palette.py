@@ -62,6 +62,7 @@ COVERAGE: Mapping[Coverage, Mark] = {
     Coverage.LEARNING: Mark("◐", "learning", DOUBTFUL),
     Coverage.NO_TRAFFIC: Mark("◌", "no traffic", MUTED),
     Coverage.NO_DATA: Mark("○", "no data", DOUBTFUL),
+    Coverage.LEFT_OUT: Mark("÷", "left out", DOUBTFUL),
     Coverage.FORBIDDEN: Mark("#", "forbidden", BAD),
     Coverage.QUERY_ERROR: Mark("×", "query error", BAD),
     Coverage.NO_SOURCE: Mark("-", "no data source", MUTED),

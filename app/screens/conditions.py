@@ -16,7 +16,7 @@ from widgets.text import age
 if TYPE_CHECKING:
     from app.snapshot import Snapshot, SourceStatus
 
-BLIND = (Coverage.NO_DATA, Coverage.NO_SOURCE, Coverage.FORBIDDEN, Coverage.QUERY_ERROR)
+BLIND = (Coverage.NO_DATA, Coverage.LEFT_OUT, Coverage.NO_SOURCE, Coverage.FORBIDDEN, Coverage.QUERY_ERROR)
 
 
 def troubled(snapshot: Snapshot) -> tuple[SourceStatus, ...]:

@@ -169,8 +169,7 @@ class CoverageScreen(ListedView, QueryView):
             status.update(palette.COVERAGE[row.record.status].full)
             self.query_one(Facts).facts = tuple(explanation(row, self.console.snapshot.now))
         else:
-            kind = plain(row.kind, style=palette.MUTED)
-            legend = coverage_workloads.legend(row)
+            kind, legend = coverage_workloads.kind(row), coverage_workloads.legend(row)
             status.update(kind if self.has_class("-narrow") else Content("\n").join((kind, legend)))
             self.query_one(Facts).facts = self._told(row)
         self.query_one("#coverage-query", Static).update(plain(query, style=palette.ACCENT))
@@ -249,4 +248,4 @@ class CoverageScreen(ListedView, QueryView):
             facts = explanation(row, self.console.snapshot.now)
             self.explain(row.title, "\n".join(f"{name:<10}{text}" for name, text in facts), row.record.query)
         else:
-            self.explain(row.title, "\n".join(f"{name:<16}{text.plain}" for name, text in self._told(row)), "")
+            self.explain(row.title, "\n".join(f"{name:<18}{text.plain}" for name, text in self._told(row)), "")

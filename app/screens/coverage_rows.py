@@ -24,6 +24,7 @@ MEANING: dict[Coverage, str] = {
     Coverage.LEARNING: "There is data, but too little of it yet for a verdict.",
     Coverage.NO_TRAFFIC: "The targets are up and nothing happens: there is nothing to judge.",
     Coverage.NO_DATA: "The metric exists, but it has no samples; this is no proof of health.",
+    Coverage.LEFT_OUT: "Not asked about: it would cost more than the budget allows.",
     Coverage.FORBIDDEN: "The source refuses us: what happens here is invisible.",
     Coverage.QUERY_ERROR: "The query fails: what happens here is invisible.",
     Coverage.NO_SOURCE: "No convention present in this cluster feeds it.",

@@ -13,7 +13,7 @@ from app.workload_coverage import RANK, signals_of
 from detectors.model import Coverage
 from widgets import palette
 from widgets.rows import Column
-from widgets.text import plain
+from widgets.text import clean, plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -38,6 +38,10 @@ HEADS = {
 """The heads of narrow columns; the explanation beside the matrix has the names in full."""
 WIDTH = 4
 """Cells of a column that shows a glyph."""
+GROUP = 23
+"""Cells for a group's name beside its head."""
+UNLISTED = "Named by metrics alone: a scrape job, or a service that is called like no object here"
+"""What is told of a line whose workload the Kubernetes API does not list."""
 EXPECTED = frozenset({Coverage.LIVE, Coverage.NO_TRAFFIC})
 """Answers that need no reason."""
 
@@ -74,23 +78,37 @@ def fields(line: WorkloadLine) -> dict[str, str]:
 def explanation(
     line: WorkloadLine, face: Face, snapshot: Snapshot, rows: Mapping[str, Row]
 ) -> Iterator[tuple[str, Content]]:
-    """Every signal of a workload, the worst first: its answer, and whose it is with the reason."""
+    """Every signal of a workload, the worst first: its answer, and whose it is with the reason.
+
+    Signals of one group that have the same answer for the same reason are told together.
+    """
     if line.excluded:
         yield _word(Coverage.DISABLED), plain(line.excluded)
         return
     records = {record.signal: record for record in snapshot.coverage}
+    told: dict[tuple[Coverage, str, str], list[str]] = {}
     for signal, status in signals_of(face, line):
         known = rows.get(signal)
         why = "" if status in EXPECTED else f": {_reason(status, records.get(signal))}"
-        title = f"{_head(known.group)} {short_title(known.title)}" if known else signal
-        yield _word(status), Content.assemble(plain(title), plain(why, style=palette.MUTED))
+        head, title = (_head(known.group), short_title(known.title)) if known else ("", signal)
+        told.setdefault((status, head, why), []).append(title)
+    for (status, head, why), titles in told.items():
+        text = f"{head} {', '.join(titles)}".strip()
+        yield _word(status), Content.assemble(plain(text), plain(why, style=palette.MUTED))
 
 
 def _reason(status: Coverage, record: CoverageRecord | None) -> str:
     """The row's own words are about the whole cluster: they hold for a workload that fares as the row does."""
+    if status is Coverage.LEFT_OUT and record is not None and record.thinned:
+        return record.thinned
     if record is not None and record.status is status and record.detail:
         return record.detail
     return "nothing here measures it" if status is Coverage.NO_SOURCE else MEANING[status]
+
+
+def kind(line: WorkloadLine) -> Content:
+    """What a line is."""
+    return plain(line.kind if line.listed else UNLISTED, style=palette.MUTED)
 
 
 def _word(status: Coverage) -> str:
@@ -101,7 +119,7 @@ def _word(status: Coverage) -> str:
 def legend(line: WorkloadLine) -> Content:
     """The groups with their heads, and the worst of each."""
     return Content("\n").join(
-        Content.assemble(palette.COVERAGE[status].sign, f" {_head(group):<{WIDTH}} ", plain(group, 27))
+        Content.assemble(palette.COVERAGE[status].sign, f" {_head(group):<{WIDTH}} ", clean(group, GROUP, middle=False))
         for group, status in line.worst.items()
     )
 

@@ -33,6 +33,18 @@ OWN = Convention(id="own", title="an expression of its own", detect=())
 _ROLES = list(Role)
 
 
+class Kept(NamedTuple):
+    """Of whom a thinned source still tells."""
+
+    namespaces: bool
+    """Whether the values are namespaces; else they are names."""
+    values: frozenset[str]
+
+    def has(self, namespace: str, name: str) -> bool:
+        """Whether a workload is among those that are asked about."""
+        return (namespace if self.namespaces else name) in self.values
+
+
 class RowSource(NamedTuple):
     """One row as one convention tells it: what to ask, how to read the answer, what to show."""
 
@@ -75,6 +87,8 @@ class RowSource(NamedTuple):
     """Where the Kubernetes API has its numbers; None where a metrics server does."""
     thinned: str = ""
     """What was left out of its queries, and why; empty when they tell all there is."""
+    kept: Kept | None = None
+    """Of whom they tell where some were left out; None when they tell of everybody."""
 
     def judges(self, row: Row) -> bool:
         """Whether it may raise findings of its row: it is primary, in the row's unit or with guards of its own."""

@@ -176,6 +176,8 @@ def test_what_touches_too_much_keeps_whole_namespaces(tmp_path: Path, crowd: str
     assert record.query_series is not None
     assert record.query_series <= 4000
     assert not any("/shop-49/" in key for key in results.coverage)
+    assert [kept.has("shop-49", "w-49") for kept in results.left_out] == [False]
+    assert [kept.has("shop-18", "w-18") for kept in results.left_out] == [True]
     assert results.silence is Coverage.NO_DATA, "nothing is said of those that were left out"
 
 

@@ -6,6 +6,7 @@ from app.settings.schema import ScopeSettings
 from app.switching import pattern_of
 from app.tuning import excluding
 from app.workload_coverage import RANK, WORST, SignalView, WorkloadCoverage, by_workload, signals_of
+from detectors.catalog.model import Kept
 from detectors.model import Coverage, Entity, EntityType
 
 ARN = "arn:aws:eks:eu-west-1:123456789012:cluster/prod"
@@ -65,6 +66,25 @@ def test_where_silence_is_no_event_it_is_live():
         "cart": Coverage.LEARNING,
         "search": Coverage.LIVE,
     }
+
+
+@pytest.mark.parametrize(
+    ("kept", "left"),
+    [
+        (Kept(True, frozenset({"shop"})), {"nightly"}),
+        (Kept(False, frozenset({"cart", "nightly"})), {"search"}),
+    ],
+    ids=["namespaces", "names"],
+)
+def test_what_a_thinned_row_did_not_ask_about_is_left_out_and_what_it_did_has_no_source(kept, left):
+    http = SignalView("http", Coverage.LIVE, {entity("cart"): Coverage.LIVE}, NOBODY, (kept,))
+    workloads = [("Deployment", "shop", "cart"), ("Deployment", "shop", "search"), ("CronJob", "jobs", "nightly")]
+    matrix = face(http, workloads=workloads)
+    assert {line.name: line.worst["http"] for line in matrix.lines} == {
+        "cart": Coverage.LIVE,
+        **{name: Coverage.LEFT_OUT if name in left else Coverage.NO_SOURCE for name in ("search", "nightly")},
+    }
+    assert all(dict(signals_of(matrix, line)) == line.worst for line in matrix.lines)
 
 
 def test_what_the_api_does_not_list_is_not_called_healthy_by_rows_about_objects():

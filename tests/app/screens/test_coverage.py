@@ -9,6 +9,7 @@ from app.settings.schema import ScopeSettings
 from app.snapshot import SettingValue
 from app.workload_coverage import SignalView, WorkloadCoverage
 from detectors.catalog import load
+from detectors.catalog.model import Kept
 from detectors.model import Coverage, Entity, EntityType
 from tests.app.screens.fake_session import FakeSession, signal_ids
 from tests.app.screens.night import CLUSTER, HOSTILE
@@ -179,6 +180,52 @@ async def test_the_face_is_remembered():
         assert console.view.state()["by_workload"]
         console.view.resume({"by_workload": "yes"})
         assert not console.view.by_workload
+
+
+async def test_what_is_told_of_a_workload_is_told_once_for_signals_that_fare_alike():
+    far = [SignalView(row, Coverage.NO_SOURCE, {}, Coverage.NO_DATA) for row in HTTP[1:4]]
+    session = Switchable()
+    seen = workloads()
+    session.snapshot = replace(session.snapshot, by_workload=replace(seen, signals=(*seen.signals, *far)))
+    async with running(session, size=(120, 36)) as (console, pilot):
+        await at_matrix(console, pilot, by_workload=True)
+        move_to(console, "nightly")
+        await pilot.press("enter")
+        text = "- no data source  HTTP 5XX error rate spike, Request Rate Drop, Request"
+        await eventually(pilot, lambda: text in painted(console))
+
+
+async def test_what_metrics_alone_name_comes_last_and_says_so():
+    session = Switchable()
+    seen = workloads()
+    job = SignalView(
+        HTTP[1], Coverage.LIVE, {key_of("a-job", "", "Service (unresolved)"): Coverage.LIVE}, Coverage.LIVE
+    )
+    session.snapshot = replace(session.snapshot, by_workload=replace(seen, signals=(*seen.signals, job)))
+    async with running(session, size=(120, 36)) as (console, pilot):
+        await at_matrix(console, pilot, by_workload=True)
+        await pilot.press("G")
+        await eventually(pilot, lambda: console.view.current.name == "a-job")
+        await eventually(pilot, lambda: "Named by metrics alone" in painted(console))
+        assert "unresolved" not in painted(console)
+
+
+async def test_what_the_budget_left_out_says_so_and_why():
+    session = Switchable()
+    seen, why = workloads(), "1 of 2 values of namespace, the busiest when they were chosen, not jobs"
+    [http, *others] = seen.signals
+    thinned = replace(http, left_out=(Kept(True, frozenset({"shop"})),))
+    records = tuple(replace(each, thinned=why) for each in session.snapshot.coverage)
+    session.snapshot = replace(
+        session.snapshot, coverage=records, by_workload=replace(seen, signals=(thinned, *others))
+    )
+    async with running(session, size=(120, 36)) as (console, pilot):
+        await at_matrix(console, pilot, by_workload=True)
+        move_to(console, "nightly")
+        await pilot.press("enter")
+        await eventually(pilot, lambda: "÷ left out        HTTP 5XX error rate spike: 1 of 2 values of" in painted(console))
+        await pilot.press("escape", "C")
+        await eventually(pilot, lambda: "| jobs/nightly | left out | no data source |" in console.clipboard)
 
 
 async def test_both_faces_are_copied_as_markdown():

@@ -106,7 +106,8 @@ async def test_every_word_of_coverage_stands_on_the_screen():
         await pilot.press("3")
         await eventually(pilot, lambda: "HTTP server" in painted(console))
         text = painted(console)
-        for status in Coverage:
+        # A row is never left out as a whole: some of its workloads are.
+        for status in set(Coverage) - {Coverage.LEFT_OUT}:
             assert str(status) in text
 
 
