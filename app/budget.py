@@ -20,7 +20,7 @@ from detectors.catalog import Returns
 from detectors.catalog.model import Kept
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Collection, Hashable, Iterable, Mapping
 
     from app.frame import Frame
     from app.pricing import Cost, Query
@@ -113,8 +113,13 @@ class _Fitting:
         if source.queries[0].returns is not Returns.BUCKETS:
             return source
         (query,) = self._prices.queries(source)
-        counts = self._prices.cardinality.by(query.promql, (*source.identity.whole_labels[:1], "job", "le"))
-        found = fewer_buckets({(tuple(family), le): n for (*family, le), n in counts.items()}, self._prices.most(query))
+        labels = (*source.identity.whole_labels[:1], "job", "le")
+
+        def by_family(beside: Collection[str] = ()) -> dict[tuple[Hashable, str], int]:
+            counts = self._prices.cardinality.by(query.promql, labels, f'le=~"{pattern(beside)}"' if beside else "")
+            return {(tuple(family), le): n for (*family, le), n in counts.items()}
+
+        found = fewer_buckets(by_family(), self._prices.most(query), by_family)
         told = f"{found.finite} of {found.of} bounds of histograms, a factor of {found.ratio:g} or more apart"
         return _narrowed(source, "le", found.bounds, told) if found.finite < found.of else source
 

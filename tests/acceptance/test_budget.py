@@ -212,6 +212,25 @@ def test_200_buckets_are_thinned_and_still_tell(tmp_path: Path, histograms: str,
     client.close()
 
 
+@pytest.mark.parametrize("server", [Prometheus, VictoriaMetrics])
+def test_layouts_of_equal_size_are_thinned_each_by_itself(
+    tmp_path: Path, asked: Asked, server: type[Prometheus | VictoriaMetrics]
+) -> None:
+    layouts = {"one": FINE, "other": tuple(bound * 0.98 for bound in FINE)}
+    path = tmp_path / "samples.om"
+    crowd = [
+        Crowded("shop", f"{name}-{n}", bounds=bounds, slow=n == 3) for name, bounds in layouts.items() for n in range(9)
+    ]
+    write_crowd(path, crowd)
+    with server(path) as started:
+        played = play(tmp_path, started.url, asked, part_series="1000", most_series="1000")
+        assert max(touched(started.url, promql) for promql in played.asked) <= 1000
+    slow = [each for each in played.outcome.results[SLOW].observations if each.signal == SLOW]
+    assert {each.entity.name for each in slow} == {"one-3", "other-3"}
+    assert all(1 / 1.7 < each.observed < 1.7 for each in slow), [each.observed for each in slow]
+    assert [promql for promql in asked.counted if "and ignoring" in promql]
+
+
 def test_200_buckets_of_a_few_are_within_the_budget(tmp_path: Path, histograms: str, asked: Asked) -> None:
     played = play(tmp_path, histograms, asked)
     assert {name for row, name in found(played.outcome) if row == SLOW} == {"standard-3", "fine-3"}

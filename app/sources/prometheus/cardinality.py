@@ -70,8 +70,13 @@ class Cardinality:
         known = [bound for bound in bounds if bound is not None]
         return sum(known) if len(known) == len(bounds) else None
 
-    def by(self, promql: str, labels: Sequence[str]) -> Counter[tuple[str, ...]]:
+    def by(self, promql: str, labels: Sequence[str], beside: str = "") -> Counter[tuple[str, ...]]:
         """The series that an expression touches, by the values of some labels (none: all together).
+
+        Args:
+            promql: the expression.
+            labels: names.
+            beside: matchers on `le`; then only those buckets are counted whose histogram has one that matches too.
 
         Raises:
             SourceError: the server does not answer, or cannot count them even in parts.
@@ -79,7 +84,10 @@ class Cardinality:
         found: Counter[tuple[str, ...]] = Counter()
         for selector in selectors(promql):
             grouping = f" by ({', '.join(labels)})" if labels else ""
-            found.update(self.values(f"count{grouping} ({selector.text})", labels))
+            wanted = (
+                f"{selector.text} and ignoring (le) {restricted(selector.text, beside)}" if beside else selector.text
+            )
+            found.update(self.values(f"count{grouping} ({wanted})", labels))
         return Counter({values: int(count) for values, count in found.items()})
 
     def values(self, promql: str, labels: Sequence[str]) -> dict[tuple[str, ...], float]:

@@ -223,7 +223,9 @@ async def test_what_the_budget_left_out_says_so_and_why():
         await at_matrix(console, pilot, by_workload=True)
         move_to(console, "nightly")
         await pilot.press("enter")
-        await eventually(pilot, lambda: "÷ left out        HTTP 5XX error rate spike: 1 of 2 values of" in painted(console))
+        await eventually(
+            pilot, lambda: "÷ left out        HTTP 5XX error rate spike: 1 of 2 values of" in painted(console)
+        )
         await pilot.press("escape", "C")
         await eventually(pilot, lambda: "| jobs/nightly | left out | no data source |" in console.clipboard)
 
