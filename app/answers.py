@@ -108,7 +108,7 @@ class Answers:
         """The instants, (T,), at which a missing series of the source means zero; None where it never does."""
         if source.absence is not Absence.ZERO:
             return None
-        block = self.of(_presence(source), frame, back)
+        block = self.of(presence_query(source), frame, back)
         if isinstance(block, SourceError) or not len(block.labels):
             return np.zeros(frame.grid.points, dtype=bool)
         return np.array(~np.isnan(block.values).all(axis=0))
@@ -172,9 +172,11 @@ class _Question(NamedTuple):
 def _questions(source: RowSource) -> Iterator[str]:
     """Every query template that a source needs."""
     yield from (query.promql for query in source.queries)
-    if source.absence is Absence.ZERO:
-        yield _presence(source)
+    if asked := presence_query(source):
+        yield asked
 
 
-def _presence(source: RowSource) -> str:
-    return PRESENCE_QUERY.format(selector=restricted(source.detect_selector, "$match"))
+def presence_query(source: RowSource) -> str:
+    """The template that tells whether a source's exporter is there; empty where nobody needs to know."""
+    selector = restricted(source.detect_selector, "$match")
+    return PRESENCE_QUERY.format(selector=selector) if source.absence is Absence.ZERO else ""

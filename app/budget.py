@@ -55,6 +55,8 @@ class Budget:
         """The server, asked as the budget has it."""
         self.costs: Mapping[str, Cost] = {}
         """By row id."""
+        self.notes: tuple[str, ...] = ()
+        """What is not asked besides, and would have been of use to many rows."""
         self._discovery: Discovery | None = None
         self._asked: Sources = {}
         self._fitted: Sources = {}
@@ -68,7 +70,9 @@ class Budget:
         distinct = dict.fromkeys(source for found in sources.values() for source in found)
         prices.cardinality.learn(query.promql for source in distinct for query in prices.queries(source))
         fitting = _Fitting(prices, self._whole, self._kept)
-        fitted = {source: fitting.fitted(source) for source in distinct}
+        fitted = {source: fitting.proven(fitting.fitted(source)) for source in distinct}
+        excess = fitting.alone(prices.scrapes())
+        self.notes = (f"which workloads are scraped is not asked: it touches {excess}",) if excess else ()
         self._discovery, self._asked = discovery, dict(sources)
         self._fitted = {row: tuple(fitted[source] for source in found) for row, found in sources.items()}
         self.costs = {row: prices.cost(found) for row, found in self._fitted.items()}
@@ -93,21 +97,37 @@ class _Fitting:
 
     def fitted(self, source: RowSource) -> RowSource:
         """The source, thinned as far as it must be, its queries divided or refused."""
-        excess = reason = self._prices.excess(source)
+        excess = reason = self._prices.excess(*self._prices.queries(source))
         thinned = source
         try:
             for way in (self._with_fewer_buckets, self._with_fewer_entities):
-                if self._prices.excess(thinned):
+                if self._prices.excess(*self._prices.queries(thinned)):
                     thinned = way(thinned)
         except SourceError as error:
             reason += f"; what to leave out was not told: {error.message}"
-        if self._prices.excess(thinned):
+        if self._prices.excess(*self._prices.queries(thinned)):
             for query in filter(self._prices.is_over, self._prices.queries(source)):
                 self.rations[query.promql] = Ration(refusal=f"not asked: it touches {reason}")
             return source
         for query in self._prices.queries(thinned):
             self._divide(query)
         return thinned._replace(thinned=f"{excess}: {thinned.thinned}") if excess else source
+
+    def proven(self, source: RowSource) -> RowSource:
+        """The source, knowing whether its exporter is there as far as that may be asked."""
+        presence = self._prices.presence(source)
+        excess = self.alone(presence) if presence is not None else ""
+        told = f"what has no series is not taken for zero, for whether the exporter is there touches {excess}"
+        return source._replace(thinned="; ".join(filter(None, (source.thinned, told)))) if excess else source
+
+    def alone(self, query: Query) -> str:
+        """By how much a query of which nothing may be left out is over the budget: then it is not asked."""
+        excess = self._prices.excess(query)
+        if excess:
+            self.rations[query.promql] = Ration(refusal=f"not asked: it touches {excess}")
+        else:
+            self._divide(query)
+        return excess
 
     def _with_fewer_buckets(self, source: RowSource) -> RowSource:
         if source.queries[0].returns is not Returns.BUCKETS:

@@ -175,6 +175,7 @@ class Engine:
         warnings = (
             *self._clocks(state),
             *self._annotations.warnings,
+            *(self.look.budget.notes if self.look else ()),
             *(text for r in results.values() for text in r.warnings),
         )
         self.progress("")

@@ -60,7 +60,8 @@ class MetricsLook:
         self.evidence = evidence(catalogue)
         """Rows that are asked for when something is investigated, and never judged."""
         wanted = presence(catalogue, live_rows(catalogue, settings.detection))
-        self._rediscovery = Rediscovery(partial(discover, metrics, wanted, live=live))
+        look = partial(discover, metrics, wanted, live=live, at_once=settings.budget.part_series)
+        self._rediscovery = Rediscovery(lambda at: look(at, earlier=self.discovery))
         whole = {row.id for row in catalogue.rows if row.entity is EntityType.CLUSTER}
         self.budget = Budget(metrics, settings.budget, whole)
         asked = self.budget.metrics

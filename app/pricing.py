@@ -6,6 +6,7 @@ import logging
 import math
 from typing import TYPE_CHECKING, NamedTuple
 
+from app.answers import UP_QUERY, presence_query
 from app.sources.base import SourceError
 from app.sources.prometheus.cardinality import TOO_BIG, Cardinality
 from app.sources.prometheus.sharding import divisible_by
@@ -54,8 +55,9 @@ class Prices:
 
     def __init__(self, metrics: MetricsSource, limits: BudgetSettings, discovery: Discovery, frame: Frame) -> None:
         self._limits, self._discovery, self._frame = limits, discovery, frame
-        counted = {selector: n for known in discovery.conventions.values() for selector, n in known.series.items()}
-        self.cardinality = Cardinality(metrics, counted, frame.grid.end, frame.match)
+        counted: dict[str, int | None] = {"up": sum(target.total for target in discovery.targets.values())}
+        counted |= {selector: n for known in discovery.conventions.values() for selector, n in known.series.items()}
+        self.cardinality = Cardinality(metrics, counted, frame.grid.end, frame.match, limits.part_series)
         self._series: dict[str, float] = {}
         """By expression, as exactly as it matters."""
         self._queries: dict[RowSource, list[Query]] = {}
@@ -65,6 +67,15 @@ class Prices:
         if source not in self._queries:
             self._queries[source] = self._rendered(source)
         return self._queries[source]
+
+    def scrapes(self) -> Query:
+        """What tells which workloads are scraped."""
+        return _query(UP_QUERY, self._frame, self._discovery.interval)
+
+    def presence(self, source: RowSource) -> Query | None:
+        """What tells whether an exporter is there whose missing series mean zero; None where they do not."""
+        asked = presence_query(source)
+        return _query(asked, self._frame.back_over(source.history), math.inf) if asked else None
 
     def most(self, query: Query) -> float:
         """The series that a query may touch."""
@@ -101,9 +112,9 @@ class Prices:
                 return False
         return True
 
-    def excess(self, source: RowSource) -> str:
-        """By how much a source is over the budget; empty when it is not, or nobody can tell."""
-        for query in filter(self.is_over, self.queries(source)):
+    def excess(self, *queries: Query) -> str:
+        """By how much a query is over the budget; empty when none is, or nobody can tell."""
+        for query in filter(self.is_over, queries):
             series = self.series(query)
             assert series is not None
             touched = f"{series:,.0f} series" if math.isfinite(series) else "more series than the server counts"
@@ -114,6 +125,7 @@ class Prices:
         """What some sources cost together."""
         thinned = "; ".join(f"{source.convention}: {source.thinned}" for source in sources if source.thinned)
         queries = dict.fromkeys(query for source in sources for query in self.queries(source))
+        queries |= dict.fromkeys(filter(None, map(self.presence, sources)))
         known = {query: series for query in queries if (series := self.series(query)) is not None}
         if len(known) < len(queries) or any(map(self.is_over, queries)):
             return Cost(thinned=thinned)
@@ -131,8 +143,9 @@ class Prices:
         frame = self._frame.back_over(source.history)
         present = self._discovery.conventions.get(source.convention)
         interval = present.interval if present is not None else self._discovery.interval
-        found = []
-        for template in source.queries:
-            promql = frame.rendered(template.promql)
-            found.append(Query(promql, frame.grid.points * max(1.0, longest_range(promql) / interval)))
-        return found
+        return [_query(template.promql, frame, interval) for template in source.queries]
+
+
+def _query(template: str, frame: Frame, interval: float) -> Query:
+    promql = frame.rendered(template)
+    return Query(promql, frame.grid.points * max(1.0, longest_range(promql) / interval))

@@ -73,6 +73,14 @@ class Asked:
             return sent(client, promql, grid)
 
         monkeypatch.setattr(PrometheusClient, "range", noted)
+        self.instants: list[str] = []
+        told = PrometheusClient.instant
+
+        def looked(client: PrometheusClient, promql: str, at: float) -> SeriesBlock:
+            self.instants.append(promql)
+            return told(client, promql, at)
+
+        monkeypatch.setattr(PrometheusClient, "instant", looked)
 
 
 @pytest.fixture(scope="module")
@@ -192,6 +200,63 @@ def test_costs_are_told_once_for_each_look_at_the_server(tmp_path: Path, crowd: 
         assert len(asked.counted) > counted
         assert coverage_of(started)[ERRORS].thinned == thinned
         assert set(asked.expressions) == expressions, "and what was learnt goes on"
+
+
+@pytest.mark.parametrize("limit", ["3000", "20000"])
+def test_counting_is_budgeted_too_once_it_is_known_how_much_there_is(
+    tmp_path: Path, crowd: str, asked: Asked, limit: str
+) -> None:
+    begun = AT - INTERVAL - 120
+    with rig(tmp_path, crowd, begun, part_series=limit, most_series="20000") as started:
+        started.cycle()
+        asked.instants, asked.counted = [], []
+        started.cycle(begun + INTERVAL)
+        counts = [promql for promql in (*asked.instants, *asked.counted) if "istio_requests" in promql]
+        assert max(touched(crowd, promql) for promql in counts) <= int(limit)
+        looked = started.engine.look
+        assert looked is not None
+        assert looked.discovery is not None
+        assert max(looked.discovery.conventions["istio"].series.values()) == WORKLOADS + len(BROKEN)
+        assert any('"w-' in promql or "shop-" in promql for promql in asked.instants) is (limit == "3000")
+
+
+def test_the_first_look_estimates_before_it_counts(tmp_path: Path, asked: Asked) -> None:
+    instances, each = 30, 100
+    times = range(AT - 600, AT + 1, 60)
+    lines = [f'up{{job="a",instance="i-{n}"}} 1 {at}\n' for n in range(instances) for at in times]
+    series = (
+        f'job="a",instance="i-{n}",pod="p-{n}",handler="/{route}"' for n in range(instances) for route in range(each)
+    )
+    lines += [f'http_requests_total{{{labels},code="200"}} {at - AT + 900} {at}\n' for labels in series for at in times]
+    path = tmp_path / "samples.om"
+    path.write_text("".join([*lines, "# EOF\n"]))
+    with Prometheus(path) as server:
+        played = play(tmp_path, server.url, asked, part_series="1000")
+        counts = [promql for promql in (*asked.instants, *asked.counted, *played.asked) if "http_requests" in promql]
+        assert max(touched(server.url, promql) for promql in counts) <= 1000
+        record = played.coverage[ERRORS]
+    assert (record.query_series, record.thinned) == (instances * each, "")
+
+
+@pytest.mark.parametrize("limit", ["1000", "5000"])
+def test_what_cannot_be_asked_about_scrapes_is_said(tmp_path: Path, asked: Asked, limit: str) -> None:
+    path = tmp_path / "samples.om"
+    write_crowd(path, [Crowded("shop", "cart", failing=True)])
+    times = range(AT - 3600, AT + 1, 60)
+    pods = [f'up{{job="a",namespace="n-{n % 9}",pod="p-{n}"}} 1 {at}\n' for n in range(1200) for at in times]
+    path.write_text("".join(pods) + path.read_text())
+    with Prometheus(path) as server:
+        played = play(tmp_path, server.url, asked, part_series="1000", most_series=limit)
+    scrapes = [promql for promql in played.asked if promql.startswith("max by (namespace, pod") and "up{" in promql]
+    assert found(played.outcome) >= {(ERRORS, "cart")}
+    said = [text for text in played.outcome.warnings if "which workloads are scraped is not asked" in text]
+    if limit == "1000":
+        assert not scrapes
+        assert "1,200 series, where the budget allows 1,000" in said[0]
+    else:
+        assert not said
+        assert len(scrapes) > 1
+        assert all("namespace" in promql.partition("up{")[2] for promql in scrapes)
 
 
 def test_200_buckets_are_thinned_and_still_tell(tmp_path: Path, histograms: str, asked: Asked) -> None:

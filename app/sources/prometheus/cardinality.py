@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from app.sources.base import SourceError, Trouble
 from app.sources.prometheus.sharding import grouped, pattern, restricted, selectors
+from app.sources.prometheus.splitting import portions
 from detectors.catalog.promql import parse_matchers
 from detectors.series import Grid
 
@@ -43,11 +44,20 @@ class Cardinality:
         counted: number of series by selector, None where they are more than the server counts.
         at: unix seconds at which the others are counted.
         match: matchers that scope the count of whole metrics.
+        at_once: series that one question may count.
     """
 
-    def __init__(self, metrics: MetricsSource, counted: Mapping[str, int | None], at: int, match: str = "") -> None:
-        self._metrics, self._at, self._match = metrics, at, match
+    def __init__(
+        self,
+        metrics: MetricsSource,
+        counted: Mapping[str, int | None],
+        at: int,
+        match: str = "",
+        at_once: float = math.inf,
+    ) -> None:
+        self._metrics, self._at, self._match, self._at_once = metrics, at, match, at_once
         self._values: dict[tuple[str, tuple[str, ...]], dict[tuple[str, ...], float]] = {}
+        self._divided: dict[str, tuple[str, ...]] = {}
         self._known: dict[str, dict[frozenset[tuple[str, str, str]], float]] = {}
         for selector, series in counted.items():
             for selected in selected_by(selector):
@@ -84,11 +94,19 @@ class Cardinality:
         found: Counter[tuple[str, ...]] = Counter()
         for selector in selectors(promql):
             grouping = f" by ({', '.join(labels)})" if labels else ""
-            wanted = (
-                f"{selector.text} and ignoring (le) {restricted(selector.text, beside)}" if beside else selector.text
-            )
-            found.update(self.values(f"count{grouping} ({wanted})", labels))
+            histograms = f" and ignoring (le) {restricted(selector.text, beside)}" if beside else ""
+            for part in self._portions(selector.text):
+                counted = restricted(f"{selector.text}{histograms}", part)
+                found.update(self.values(f"count{grouping} ({counted})", labels))
         return Counter({values: int(count) for values, count in found.items()})
+
+    def _portions(self, selector: str) -> tuple[str, ...]:
+        """The matchers by which the series of a selector are counted in parts that are small enough."""
+        if selector not in self._divided:
+            series = self._at_most(_selected(selector)) or 0
+            parts = math.ceil(series / self._at_once) if math.isfinite(series) else 1
+            self._divided[selector] = portions(self._metrics, selector, parts, self._at)
+        return self._divided[selector]
 
     def values(self, promql: str, labels: Sequence[str]) -> dict[tuple[str, ...], float]:
         """The values of an expression now, by the values of the labels that it groups by. Raises SourceError."""

@@ -6,6 +6,7 @@ All questions are cheap: names come from the index, freshness and cost from `cou
 from __future__ import annotations
 
 import json
+import math
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -15,7 +16,8 @@ from typing import TYPE_CHECKING
 from app.sources.base import SourceError, Trouble
 from app.sources.prometheus import probes
 from app.sources.prometheus.cardinality import TOO_BIG
-from app.sources.prometheus.sharding import restricted
+from app.sources.prometheus.sharding import pattern, restricted
+from app.sources.prometheus.splitting import portions
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -29,6 +31,11 @@ SAMPLES_PER_WINDOW = 4
 """Scrapes that a `rate` window spans, so that one missed scrape still leaves the two samples it needs."""
 INGEST_DELAY = {"mimir": 60.0}
 """Seconds by product until samples of all series have arrived; elsewhere a scrape is visible as a whole."""
+
+FEW = 20
+"""Scraped instances that are taken to have few series in all."""
+SAMPLED = 4
+"""Instances by which it is estimated how many series the others have."""
 
 DAY = 86_400.0
 
@@ -133,6 +140,8 @@ def discover(
     *,
     live: bool = True,
     match: str = "",
+    at_once: float = math.inf,
+    earlier: Discovery | None = None,
     concurrency: int = 4,
 ) -> Discovery:
     """Look at a server.
@@ -143,6 +152,9 @@ def discover(
         at: unix seconds by our clock.
         live: whether `at` is the present, so that clocks can be compared; else it is taken as the server's.
         match: matchers that scope every question, for example to one cluster.
+        at_once: series that one question may count; where there are more, by the look before or by what a few scraped
+            instances have, they are counted in parts.
+        earlier: the look before.
         concurrency: questions at once.
 
     Raises:
@@ -155,11 +167,17 @@ def discover(
     if newest is not None:
         at = min(at, newest + probes.LOOKBACK / 2)
     targets = probes.targets(source, at, match)
-    look = _Look(source, at, match, targets, frozenset(source.label_values("__name__", (), at - NAMES_REACH, at)))
+    names = frozenset(source.label_values("__name__", (), at - NAMES_REACH, at))
+    counted = {
+        restricted(selector, match): count or 0
+        for presence in (earlier.conventions.values() if earlier is not None else ())
+        for selector, count in presence.series.items()
+    }
+    look = _Look(source, at, match, targets, names, counted, at_once)
     with ThreadPoolExecutor(concurrency, thread_name_prefix="discover") as pool:
         found = tuple(pool.map(look.presence, presence.keys(), presence.values()))
         conventions = {known.convention: known for known in found if known.live}
-        samples = _cheapest(found) or ("up",)
+        samples = _cheapest(found, at_once) or ("up",)
         day, week = pool.map(look.had, (samples, samples), (DAY, 7 * DAY))
     cluster_label, clusters = look.clusters(conventions.values())
     return Discovery(
@@ -189,6 +207,10 @@ class _Look:
     targets: Mapping[str, Target]
     names: frozenset[str]
     """All metric names of the server."""
+    counted: Mapping[str, int]
+    """Series by selector, as the look before found them."""
+    at_once: float
+    """Series that one question may count."""
 
     def presence(self, convention: str, selectors: Sequence[str]) -> Presence:
         """Whether and how a convention is there."""
@@ -234,12 +256,33 @@ class _Look:
         values = self.source.label_values(label, matchers, self.at - NAMES_REACH, self.at) if label else ()
         return label, values
 
-    def _count(self, selector: str) -> dict[str, float]:
+    def _count(self, selector: str) -> Mapping[str, float]:
         """Series by job; nothing is asked about names that the index does not have."""
         name = probes.metric_name(selector)
         if name and name not in self.names:
             return {}
-        return probes.by_job(self.source, f"count by (job) ({selector})", self.at)
+        counts: Counter[str] = Counter()
+        for part in portions(self.source, selector, math.ceil(self._size(selector) / self.at_once), self.at):
+            counts.update(probes.by_job(self.source, f"count by (job) ({restricted(selector, part)})", self.at))
+        return counts
+
+    def _size(self, selector: str) -> float:
+        """About how many series there are: as before, else as a few scraped instances have; 0 if few or unknown."""
+        if selector in self.counted or sum(target.total for target in self.targets.values()) <= FEW:
+            return self.counted.get(selector, 0)
+        try:
+            instances = self.source.label_values("instance", (selector,), self.at - NAMES_REACH, self.at)
+            if len(instances) <= FEW:
+                return 0
+            some = instances[:: len(instances) // SAMPLED][:SAMPLED]
+            chosen = restricted(selector, f'instance=~"{pattern(some)}"')
+            return (
+                sum(probes.by_job(self.source, f"count by (job) ({chosen})", self.at).values())
+                / len(some)
+                * len(instances)
+            )
+        except SourceError:
+            return 0
 
     def _labels(self, live: Sequence[str]) -> frozenset[str]:
         """Label names of some selectors; none where the server finds even that too big."""
@@ -274,7 +317,13 @@ def _aliases(names: frozenset[str]) -> dict[str, str]:
     return {label: name for label, name in chosen.items() if name != label}
 
 
-def _cheapest(found: Iterable[Presence]) -> tuple[str, ...]:
-    """Of each convention the present selector with the fewest series: an exporter that came today has no past."""
+def _cheapest(found: Iterable[Presence], most: float) -> tuple[str, ...]:
+    """Of each convention the present selector with the fewest series, of no more of them than touch `most` in all.
+
+    Of several, for an exporter that came today has no past.
+    """
     counted = [[(count, selector) for selector, count in known.series.items() if count] for known in found]
-    return tuple(min(each)[1] for each in counted if each)
+    cheapest = [min(each) for each in counted if each]
+    while sum(count for count, _ in cheapest) > most:
+        cheapest.remove(max(cheapest))
+    return tuple(selector for _, selector in cheapest)

@@ -30,7 +30,7 @@ _LISTS = frozenset({"by", "without", "on", "ignoring", "group_left", "group_righ
 _WORDS = _AGGREGATIONS | _LISTS | {"and", "or", "unless", "atan2", "bool", "offset", "start", "end", "inf", "nan"}
 _INDIVISIBLE = frozenset({"absent", "absent_over_time", "scalar", "vector", "count_values", "without"})
 """What looks at the whole of its input, or at the lack of it."""
-_PREFERRED = ("namespace", "exported_namespace", "k8s_namespace_name", "destination_workload_namespace", "service")
+PREFERRED = ("namespace", "exported_namespace", "k8s_namespace_name", "destination_workload_namespace", "service")
 """Labels whose values are few and of similar weight."""
 _COMMON = ("namespace", "job", "instance")
 """What series that nothing aggregates can be divided by."""
@@ -184,4 +184,4 @@ def _rewrites(words: set[str]) -> bool:
 
 
 def _rank(label: str) -> int:
-    return _PREFERRED.index(label) if label in _PREFERRED else len(_PREFERRED)
+    return PREFERRED.index(label) if label in PREFERRED else len(PREFERRED)

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 from app.sources.prometheus.blocks import merge
 from app.sources.prometheus.errors import LimitError
-from app.sources.prometheus.sharding import divisible_by, matchers, restricted, selectors
+from app.sources.prometheus.sharding import PREFERRED, closed_matchers, divisible_by, matchers, restricted, selectors
 from detectors.series import Grid
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from app.sources.base import MetricsSource
     from detectors.series import SeriesBlock
 
 MOST_POINTS = 11_000
@@ -23,6 +24,10 @@ _BEFORE = 3600.0
 """Seconds: how far before the grid a range selector may reach; a label value more does no harm."""
 _REMEMBERED = 1000
 """Expressions whose way of being divided is remembered."""
+
+
+_PORTIONED_BY = (*PREFERRED, "instance", "pod", "job")
+"""Labels by whose values series are counted in parts; the first that has enough of them."""
 
 
 class Splitter:
@@ -104,3 +109,17 @@ class Splitter:
         later = Grid(grid.end, grid.step, grid.points // 2)
         earlier = Grid(later.start - grid.step, grid.step, grid.points - later.points)
         return merge(grid, [self._range(promql, earlier), self._range(promql, later)])
+
+
+def portions(source: MetricsSource, selector: str, count: int, at: float) -> tuple[str, ...]:
+    """Matchers that divide a selector's series into about so many parts, of which each series is in one.
+
+    One empty matcher where no label has as many values. Raises SourceError.
+    """
+    splitter = Splitter(source.range, source.label_values)
+    wanted = min(count, MOST_PARTS)
+    for label in _PORTIONED_BY if wanted > 1 else ():
+        values = splitter.values(selector, label, Grid(int(at), 1, 1))
+        if len(values) >= wanted:
+            return closed_matchers(label, values, wanted) or matchers(label, values, wanted)
+    return ("",)
