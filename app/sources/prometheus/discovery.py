@@ -56,6 +56,10 @@ _SCRAPED_ONCE = {
     "kube_pod_owner": "",
 }
 """Metrics that one job has to have for each object, with a scope that keeps the probe cheap."""
+_OBJECT = ("namespace", "pod", "container")
+"""The labels that tell one object of theirs from another."""
+NEARLY_ALL = 0.9
+"""Share of the objects of all jobs that the fullest has where they scrape the same: others may be ahead or behind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,7 +243,7 @@ class _Look:
             aliases=_aliases(labels),
             jobs=ranked,
             interval=self._interval(ranked, live),
-            match=self._one_job(live) if len(ranked) > 1 else "",
+            match=self._one_job(live, _aliases(labels)) if len(ranked) > 1 else "",
             troubles=troubles,
         )
 
@@ -300,16 +304,23 @@ class _Look:
             return median_high(known) if known else probes.usual_interval(self.targets)
         return probes.own_interval(self.source, live[0], self.at)
 
-    def _one_job(self, live: Sequence[str]) -> str:
+    def _one_job(self, live: Sequence[str], aliases: Mapping[str, str]) -> str:
         """A matcher for one of several jobs that scrape the same objects; empty where there is but one."""
+        named = ", ".join(aliases.get(label, label) for label in _OBJECT)
         for selector in live:
             scope = _SCRAPED_ONCE.get(probes.metric_name(selector))
             if scope is not None:
                 scoped = restricted(restricted(selector, scope) if scope else selector, self.match)
                 counts = probes.by_job(self.source, f"count by (job) ({scoped})", self.at)
-                if len(counts) > 1:
+                if len(counts) > 1 and self._same_objects(scoped, named):
                     return f"job={json.dumps(max(counts, key=lambda job: (counts[job], job)))}"
         return ""
+
+    def _same_objects(self, scoped: str, labels: str) -> bool:
+        """Whether one job tells of nearly all that several tell of together: else each has its own shard of them."""
+        each = probes.by_job(self.source, f"count by (job) (count by (job, {labels}) ({scoped}))", self.at)
+        together = probes.by_job(self.source, f"count (count by ({labels}) ({scoped}))", self.at)
+        return max(each.values(), default=0) >= NEARLY_ALL * sum(together.values())
 
 
 def _aliases(names: frozenset[str]) -> dict[str, str]:

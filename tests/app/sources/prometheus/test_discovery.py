@@ -105,6 +105,20 @@ def test_pushed_metrics_have_an_interval_and_a_cluster_without_any_scrape() -> N
     assert found.targets == {}
 
 
+@needs_servers[1]
+@pytest.mark.parametrize(("shards", "match"), [(("a", "b"), ""), (("a", "a"), 'job="ksm-1"')], ids=["shards", "twice"])
+def test_jobs_that_scrape_each_their_own_are_all_kept(shards: tuple[str, str], match: str) -> None:
+    lines = [f'up{{job="ksm-{job}",instance="i"}} 1 {shop.AT}\n' for job in range(2)]
+    for job, shard in enumerate(shards):
+        for pod in range(9):
+            head = f'kube_pod_info{{job="ksm-{job}",namespace="{shard}",pod="{shard}-{pod}"}}'
+            lines += [f"{head} 1 {at}\n" for at in (shop.AT - 60, shop.AT)]
+    with Prometheus("".join([*lines, "# EOF\n"])) as server:
+        client = PrometheusClient(PrometheusConnection(url=server.url))
+        found = discover(client, {"kube-state-metrics": ["kube_pod_info"]}, shop.AT, live=False)
+    assert found.conventions["kube-state-metrics"].match == match
+
+
 @needs_servers[0]
 @needs_servers[1]
 def test_a_live_server() -> None:
