@@ -186,7 +186,7 @@ def _suspected(
             until=max(float(each.seen.last[own]) for each, own in places),
             rate=float(first.seen.rate[place]),
             others=len(told[family]),
-            source=Subject(first.measurement, place, search.look.frame).reference(),
+            source=Subject(first.measurement, place).reference(),
         )
 
 
