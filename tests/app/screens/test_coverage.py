@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 from textual.widgets import Input
 
 from app.settings.schema import ScopeSettings
@@ -185,8 +186,7 @@ async def test_the_face_is_remembered():
 async def test_what_is_told_of_a_workload_is_told_once_for_signals_that_fare_alike():
     far = [SignalView(row, Coverage.NO_SOURCE, {}, Coverage.NO_DATA) for row in HTTP[1:4]]
     session = Switchable()
-    seen = workloads()
-    session.snapshot = replace(session.snapshot, by_workload=replace(seen, signals=(*seen.signals, *far)))
+    session.seen = replace(session.seen, signals=(*session.seen.signals, *far))
     async with running(session, size=(120, 36)) as (console, pilot):
         await at_matrix(console, pilot, by_workload=True)
         move_to(console, "nightly")
@@ -197,11 +197,10 @@ async def test_what_is_told_of_a_workload_is_told_once_for_signals_that_fare_ali
 
 async def test_what_metrics_alone_name_comes_last_and_says_so():
     session = Switchable()
-    seen = workloads()
     job = SignalView(
         HTTP[1], Coverage.LIVE, {key_of("a-job", "", "Service (unresolved)"): Coverage.LIVE}, Coverage.LIVE
     )
-    session.snapshot = replace(session.snapshot, by_workload=replace(seen, signals=(*seen.signals, job)))
+    session.seen = replace(session.seen, signals=(*session.seen.signals, job))
     async with running(session, size=(120, 36)) as (console, pilot):
         await at_matrix(console, pilot, by_workload=True)
         await pilot.press("G")
@@ -212,13 +211,12 @@ async def test_what_metrics_alone_name_comes_last_and_says_so():
 
 async def test_what_the_budget_left_out_says_so_and_why():
     session = Switchable()
-    seen, why = workloads(), "1 of 2 values of namespace, the busiest when they were chosen, not jobs"
+    seen, why = session.seen, "1 of 2 values of namespace, the busiest when they were chosen, not jobs"
     [http, *others] = seen.signals
     thinned = replace(http, left_out=(Kept(True, frozenset({"shop"})),))
     records = tuple(replace(each, thinned=why) for each in session.snapshot.coverage)
-    session.snapshot = replace(
-        session.snapshot, coverage=records, by_workload=replace(seen, signals=(thinned, *others))
-    )
+    session.snapshot = replace(session.snapshot, coverage=records)
+    session.seen = replace(seen, signals=(thinned, *others))
     async with running(session, size=(120, 36)) as (console, pilot):
         await at_matrix(console, pilot, by_workload=True)
         move_to(console, "nightly")
