@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app.documents import commands_page
+from app.investigation.document import investigation_page
 from app.keymap import reference
 from app.settings.editing import document_settings
 from detectors.catalog import load
@@ -21,6 +22,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "catalog.md": lambda: guide(load()),
     "cli.md": commands_page,
     "coverage.md": lambda: coverage(load(), proofs(load())),
+    "investigation.md": investigation_page,
     "keys.md": reference,
     "settings.md": document_settings,
 }
