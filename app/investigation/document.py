@@ -24,8 +24,8 @@ Generated from `app/investigation/` by `make docs`.
 
 A case is investigated as soon as it opens, again when it changes, and on a timer while it lasts. It goes through the
 same steps whatever its class; each line that it adds to the ledger names the object's field, the query or the command
-that shows it. What may not be read is *unknown*: it lowers the confidence and is never taken for health. The same evidence
-always gives the same conclusion; no language model decides anything.
+that shows it. What may not be read is *unknown*: it lowers the confidence and is never taken for health. The same
+evidence always gives the same conclusion; no language model decides anything.
 
 | verdict | |
 | --- | --- |
@@ -39,8 +39,8 @@ _POINTS = f"""\
 ## How causes are weighed
 
 A cause is a candidate once all that it requires holds. It begins with its own points, and every change of the sum is
-shown: a second kind of source agrees {causes.SECOND_SOURCE:+d}; not later than the problem {causes.IN_TIME:+d}; as wide as the
-problem {causes.IN_SCOPE:+d}; confirmed here before {causes.LABELLED:+d}; each contradiction {causes.CONTRADICTION:+d};
+shown: a second kind of source agrees {causes.SECOND_SOURCE:+d}; not later than the problem {causes.IN_TIME:+d}; as
+wide as the problem {causes.IN_SCOPE:+d}; confirmed here before {causes.LABELLED:+d}; each contradiction {causes.CONTRADICTION:+d};
 each source that could not be read {causes.UNSEEN:+d}; another one within {causes.COMPETING} points
 {causes.COMPETITOR:+d}. From {causes.HIGH} points it is given as *high*, from {causes.MEDIUM} as *medium*, below
 {causes.LEAST} it is not given.
