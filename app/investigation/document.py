@@ -40,7 +40,8 @@ _POINTS = f"""\
 
 A cause is a candidate once all that it requires holds. It begins with its own points, and every change of the sum is
 shown: a second kind of source agrees {causes.SECOND_SOURCE:+d}; not later than the problem {causes.IN_TIME:+d}; as
-wide as the problem {causes.IN_SCOPE:+d}; confirmed here before {causes.LABELLED:+d}; each contradiction {causes.CONTRADICTION:+d};
+wide as the problem {causes.IN_SCOPE:+d}; confirmed here before {causes.LABELLED:+d}; each contradiction
+{causes.CONTRADICTION:+d};
 each source that could not be read {causes.UNSEEN:+d}; another one within {causes.COMPETING} points
 {causes.COMPETITOR:+d}. From {causes.HIGH} points it is given as *high*, from {causes.MEDIUM} as *medium*, below
 {causes.LEAST} it is not given.
