@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from app.advisor import Advisor
 from app.annotations import Annotations
-from app.evaluation import KUBERNETES, RowResult, judge_metrics, judge_states
+from app.evaluation import RowResult, judge_metrics, judge_states
 from app.investigation.investigator import Investigator
 from app.investigation.investigator import Surroundings as Unsolved
 from app.investigation.readings import Readings
@@ -33,7 +33,7 @@ from app.verification import Verifier
 from app.writing import Additions, Writer
 from detectors.cluster import gone, obscured
 from detectors.entities import Resolver
-from detectors.model import Coverage
+from detectors.model import KUBERNETES, Coverage
 from storage.records import CycleRecord
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from app.corroboration import compared
 from app.judging import combined, judge
 from app.preference import alternatives, choose
 from app.sources.base import SourceError, Trouble
-from detectors.model import Coverage
+from detectors.model import KUBERNETES, Coverage
 from detectors.states import STATE_DETECTORS
 from detectors.statistics import false_discoveries
 
@@ -34,9 +34,6 @@ if TYPE_CHECKING:
     from detectors.series import Band
 
 log = logging.getLogger(__name__)
-
-KUBERNETES = "kubernetes-api"
-"""The convention of what the Kubernetes API itself tells."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from app.asking_once import asked_once, within
 from app.corroboration import failed, note, testify
-from app.evaluation import KUBERNETES
 from app.planning import corroborating
 from app.sources.base import SourceError
+from detectors.model import KUBERNETES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from app.cases import read_case
 from app.coverage import with_origin
+from app.quality.naming import detectors_of
 from app.snapshot import ENDED, FAILED, REPLAY, ActResult, Health, Snapshot, SourceStatus
 from app.snapshots import Inbox
 from app.sources.base import SourceError
@@ -109,7 +110,7 @@ class EngineSession:
         self._reload = reload
         self._keep = keep
         self._actor = getpass.getuser() or "unknown"
-        self._triage = Triage(store, clock, self._actor, uuid.uuid4().hex)
+        self._triage = Triage(store, clock, self._actor, uuid.uuid4().hex, detectors_of(catalogue))
         self._listener: Callable[[Snapshot], None] = lambda _: None
         self._thread: threading.Thread | None = None
         self._leave, self._wake = threading.Event(), threading.Event()

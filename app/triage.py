@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 from app.snapshot import ActResult
 from storage.errors import UndoError
 from storage.history import Act
+from storage.labels import nobody
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from app.clock import Clock
     from storage.database import Store
+    from storage.labels import DetectorOf
     from storage.records import HistoryRecord, InvestigationRecord, Label
 
 
@@ -24,17 +26,19 @@ class Triage:
         clock: dates the acts.
         actor: whose undo stack this is.
         session: names this run of the program in the history.
+        detector_of: names what found a signal; kept with labels.
     """
 
-    def __init__(self, store: Store, clock: Clock, actor: str, session: str) -> None:
+    def __init__(self, store: Store, clock: Clock, actor: str, session: str, detector_of: DetectorOf = nobody) -> None:
         self._store = store
         self._clock = clock
         self._actor = actor
         self._session = session
+        self._detector_of = detector_of
 
     def label(self, ids: Sequence[int], label: Label, reason: str = "") -> ActResult:
         """Judge."""
-        return self._act(ids, Act.LABEL, {"label": label, "label_reason": reason}, f"labelled {label}")
+        return self._act(ids, Act.LABEL, {"label": label, "label_reason": reason}, _labelled(label, reason))
 
     def acknowledge(self, ids: Sequence[int]) -> ActResult:
         """Take; give back when all of them are taken already."""
@@ -80,7 +84,10 @@ class Triage:
         return ActResult(True, f"{words}: {_named(self._cases(touched))}", touched)
 
     def _write(self, ids: Sequence[int], act: Act, values: Mapping[str, object]) -> tuple[HistoryRecord, ...]:
-        return self._store.history.act(ids, act, values, actor=self._actor, at=self._clock.now(), session=self._session)
+        return self._store.history.act(
+            ids, act, values, actor=self._actor, at=self._clock.now(), session=self._session,
+            detector_of=self._detector_of,
+        )  # fmt: skip
 
     def _moved(self, move: Callable[..., tuple[HistoryRecord, ...]], words: str, nothing: str) -> ActResult:
         try:
@@ -95,6 +102,10 @@ class Triage:
     def _cases(self, ids: Iterable[int]) -> list[InvestigationRecord]:
         found = (self._store.investigations.get(number) for number in ids)
         return [case for case in found if case is not None]
+
+
+def _labelled(label: Label, reason: str) -> str:
+    return f"labelled {label} ({reason})" if reason else f"labelled {label}"
 
 
 def _investigations(lines: Iterable[HistoryRecord]) -> tuple[int, ...]:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from app.evaluation import KUBERNETES
 from app.planning import resource_of
 from detectors.cluster import AccessStatus
-from detectors.model import Coverage
+from detectors.model import KUBERNETES, Coverage
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

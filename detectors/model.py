@@ -141,6 +141,10 @@ class Views(IntFlag):
     """No statistics: the object's own state."""
 
 
+KUBERNETES = "kubernetes-api"
+"""The convention of what the Kubernetes API itself tells."""
+
+
 class SourceRef(msgspec.Struct, frozen=True, gc=False):
     """Where a number came from, so that anyone can ask again."""
 

@@ -41,7 +41,9 @@ from storage.errors import StoreError
 from storage.events import Events
 from storage.evidence import Evidence
 from storage.history import History
+from storage.incidents import Incidents
 from storage.investigations import Investigations
+from storage.labels import Labels
 from storage.retention import Retention
 from storage.screens import ScreenState
 from storage.timeline import Timeline
@@ -79,6 +81,8 @@ class Store:
         self.timeline = Timeline(connections)
         self.events = Events(connections)
         self.history = History(connections)
+        self.labels = Labels(connections)
+        self.incidents = Incidents(connections)
         self.cycles = Cycles(path, connections)
         self.conventions = Conventions(connections)
         self.usage = UsageDays(connections)

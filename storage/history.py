@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from storage import labels
 from storage.codec import NAME_LIMIT, clean, next_ids
 from storage.errors import UndoError
 from storage.records import HistoryRecord
@@ -81,7 +82,15 @@ class History:
             return tuple(lines_of(connection, investigation))
 
     def act(
-        self, ids: Sequence[int], act: Act, values: Mapping[str, object], *, actor: str, at: float, session: str = ""
+        self,
+        ids: Sequence[int],
+        act: Act,
+        values: Mapping[str, object],
+        *,
+        actor: str,
+        at: float,
+        session: str = "",
+        detector_of: labels.DetectorOf = labels.nobody,
     ) -> tuple[HistoryRecord, ...]:
         """Set the act's `FIELDS` on investigations, as one step of the undo stack.
 
@@ -92,6 +101,7 @@ class History:
             actor: who; the undo stack is theirs.
             at: unix seconds.
             session: which run of the program.
+            detector_of: names what found a signal; kept with labels.
 
         Returns:
             One line for each investigation that it changed; empty when nothing changed.
@@ -109,7 +119,10 @@ class History:
                 for case, now in current.items()
                 if any(now[field] != value for field, value in after.items())
             ]
-            return _write(connection, _Step(act.value, actor, at, session), changes)
+            lines = _write(connection, _Step(act.value, actor, at, session), changes)
+            if act is Act.LABEL:
+                labels.append(connection, lines, detector_of)
+            return lines
 
     def undo(self, *, actor: str, at: float, session: str = "") -> tuple[HistoryRecord, ...]:
         """Take back the actor's last act that has not been taken back.

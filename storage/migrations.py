@@ -60,6 +60,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration(6, "what investigations came to", _run(schema.CONCLUSIONS)),
     Migration(7, "cases that are consequences of others", _run(schema.CONSEQUENCES)),
     Migration(8, "what became of rollouts", _run(schema.VERIFICATIONS)),
+    Migration(9, "labels with what they judged, and incidents recorded by hand", _run(schema.LABELS)),
 )
 
 

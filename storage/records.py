@@ -40,6 +40,19 @@ class Label(StrEnum):
     UNSURE = "unsure"
 
 
+class Reason(StrEnum):
+    """Why the engineer judges so."""
+
+    REAL = "real"
+    EXPECTED = "expected change"
+    """It happened, and was meant to: a rollout, a load test, maintenance."""
+    NOISE = "noise"
+    DUPLICATE = "duplicate"
+    """Another case tells the same."""
+    THRESHOLD = "wrong threshold"
+    """It is so, and it is too little to tell."""
+
+
 class Stance(StrEnum):
     """What a piece of evidence says about the suspected cause."""
 
@@ -522,3 +535,64 @@ class AdviceRun(msgspec.Struct, frozen=True):
     at: float
     seconds: float
     coverage: tuple[AdviceCoverage, ...]
+
+
+class LabelRecord(msgspec.Struct, frozen=True):
+    """One anomaly that the engineer has judged, with what was known of it then."""
+
+    id: int
+    investigation: int
+    anomaly: int
+    at: float
+    actor: str
+    """Empty where the label is older than this record of it."""
+    label: Label
+    reason: str
+    """A `Reason`, or words of the engineer's own; empty where none was given."""
+    signal: str
+    detector: str
+    """The detector kind, or the state detector of what objects told; empty where that was not known."""
+    entity: Entity
+    convention: str
+    severity: Severity
+    score: float
+    peak_score: float
+    observed: float
+    low: float
+    high: float
+    confidence: float
+    views: int
+    onset: float
+    opened: float
+    last_seen: float
+    reopened: int
+    verdict: str = ""
+    """What the investigation had come to; empty where there was no verdict."""
+
+
+class IncidentRecord(msgspec.Struct, frozen=True):
+    """Something that went wrong, as a person wrote it down: what detection is measured against."""
+
+    id: int
+    cluster: str
+    workload: str
+    """`namespace/name`, or a name alone."""
+    since: float
+    until: float
+    note: str
+    actor: str
+    recorded: float
+
+
+class WatchRecord(msgspec.Struct, frozen=True):
+    """How much of a time was watched; by the cycles that are stored."""
+
+    since: float
+    """Unix seconds of the first cycle; the begin of the time asked about where it was watched already."""
+    until: float
+    """Unix seconds of the last cycle."""
+    cycles: int
+    watched: float
+    """Seconds between cycles that followed upon each other."""
+    errors: int
+    """Cycles in which at least one row could not be asked."""

@@ -127,7 +127,10 @@ class Retention:
     def _unused_names(self) -> None:
         with self._connections.write() as connection:
             connection.execute("DELETE FROM usage_series WHERE id NOT IN (SELECT series FROM usage_day)")
-            connection.execute("DELETE FROM subject WHERE id NOT IN (SELECT subject FROM anomaly)")
+            connection.execute(
+                """DELETE FROM subject
+                WHERE id NOT IN (SELECT subject FROM anomaly UNION ALL SELECT subject FROM label)"""
+            )
             connection.execute(
                 """DELETE FROM entity WHERE id NOT IN (
                     SELECT entity FROM subject UNION ALL SELECT entity FROM investigation

@@ -300,3 +300,60 @@ VERIFICATIONS = (
         PRIMARY KEY (cluster, entity, began))""",
     "CREATE INDEX verification_at ON verification (cluster, at)",
 )
+
+# What was judged, as it was at that moment; a label that was taken back stays. Valid is the newest row of an anomaly
+# with the label and the reason that its investigation has now.
+LABELS = (
+    """CREATE TABLE label (
+        id INTEGER PRIMARY KEY,
+        history INTEGER,
+        investigation INTEGER NOT NULL REFERENCES investigation (id) ON DELETE CASCADE,
+        anomaly INTEGER NOT NULL,
+        subject INTEGER NOT NULL,
+        at REAL NOT NULL,
+        actor TEXT NOT NULL,
+        label TEXT NOT NULL,
+        reason TEXT NOT NULL,
+        detector TEXT NOT NULL,
+        severity INTEGER NOT NULL,
+        score INTEGER,
+        peak_score INTEGER,
+        observed REAL,
+        low REAL,
+        high REAL,
+        confidence INTEGER,
+        views INTEGER NOT NULL,
+        onset REAL NOT NULL,
+        opened REAL NOT NULL,
+        last_seen REAL NOT NULL,
+        reopened INTEGER NOT NULL,
+        verdict TEXT NOT NULL DEFAULT '')""",
+    "CREATE INDEX label_investigation ON label (investigation, anomaly)",
+    # Those of before there was this table, with what is known of their anomalies now.
+    """INSERT INTO label (investigation, anomaly, subject, at, actor, label, reason, detector, severity, score,
+            peak_score, observed, low, high, confidence, views, onset, opened, last_seen, reopened)
+        SELECT anomaly.investigation, anomaly.id, anomaly.subject, investigation.updated, '', investigation.label,
+            investigation.label_reason, '', anomaly.severity, anomaly.score, anomaly.peak_score, anomaly.observed,
+            anomaly.low, anomaly.high, anomaly.confidence, anomaly.views, anomaly.onset, anomaly.opened,
+            anomaly.last_seen, anomaly.reopened
+        FROM anomaly JOIN investigation ON investigation.id = anomaly.investigation
+        WHERE investigation.label IS NOT NULL ORDER BY anomaly.id""",
+    """CREATE TRIGGER label_is_final BEFORE UPDATE ON label
+        BEGIN SELECT RAISE(ABORT, 'labels are append-only'); END""",
+    """CREATE TRIGGER label_is_new BEFORE INSERT ON label WHEN EXISTS (SELECT 1 FROM label WHERE id = NEW.id)
+        BEGIN SELECT RAISE(ABORT, 'labels are append-only'); END""",
+    """CREATE TRIGGER label_is_kept BEFORE DELETE ON label
+        WHEN EXISTS (SELECT 1 FROM investigation WHERE id = OLD.investigation)
+        BEGIN SELECT RAISE(ABORT, 'labels are append-only'); END""",
+    """CREATE TABLE incident (
+        id INTEGER PRIMARY KEY,
+        cluster INTEGER NOT NULL,
+        workload TEXT NOT NULL,
+        since REAL NOT NULL,
+        until REAL NOT NULL,
+        note TEXT NOT NULL,
+        actor TEXT NOT NULL,
+        recorded REAL NOT NULL,
+        removed REAL)""",
+    "CREATE INDEX incident_cluster ON incident (cluster, since)",
+)

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from app.snapshot import ActResult, Session
+    from storage.records import Reason
 
 UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 LONGEST_SNOOZE = 30 * 86400.0
@@ -37,8 +38,16 @@ class CaseView(QueryView):
     def advance(self) -> None:
         """Go on to the next investigation: this one is dealt with."""
 
-    def _act(self, what: str, work: Callable[[Session, tuple[int, ...]], ActResult], *, advance: bool = True) -> None:
-        cases = self.console.situation.cases
+    def _act(
+        self,
+        what: str,
+        work: Callable[[Session, tuple[int, ...]], ActResult],
+        *,
+        advance: bool = True,
+        cases: tuple[int, ...] = (),
+    ) -> None:
+        """Act on the selected investigations, or on those that were selected when a dialog asked for more."""
+        cases = cases or self.console.situation.cases
         self.console.act(what, lambda session: work(session, cases), marks=self.marks)
         if advance:
             self.advance()
@@ -46,6 +55,19 @@ class CaseView(QueryView):
     def do_label(self, label: str) -> None:
         """Judge."""
         self._act(f"label {label}", lambda session, cases: session.label(cases, Label(label)))
+
+    def do_label_because(self, label: str) -> None:
+        """Judge, and say why."""
+        from app.screens.reason import ReasonDialog
+
+        def judge(reason: Reason | None) -> None:
+            if reason is not None:
+                self._act(
+                    f"label {label}", lambda session, cases: session.label(cases, Label(label), reason), cases=cases
+                )
+
+        cases = self.console.situation.cases
+        self.app.push_screen(ReasonDialog(Label(label), len(cases)), judge)
 
     def do_acknowledge(self) -> None:
         """Take, or give back."""

@@ -266,10 +266,15 @@ class TestMemory:
         number = self._checkout(tocsin, database)
         said = tocsin("label", number, "true", "--reason", "paged", "--db", database)
         assert said.code == Exit.OK
-        assert "labelled true: prod/checkout" in said.out
+        assert "labelled true (paged): prod/checkout" in said.out
         [case] = tocsin("show", number, "--json", "--db", database).objects
         assert (case["label"], case["label_reason"]) == ("true", "paged")
         assert [act["action"] for act in case["history"]] == ["label"]
+        tocsin("label", number, "false", "--reason", "expected-change", "--db", database)
+        with Store.open(database) as store:
+            label = store.labels.of(int(number))[-1]
+        assert (label.label, label.reason) == ("false", "expected change")
+        assert label.detector
         assert "[true]" in tocsin("list", "--db", database).out
 
     @pytest.mark.parametrize("command", [("show", "999"), ("label", "999", "true")])

@@ -8,9 +8,10 @@ from app.screens.cases import duration
 from app.screens.inbox import InboxScreen
 from app.screens.investigation import InvestigationScreen
 from app.screens.query import QueryDialog
+from app.screens.reason import FIRST, ReasonDialog
 from app.screens.snooze import SnoozeDialog
 from app.snapshot import ActResult
-from storage.records import Label, Lifecycle
+from storage.records import Label, Lifecycle, Reason
 from tests.app.screens.fake_session import FakeSession
 from tests.app.screens.night import FAULTS, NOW
 from tests.app.screens.running import eventually, painted, running, toasts
@@ -97,6 +98,32 @@ async def test_snoozing_asks_for_how_long():
         await pilot.press("s", "escape")
         await eventually(pilot, lambda: isinstance(console.screen, InboxScreen))
         assert len(session.done) == 1
+
+
+async def test_a_reason_is_asked_for_by_the_capital_and_moves_on():
+    session = FakeSession()
+    async with running(session) as (console, pilot):
+        await pilot.press("F")
+        await eventually(
+            pilot, lambda: isinstance(console.screen, ReasonDialog) and "nothing happened" in painted(console)
+        )
+        await pilot.press("x", "7")
+        assert session.done == []
+        await pilot.press("1")
+        await eventually(pilot, lambda: record(session, 412).label_reason == Reason.NOISE)
+        assert record(session, 412).label is Label.FALSE
+        assert console.view.rows.cursor == 411
+        await pilot.press("T", "escape")
+        await eventually(pilot, lambda: isinstance(console.screen, InboxScreen))
+        assert len(session.done) == 1
+        await pilot.press("z")
+        await eventually(pilot, lambda: record(session, 412).label is None)
+
+
+@pytest.mark.parametrize("label", Label)
+def test_every_reason_can_be_given_with_every_label_the_usual_one_first(label):
+    answers = [answer for _, answer in ReasonDialog(label, 1)._choices]
+    assert set(answers) == set(Reason) and answers[0] is FIRST[label]
 
 
 async def test_snoozing_by_command():
