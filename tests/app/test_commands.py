@@ -270,12 +270,12 @@ class TestMemory:
         [case] = tocsin("show", number, "--json", "--db", database).objects
         assert (case["label"], case["label_reason"]) == ("true", "paged")
         assert [act["action"] for act in case["history"]] == ["label"]
+        assert "[true]" in tocsin("list", "--db", database).out
         tocsin("label", number, "false", "--reason", "expected-change", "--db", database)
         with Store.open(database) as store:
             label = store.labels.of(int(number))[-1]
         assert (label.label, label.reason) == ("false", "expected change")
         assert label.detector
-        assert "[true]" in tocsin("list", "--db", database).out
 
     @pytest.mark.parametrize("command", [("show", "999"), ("label", "999", "true")])
     def test_an_unknown_number_is_said(
