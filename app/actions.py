@@ -40,11 +40,13 @@ PLACES = (
     Place("coverage", "Coverage", "What is watched here, and what cannot be seen"),
     Place("settings", "Settings", "Every setting with its origin, and the connections"),
     Place("advisor", "Advisor", "Requests and limits that do not fit what containers use"),
+    Place("quality", "Quality", "How good findings are by your labels, and what to label next"),
 )
 
-INBOX, INVESTIGATION, COVERAGE, SETTINGS, ADVISOR = (frozenset({place.id}) for place in PLACES)
+INBOX, INVESTIGATION, COVERAGE, SETTINGS, ADVISOR, QUALITY = (frozenset({place.id}) for place in PLACES)
 CASES = INBOX | INVESTIGATION
-LISTED = CASES | COVERAGE | SETTINGS | ADVISOR
+LABELLED = CASES | QUALITY
+LISTED = CASES | COVERAGE | SETTINGS | ADVISOR | QUALITY
 CONNECTION = frozenset({"connection"})
 EVERY_PLACE: frozenset[str] = frozenset()
 """No names: the action applies on every screen."""
@@ -184,8 +186,9 @@ def _chart() -> tuple[Action, ...]:
 def _triage() -> tuple[Action, ...]:
     def act(name: str, keys: str, title: str, tooltip: str, footer: int, *call: str, command: str = "") -> Action:
         handler, *arguments = call
+        places = LABELLED if handler.startswith("label") else CASES
         return Action(
-            f"case.{name}", keys, title, tooltip, Group.TRIAGE, handler, tuple(arguments), CASES, footer, command,
+            f"case.{name}", keys, title, tooltip, Group.TRIAGE, handler, tuple(arguments), places, footer, command,
             refusal=with_case,
         )  # fmt: skip
 
@@ -218,6 +221,10 @@ def _here() -> tuple[Action, ...]:
                footer=3, command="edit", refusal=with_session),
         Action("advisor.look", "A", "Look", "Compare requests and limits with what was used now", here, "look",
                places=ADVISOR, footer=2, command="advise", refusal=with_session),
+        Action("quality.face", "w,right_square_bracket", "Lists", "Detectors, signals, workloads, what to label next, "
+               "incidents", here, "face", ("1",), QUALITY, footer=2),
+        Action("quality.face-before", "left_square_bracket", "List before", "The list before this one", here, "face",
+               ("-1",), QUALITY),
         Action("coverage.switch", "d", "Off/on", "Switch it off, or on again, in the settings file", here,
                "switch", places=COVERAGE, footer=2, command="switch", refusal=with_row),
         Action("coverage.switch-group", "D", "Group off/on", "Switch all rows of the group off, or on again", here,
@@ -246,7 +253,7 @@ def _here() -> tuple[Action, ...]:
 
 def _everywhere() -> tuple[Action, ...]:
     everywhere = Group.EVERYWHERE
-    lists = INBOX | COVERAGE | SETTINGS | ADVISOR
+    lists = INBOX | COVERAGE | SETTINGS | ADVISOR | QUALITY
     return (
         Action("undo", "z", "Undo", "Take back the last act", everywhere, "undo", (), LISTED, 6, "undo",
                refusal=with_session),

@@ -32,6 +32,8 @@ COMMANDS = {
     "show": "show one investigation with its evidence",
     "verify": "list what became of the last rollouts: the new revision against the old",
     "label": "judge an investigation: true, false or unsure",
+    "incident": "write down what went wrong, to measure what is found: add, list, remove",
+    "quality": "show how good findings are: precision, recall, delays, what to label next",
     "coverage": "show what each row of the coverage matrix sees in this cluster",
     "advise": "compare requests and limits with what containers used, and say what to change",
     "doctor": "check connections, permissions, conventions, clocks and the store",

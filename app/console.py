@@ -76,6 +76,7 @@ class Console(Dispatch):
         "coverage": later("app.screens.coverage", "CoverageScreen"),
         "settings": later("app.screens.settings", "SettingsScreen"),
         "advisor": later("app.screens.advisor", "AdvisorScreen"),
+        "quality": later("app.screens.quality", "QualityScreen"),
     }
     DEFAULT_MODE = PLACES[0].id
     BINDINGS = bindings(action for action in actions_of("") if not action.places)

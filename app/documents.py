@@ -105,6 +105,34 @@ One line of `evidence` (`show`):
 | `convention` | who measured it |
 | `object` | whose field holds `value`; `null` where the line is about a number or an event |
 | `source` | the PromQL or kubectl command that gives `value` again |
+
+`quality --json` is one object: `cluster`, `at`, `since`, `targets` (the settings `[quality]`), `total`, `lines`,
+`incidents`, `completeness`, `questions`. One of the `lines`, and `total`:
+
+```json
+{"group": "signal", "name": "http-server-5xx-spike", "title": "HTTP Server: 5XX error rate spike", "fired": 14,
+ "muted": 0, "labels": {"true": 9, "false": 2, "unsure": 1, "none": 2},
+ "precision": {"value": 0.82, "low": 0.52, "high": 0.95, "successes": 9, "trials": 11, "enough": true},
+ "recall": {"value": 0.75, "low": 0.3, "high": 0.95, "successes": 3, "trials": 4},
+ "detection_seconds": {"count": 3, "median": 126.0, "p90": 312.0}, "acknowledgement_seconds": null,
+ "per_day": 0.47, "actionable_per_day": 0.4,
+ "drift": {"recent_per_day": 0.57, "before_per_day": 0.43, "p_value": 0.62}}
+```
+
+| field | meaning |
+| --- | --- |
+| `group` | `all` (`total`), `detector`, `signal`, `workload` |
+| `fired` | investigations of the time in which it took part; each counts once |
+| `precision` | of those labelled true or false the true ones, with their 95 % score interval; `enough` labels to tell |
+| `recall` | of the incidents written down while somebody watched, those that it found; of another's none |
+| `detection_seconds` | from an incident's begin until it was told; 0 where it was told before |
+| `acknowledgement_seconds` | from an investigation's opening until somebody took it |
+| `per_day` | by the days that were watched; `actionable` are those of medium severity and above, not muted |
+| `drift` | the last week against the time before it; `p_value` if nothing had changed |
+
+In `incidents` a `watched` of false means that no cycle ran while it lasted; `investigation` is what told of it first.
+`completeness.watched` is the share of the time with cycles, `with_errors` the share of cycles with a failed row, `live`
+the share of known series that the last cycle judged. `questions` are what to label next: those first that teach most.
 """
 
 

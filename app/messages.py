@@ -8,6 +8,7 @@ from textual.message import Message
 
 if TYPE_CHECKING:
     from app.connection import Choice
+    from app.quality.report import Report
     from app.snapshot import ActResult, Case, CheckResult, Face, Session, SettingValue, Snapshot
     from detectors.catalog import Catalogue
 
@@ -120,6 +121,18 @@ class WorkloadsSeen(Message):
     def can_replace(self, message: Message) -> bool:
         """Only the newest is worth showing."""
         return isinstance(message, WorkloadsSeen)
+
+
+class QualityTold(Message):
+    """How good findings are."""
+
+    def __init__(self, report: Report) -> None:
+        self.report = report
+        super().__init__()
+
+    def can_replace(self, message: Message) -> bool:
+        """Only the newest is worth showing."""
+        return isinstance(message, QualityTold)
 
 
 class SettingsLoaded(Message):

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from app.advisor import Advisor
     from app.clock import Clock
     from app.engine import Outcome
+    from app.quality.report import Report
     from app.settings.loading import LoadedSettings
     from app.snapshot import Case, CheckResult, Face, SettingValue
     from detectors.catalog import Catalogue
@@ -334,6 +335,13 @@ class EngineSession:
             return ActResult(False, "the advisor rests: it needs a cluster that is connected and is not being recorded")
         self._wake.set()
         return ActResult(True, "comparing requests and limits with what was used")
+
+    def quality(self) -> Report:
+        """How good findings are."""
+        from app.quality.measures import report
+
+        settings, now = self._loaded.settings, self._snapshot.now
+        return report(self._store, self._catalogue, settings, self._run.cluster, now, settings.quality.days)
 
     # Settings and screen state
 

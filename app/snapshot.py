@@ -12,6 +12,7 @@ from typing import Protocol
 
 from msgspec import Struct, field
 
+from app.quality.report import Report
 from detectors.model import Coverage
 from storage.records import (
     AdviceRecord,
@@ -251,6 +252,10 @@ class Session(Protocol):
 
     def advise(self) -> ActResult:
         """Let the advisor look with the next cycle, whenever it last did."""
+        ...
+
+    def quality(self) -> Report:
+        """How good findings are by labels and recorded incidents, over `quality.days`."""
         ...
 
     def settings(self) -> tuple[SettingValue, ...]:

@@ -59,6 +59,9 @@ _SELECT = f"""
     LEFT JOIN band ON band.anomaly = anomaly.id
 """  # noqa: S608
 
+_WITHOUT_BAND = _SELECT.replace("band.data", "x''").replace("LEFT JOIN band ON band.anomaly = anomaly.id", "")
+"""Many anomalies' curves are many bytes."""
+
 
 class Anomalies:
     """Reads anomalies; cycles write them."""
@@ -105,6 +108,15 @@ class Anomalies:
             members.setdefault(record.investigation, []).append(record)
         return members
 
+    def opened_since(self, cluster: str, since: float) -> tuple[AnomalyRecord, ...]:
+        """The anomalies of a cluster's investigations that were opened at `since` or later, by id; without bands."""
+        return self._select(
+            "WHERE investigation.opened >= :since AND +investigation.cluster = :cluster ORDER BY anomaly.id",
+            cluster=cluster,
+            since=since,
+            select=_WITHOUT_BAND,
+        )
+
     def worst_of(self, investigations: Sequence[int]) -> dict[int, AnomalyRecord]:
         """The anomaly that a list shows for each investigation: unresolved before closed, then severity and score."""
         worst: dict[int, AnomalyRecord] = {}
@@ -127,9 +139,11 @@ class Anomalies:
                 ).fetchall()
             )
 
-    def _select(self, where: str, cluster: str = "", **values: object) -> tuple[AnomalyRecord, ...]:
+    def _select(
+        self, where: str, cluster: str = "", select: str = _SELECT, **values: object
+    ) -> tuple[AnomalyRecord, ...]:
         with self._connections.read() as connection:
-            cursor = connection.execute(_SELECT + where, {"cluster": cluster_id(connection, cluster), **values})
+            cursor = connection.execute(select + where, {"cluster": cluster_id(connection, cluster), **values})
             return tuple(_read(row) for row in cursor)
 
 

@@ -13,7 +13,7 @@ from detectors.model import Coverage
 from storage import anomalies, conventions, events, evidence, investigations, timeline
 from storage.codec import NAME_LIMIT, Names, clean, cluster_id, names_json, next_ids, read_names
 from storage.errors import LeaseError
-from storage.records import CoverageRecord, CycleRecord
+from storage.records import CoverageRecord, CycleRecord, WatchRecord
 
 if TYPE_CHECKING:
     import sqlite3
@@ -104,6 +104,25 @@ class Cycles:
                 (cluster_id(connection, cluster),),
             ).fetchone()
             return CycleRecord(cluster, *row) if row else None
+
+    def watch(self, cluster: str, since: float, until: float, gap: float) -> WatchRecord | None:
+        """How much of a time was watched; None where no cycle ran in it.
+
+        Args:
+            cluster: whose cycles.
+            since: unix seconds.
+            until: unix seconds.
+            gap: cycles further apart than this many seconds do not follow upon each other.
+        """
+        with self._connections.read() as connection:
+            row = connection.execute(
+                """SELECT min(at), max(at), count(*), total(CASE WHEN at - before <= :gap THEN at - before END),
+                    sum(errors > 0)
+                FROM (SELECT at, errors, lag(at) OVER (ORDER BY at) AS before FROM cycle
+                    WHERE cluster = :cluster AND at BETWEEN :since AND :until)""",
+                {"cluster": cluster_id(connection, cluster), "since": since, "until": until, "gap": gap},
+            ).fetchone()
+            return WatchRecord(*row) if row[2] else None
 
     def coverage(self, cluster: str) -> tuple[CoverageRecord, ...]:
         """The coverage matrix of a cluster as the last cycle saw it, by signal."""

@@ -117,6 +117,11 @@ class Store:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def clusters(self) -> tuple[str, ...]:
+        """The names of all clusters that anything is stored of."""
+        with self._connections.read() as connection:
+            return tuple(name for (name,) in connection.execute("SELECT name FROM cluster ORDER BY name"))
+
     def integrity(self) -> tuple[str, ...]:
         """What is damaged in the file, in SQLite's words; empty when it is sound. Reads all of it."""
         try:

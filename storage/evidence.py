@@ -6,7 +6,7 @@ import hashlib
 from typing import TYPE_CHECKING
 
 from detectors.model import FieldRef
-from storage.codec import NAME_LIMIT, clean
+from storage.codec import NAME_LIMIT, clean, cluster_id
 from storage.records import COMPARED, EvidenceRecord, Stance
 
 if TYPE_CHECKING:
@@ -44,6 +44,21 @@ class Evidence:
                 (investigation,),
             )
             return tuple(_read(row) for row in cursor)
+
+    def contradicted(self, cluster: str, since: float) -> dict[int, int]:
+        """How many lines of each investigation opened at `since` or later say that another convention sees it in band.
+
+        Investigations without such a line are left out.
+        """
+        with self._connections.read() as connection:
+            cursor = connection.execute(
+                """SELECT evidence.investigation, count(*) FROM evidence
+                JOIN investigation ON investigation.id = evidence.investigation
+                WHERE investigation.cluster = ? AND investigation.opened >= ? AND step = ? AND stance = ?
+                GROUP BY evidence.investigation""",
+                (cluster_id(connection, cluster), since, COMPARED, Stance.CONTRADICTS.value),
+            )
+            return dict(cursor.fetchall())
 
 
 def append(connection: sqlite3.Connection, records: Iterable[EvidenceRecord]) -> None:

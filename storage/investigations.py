@@ -137,6 +137,14 @@ class Investigations:
             since=since,
         )
 
+    def opened_since(self, cluster: str, since: float) -> tuple[InvestigationRecord, ...]:
+        """Investigations of a cluster that were opened at `since` or later, by id, whatever became of them."""
+        return self._select(
+            "WHERE +investigation.cluster = :cluster AND investigation.opened >= :since ORDER BY investigation.id",
+            cluster,
+            since=since,
+        )
+
     def page(
         self,
         cluster: str | None = None,

@@ -588,7 +588,7 @@ class WatchRecord(msgspec.Struct, frozen=True):
     """How much of a time was watched; by the cycles that are stored."""
 
     since: float
-    """Unix seconds of the first cycle; the begin of the time asked about where it was watched already."""
+    """Unix seconds of the first cycle."""
     until: float
     """Unix seconds of the last cycle."""
     cycles: int

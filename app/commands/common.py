@@ -6,10 +6,12 @@ import argparse
 import logging
 import signal
 import sys
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from app.durations import seconds_of
 from app.exits import Exit
 from app.settings.loading import load_settings
 
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
     from app.settings.loading import LoadedSettings
     from app.snapshot import Session, SourceStatus
+    from storage.database import Store
     from storage.records import AnomalyRecord
 
 OPTION_KEYS = {
@@ -119,19 +122,47 @@ def no_such(number: int) -> int:
     return Exit.FINDINGS
 
 
-def parse_instant(text: str) -> float:
-    """ISO 8601 (UTC where no zone is given) or unix seconds. Raises SettingsError."""
+def parse_instant(text: str, option: str = "--at", now: float | None = None) -> float:
+    """A time that somebody typed, as unix seconds.
+
+    Args:
+        text: ISO 8601 (UTC where no zone is given), unix seconds, or `2h` for so long before `now`.
+        option: that it was given for.
+        now: unix seconds; None where no length of time is allowed.
+
+    Raises:
+        SettingsError: it is none of these.
+    """
     from app.settings.loading import SettingsError
 
-    try:
+    if now is not None and (ago := seconds_of(text)) is not None:
+        return now - ago
+    with suppress(ValueError):
         return float(text)
-    except ValueError:
-        pass
     try:
         when = datetime.fromisoformat(text)
     except ValueError:
-        raise SettingsError(f"--at is {text!r}; allowed: 2026-03-14T02:40:00Z, or unix seconds") from None
+        lengths = "" if now is None else ", or 30m, 2h, 7d ago"
+        raise SettingsError(f"{option} is {text!r}; allowed: 2026-03-14T02:40:00Z, or unix seconds{lengths}") from None
     return (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp()
+
+
+def cluster_of(loaded: LoadedSettings, store: Store) -> str:
+    """The cluster that a command is about: that of the settings, or the only one that the store knows.
+
+    Raises:
+        SourceError: the settings name none, and the store knows none or several.
+    """
+    from app.sources.base import SourceError
+    from app.wiring import cluster_name
+
+    try:
+        return cluster_name(loaded.settings)
+    except SourceError:
+        known = store.clusters()
+        if len(known) != 1:
+            raise
+        return known[0]
 
 
 def print_anomalies(anomalies: Iterable[AnomalyRecord], now: float, loaded: LoadedSettings, *, as_json: bool) -> None:

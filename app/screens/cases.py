@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
+from app.durations import DAY, seconds_of
 from app.screens.queries import QueryView
 from storage.records import Label
 
@@ -14,17 +14,13 @@ if TYPE_CHECKING:
     from app.snapshot import ActResult, Session
     from storage.records import Reason
 
-UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-LONGEST_SNOOZE = 30 * 86400.0
+LONGEST_SNOOZE = 30 * DAY
 
 
 def duration(text: str) -> float | None:
     """Seconds of a time such as `15m` or `1h`; None when it is none, or longer than thirty days."""
-    match = re.fullmatch(r"(\d{1,6})([smhd])", text.strip())
-    if match is None:
-        return None
-    seconds = int(match[1]) * UNITS[match[2]]
-    return seconds if 0 < seconds <= LONGEST_SNOOZE else None
+    seconds = seconds_of(text)
+    return seconds if seconds is not None and seconds <= LONGEST_SNOOZE else None
 
 
 class CaseView(QueryView):

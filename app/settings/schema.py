@@ -127,6 +127,27 @@ class StoreSettings(Section, frozen=True):
     ] = 730
 
 
+class QualitySettings(Section, frozen=True):
+    """What the detectors are to reach here, by your labels and recorded incidents."""
+
+    days: Annotated[int, Meta(ge=1, le=365, description="How far back the quality screen looks.")] = 30
+    precision: Annotated[
+        float, Meta(ge=0, le=1, description="Share of labelled investigations that are true, at least.")
+    ] = 0.85
+    recall: Annotated[float, Meta(ge=0, le=1, description="Share of recorded incidents that are found, at least.")] = (
+        0.70
+    )
+    detection_minutes: Annotated[
+        float, Meta(gt=0, le=240, description="Minutes from an incident's begin until it is told, at most.")
+    ] = 5.0
+    alerts_per_day: Annotated[
+        float, Meta(gt=0, le=1000, description="Investigations a day that ask for somebody, at most.")
+    ] = 5.0
+    fewest_labels: Annotated[
+        int, Meta(ge=2, le=100, description="Labels below which no precision is told: too few say nothing.")
+    ] = 5
+
+
 class ConsoleSettings(Section, frozen=True):
     """How it looks and feels."""
 
@@ -164,6 +185,7 @@ class Settings(Section, frozen=True):
     engine: EngineSettings = EngineSettings()
     budget: BudgetSettings = BudgetSettings()
     store: StoreSettings = StoreSettings()
+    quality: QualitySettings = QualitySettings()
     console: ConsoleSettings = ConsoleSettings()
     narrative: NarrativeSettings = NarrativeSettings()
 

@@ -17,6 +17,7 @@ from app.snapshot import ActResult, Snapshot
 from app.workload_coverage import WorkloadCoverage, by_workload
 from detectors.catalog import load
 from storage.records import HistoryRecord, Label, Lifecycle
+from tests.app.screens.measured import quality_report
 from tests.app.screens.night import (
     ADVICE,
     ADVISED,
@@ -36,6 +37,7 @@ from tests.app.screens.night import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from app.quality.report import Report
     from app.snapshot import Case, CheckResult, Face, InboxRow, SettingValue, SourceStatus
     from storage.records import InvestigationRecord
     from tests.app.screens.night import Fault
@@ -140,6 +142,11 @@ class FakeSession:
     def advise(self) -> ActResult:
         self.calls.append(("advise",))
         return ActResult(True, "comparing requests and limits with what was used")
+
+    def quality(self) -> Report:
+        self.gate.wait()
+        rows = (row.investigation for row in self.snapshot.rows)
+        return quality_report({record.id: record.label for record in rows})
 
     def settings(self) -> tuple[SettingValue, ...]:
         self.gate.wait()

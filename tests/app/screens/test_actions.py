@@ -17,6 +17,7 @@ from app.screens.coverage import CoverageScreen
 from app.screens.help import HelpDialog, entries_of
 from app.screens.inbox import InboxScreen
 from app.screens.investigation import InvestigationScreen
+from app.screens.quality import QualityScreen
 from app.screens.settings import SettingsScreen
 from tests.app.screens.fake_session import FakeSession
 from tests.app.screens.running import eventually, painted, running, toasts
@@ -29,6 +30,7 @@ SCREENS = {
     "coverage": CoverageScreen,
     "settings": SettingsScreen,
     "advisor": AdvisorScreen,
+    "quality": QualityScreen,
     "connection": ConnectionScreen,
 }
 READY = Situation(True, (412,), "shop/checkout", "up")

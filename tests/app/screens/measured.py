@@ -1,0 +1,85 @@
+"""A quality report of the bad night's cluster: detectors good, bad and hardly labelled, incidents found and missed."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from app.quality.report import Completeness, Drift, Found, Group, Line, Question, Report
+from app.settings.schema import QualitySettings
+from detectors.quality.delays import Delay
+from detectors.quality.shares import wilson
+from storage.records import IncidentRecord, Label
+from tests.app.screens.night import CLUSTER, FAULTS, HOSTILE, NOW
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+DAYS = 29.5
+COUNTS = (
+    (Group.DETECTOR, "level-shift", "level-shift", 64, 41, 9, 4),
+    (Group.DETECTOR, "quantile-shift", "quantile-shift", 51, 33, 6, 2),
+    (Group.DETECTOR, "count-spike", "count-spike", 38, 11, 19, 1),
+    (Group.DETECTOR, "rate-drop", "rate-drop", 12, 9, 1, 0),
+    (Group.DETECTOR, "crash_loop", "crash_loop", 9, 2, 1, 0),
+    (Group.SIGNAL, "http-server-latency-p99", "HTTP Server: P99 Latency spike", 40, 29, 3, 1),
+    (Group.SIGNAL, "events-warning-cluster", "Events: Warning events", 31, 7, 18, 1),
+    (Group.WORKLOAD, "jobs/etl", "jobs/etl", 22, 1, 17, 0),
+    (Group.WORKLOAD, "shop/checkout", "shop/checkout", 14, 12, 1, 0),
+)
+"""Group, name, title, fired, true, false, unsure."""
+
+
+def line(group: Group, name: str, title: str, fired: int, true: int, false: int, unsure: int) -> Line:
+    recent = 2.4 if name in {"count-spike", "jobs/etl"} else 0.4 * fired / DAYS
+    return Line(
+        group=group, name=name, title=title, fired=fired, true=true, false=false, unsure=unsure, muted=0,
+        precision=wilson(true, true + false), told=true + false >= 5, recall=wilson(min(3, true), 4),
+        detection=Delay(3, 126.0, 312.0) if true > 5 else None, acknowledgement=Delay(true, 240.0, 900.0),
+        per_day=fired / DAYS, actionable_per_day=0.6 * fired / DAYS,
+        drift=Drift(recent, 0.5, 0.0002 if recent > 2 else 0.4),
+    )  # fmt: skip
+
+
+LINES = tuple(line(*counts) for counts in COUNTS)
+TOTAL = line(Group.ALL, "", "everything", 158, 88, 34, 7)
+
+
+def incident(number: int, workload: str, hours: float, minutes: float, note: str) -> IncidentRecord:
+    since = NOW - 3600 * hours
+    return IncidentRecord(number, CLUSTER, workload, since, since + 60 * minutes, note, "me", NOW - 600)
+
+
+INCIDENTS = (
+    Found(incident(1, "shop/checkout", 50, 40, "payments timed out"), True, 412, 126.0),
+    Found(incident(2, "shop/cart", 26, 25, HOSTILE), True),
+    Found(incident(3, "platform/kafka", 300, 90, "broker 0 was rebuilt"), False),
+)
+
+
+def quality_report(labels: Mapping[int, Label | None]) -> Report:
+    """The report while these investigations have these labels: what is labelled is no question any more."""
+    asked = [
+        Question(fault.id, fault.title, fault.name, fault.signal, 0.5 + 0.04 * place, 1.5 - 0.1 * place, why)
+        for place, (fault, why) in enumerate(
+            zip(
+                FAULTS[:6],
+                ("another convention sees it in band", "no label of this signal yet", "its score of 1.1 is near the "
+                 "threshold", "as likely true as false (50%)", "probably true (66%)", HOSTILE),
+                strict=True,
+            )
+        )
+    ]  # fmt: skip
+    return Report(
+        cluster=CLUSTER, at=NOW, since=NOW - 30 * 86400, targets=QualitySettings(), total=TOTAL, lines=LINES,
+        incidents=INCIDENTS, completeness=Completeness(DAYS, 30.0, 169_920, 0.004, 0.93),
+        questions=tuple(question for question in asked if labels.get(question.investigation) is None),
+    )  # fmt: skip
+
+
+NOTHING_YET = Report(
+    cluster=CLUSTER, at=NOW, since=NOW - 30 * 86400, targets=QualitySettings(),
+    total=Line(Group.ALL, "", "everything", 0, 0, 0, 0, 0, wilson(0, 0), False, wilson(0, 0), None, None, math.nan,
+               math.nan, Drift(math.nan, math.nan, 1.0)),
+    lines=(), incidents=(), completeness=Completeness(0.0, 0.0, 0, math.nan, math.nan), questions=(),
+)  # fmt: skip
