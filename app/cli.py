@@ -34,6 +34,7 @@ COMMANDS = {
     "label": "judge an investigation: true, false or unsure",
     "incident": "write down what went wrong, to measure what is found: add, list, remove",
     "quality": "show how good findings are: precision, recall, delays, what to label next",
+    "backtest": "run the engine over the past: what it would have said, and how often",
     "coverage": "show what each row of the coverage matrix sees in this cluster",
     "advise": "compare requests and limits with what containers used, and say what to change",
     "doctor": "check connections, permissions, conventions, clocks and the store",

@@ -27,6 +27,7 @@ from app.planning import Plan, live_rows, plan
 from app.rollouts import newest_rollout
 from app.sampling import SampledLook, needs_kubelets, unfed
 from app.second_look import SecondLook
+from app.sources.prometheus.rediscovery import INTERVAL
 from app.standing import Standings
 from app.tracking import Tracker
 from app.verification import Verifier
@@ -94,6 +95,8 @@ class Engine:
     progress: Callable[[str], None] = field(default=lambda _: None)
     told: Callable[[], None] = field(default=lambda: None)
     """Called when an investigation has added to what the store knows of a case."""
+    rediscovery_seconds: float = INTERVAL
+    """Between two looks at what the metrics server has."""
     mark: Callable[[float], None] = field(default=lambda _: None)
     """Told when a cycle begins that takes no view of objects: where there are some, taking it tells their observer."""
 
@@ -132,7 +135,14 @@ class Engine:
     def _new_look(self) -> MetricsLook:
         assert self.metrics is not None
         seen = self.cluster if self.objects is not None else ""
-        return MetricsLook(self.metrics, self.catalogue, self.settings, seen, live=self.live)
+        return MetricsLook(
+            self.metrics,
+            self.catalogue,
+            self.settings,
+            seen,
+            live=self.live,
+            rediscovery_seconds=self.rediscovery_seconds,
+        )
 
     def cycle(self) -> Outcome:
         """Run one cycle; its effects are stored as a whole or not at all.

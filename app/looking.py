@@ -13,7 +13,7 @@ from app.planning import frame, live_rows, presence
 from app.sources.base import SourceError, Trouble
 from app.sources.prometheus.discovery import discover
 from app.sources.prometheus.probes import by_job, newest_sample
-from app.sources.prometheus.rediscovery import Rediscovery
+from app.sources.prometheus.rediscovery import INTERVAL, Rediscovery
 from app.sources.prometheus.sharding import restricted
 from app.sources.prometheus.window import WindowCache
 from detectors.catalog import evidence, matchers
@@ -43,6 +43,7 @@ class MetricsLook:
         settings: for the step, the rows switched off and the concurrency.
         cluster: the name of the cluster whose objects are seen; empty where there are none.
         live: whether the engine's clock shows the present, so that the server's can be compared with it.
+        rediscovery_seconds: between two looks at what the server has.
     """
 
     def __init__(
@@ -53,6 +54,7 @@ class MetricsLook:
         cluster: str = "",
         *,
         live: bool = True,
+        rediscovery_seconds: float = INTERVAL,
     ) -> None:
         self.metrics = metrics
         self._detection = settings.detection
@@ -61,7 +63,7 @@ class MetricsLook:
         """Rows that are asked for when something is investigated, and never judged."""
         wanted = presence(catalogue, live_rows(catalogue, settings.detection))
         look = partial(discover, metrics, wanted, live=live, at_once=settings.budget.part_series)
-        self._rediscovery = Rediscovery(lambda at: look(at, earlier=self.discovery))
+        self._rediscovery = Rediscovery(lambda at: look(at, earlier=self.discovery), rediscovery_seconds)
         whole = {row.id for row in catalogue.rows if row.entity is EntityType.CLUSTER}
         self.budget = Budget(metrics, settings.budget, whole)
         asked = self.budget.metrics

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -11,7 +12,7 @@ from app.clock import SystemClock
 from app.sources.base import SourceError, Trouble
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from app.clock import Clock
     from app.settings.schema import Settings
@@ -96,6 +97,28 @@ def cluster_name(settings: Settings) -> str:
     sources = connect(settings, SystemClock())
     try:
         return sources.cluster
+    finally:
+        sources.close()
+
+
+@contextmanager
+def metrics_of(
+    settings: Settings, clock: Clock, progress: Callable[[str], None]
+) -> Iterator[tuple[str, MetricsSource]]:
+    """The cluster's name and its metrics server, for what asks nothing else; the cluster is asked where it is.
+
+    Raises:
+        SourceError: there is none, or it is configured wrongly.
+    """
+    sources = connect(settings, clock)
+    try:
+        if sources.metrics is None:
+            settle(sources, settings, clock, progress)
+        if sources.metrics is None:
+            raise sources.notes.get("prometheus") or SourceError(
+                Trouble.CONFIGURATION, "no Prometheus is configured", "Give --prometheus URL."
+            )
+        yield sources.cluster, sources.metrics
     finally:
         sources.close()
 

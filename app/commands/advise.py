@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from app.commands.common import loaded_settings, tell_sources
+from app.commands.common import loaded_settings, tell_progress, tell_sources
 from app.exits import Exit
 
 if TYPE_CHECKING:
@@ -54,15 +54,9 @@ def _look(live: LiveRun) -> bool:
     outcome = engine.cycle()
     answered = outcome.changes is None or tell_sources(live.statuses(outcome))
     look = engine.look if outcome.metrics is None else None
-    engine.advisor.run(outcome.state, look, outcome.at, _progress)
-    _progress("")
+    engine.advisor.run(outcome.state, look, outcome.at, tell_progress)
+    tell_progress("")
     return answered
-
-
-def _progress(text: str) -> None:
-    if sys.stderr.isatty():
-        sys.stderr.write(f"\r\x1b[K{text}")
-        sys.stderr.flush()
 
 
 def _print(last: AdviceRun, advice: Iterable[AdviceRecord], now: float, *, as_json: bool) -> None:

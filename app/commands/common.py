@@ -198,6 +198,13 @@ def tell_sources(statuses: Iterable[SourceStatus]) -> bool:
     return answering
 
 
+def tell_progress(text: str) -> None:
+    """One line on standard error that is written over; nothing where that is no terminal."""
+    if sys.stderr.isatty():
+        sys.stderr.write(f"\r\x1b[K{text}")
+        sys.stderr.flush()
+
+
 def until_interrupted(run: Callable[[], None], stop: threading.Event, wake: threading.Event) -> None:
     """Run until done, or until ctrl+c or a termination asks to stop; the running cycle is finished first."""
 

@@ -6,7 +6,7 @@ import sys
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-from app.commands.common import loaded_settings, parse_instant, print_anomalies, tell_sources
+from app.commands.common import loaded_settings, parse_instant, print_anomalies, tell_progress, tell_sources
 from app.exits import Exit
 from app.tuning import in_scope
 from detectors.entities import environment_of
@@ -54,12 +54,12 @@ def run(options: argparse.Namespace) -> int:
         owner = "" if past else owner_name()
         live = LiveRun(loaded, store, open_catalogue(loaded), clock, owner=owner, live=not past)
         stack.callback(live.close)
-        live.progress = _progress
+        live.progress = tell_progress
         engine = live.prepare()
         if options.at == "newest" and isinstance(clock, ManualClock) and live.sources.objects is not None:
             clock = engine.clock = ManualClock(newest_instant(live, clock.now()))
         outcome = engine.cycle()
-        _progress("")
+        tell_progress("")
         if at is not None and at > SystemClock().now() + FUTURE_SECONDS:
             sys.stderr.write("warning: --at lies in the future: what is known is judged as if it were so late\n")
         return _report(options, loaded, live, store, outcome)
@@ -143,9 +143,3 @@ def newest_instant(live: LiveRun, now: float) -> float:
         ended = (status.last_state.terminated for status in pod.statuses)
         times += [each.finished or 0.0 for each in ended if each is not None]
     return max((at for at in times if at <= now), default=now)
-
-
-def _progress(text: str) -> None:
-    if sys.stderr.isatty():
-        sys.stderr.write(f"\r\x1b[K{text}")
-        sys.stderr.flush()

@@ -24,10 +24,11 @@ class Rediscovery:
 
     Args:
         look: one look at the server at an instant by our clock (`discovery.discover` with its source).
+        interval: seconds between two looks.
     """
 
-    def __init__(self, look: Callable[[float], Discovery]) -> None:
-        self._look = look
+    def __init__(self, look: Callable[[float], Discovery], interval: float = INTERVAL) -> None:
+        self._look, self._interval = look, interval
         self._lock = threading.Lock()
         self._known: Discovery | None = None
         self._looked = 0.0
@@ -42,7 +43,7 @@ class Rediscovery:
         with self._lock:
             if self._known is None:
                 self._known = self._renewed(at)
-            elif at - self._looked >= INTERVAL:
+            elif at - self._looked >= self._interval:
                 try:
                     self._known = self._renewed(at)
                 except SourceError:
