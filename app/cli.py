@@ -35,6 +35,7 @@ COMMANDS = {
     "incident": "write down what went wrong, to measure what is found: add, list, remove",
     "quality": "show how good findings are: precision, recall, delays, what to label next",
     "backtest": "run the engine over the past: what it would have said, and how often",
+    "inject": "measure how small a fault the detectors can see in this cluster, and how soon",
     "coverage": "show what each row of the coverage matrix sees in this cluster",
     "advise": "compare requests and limits with what containers used, and say what to change",
     "doctor": "check connections, permissions, conventions, clocks and the store",
