@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
+from app.quality.rules import muting
 from app.topology import LEADING, Subject, Topology
 from detectors.cluster import ClusterState
 from storage.records import AnomalyState, InvestigationRecord, Lifecycle
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from storage.records import AnomalyRecord
+    from storage.records import AnomalyRecord, RuleRecord
 
 
 @dataclass
@@ -79,8 +80,10 @@ class Casebook:
         )  # fmt: skip
         return number
 
-    def refresh(self, number: int, members: Iterable[AnomalyRecord], now: float) -> InvestigationRecord:
-        """Bring a case up to date with its anomalies."""
+    def refresh(
+        self, number: int, members: Iterable[AnomalyRecord], now: float, rules: Sequence[RuleRecord] = ()
+    ) -> InvestigationRecord:
+        """Bring a case up to date with its anomalies, and with the rules that hide them."""
         case = self.cases[number]
         everyone = sorted(members, key=lambda a: (a.state is AnomalyState.CLOSED, -a.severity.rank, -a.score, a.id))
         living = [a for a in everyone if a.state is not AnomalyState.CLOSED]
@@ -101,6 +104,7 @@ class Casebook:
             signals=tuple(dict.fromkeys(a.signal for a in everyone)),
             anomalies=len(everyone),
             held=any(a.state is AnomalyState.HELD for a in living),
+            muted=muting(rules, living or everyone),
         )
         self.cases[number] = updated
         return updated

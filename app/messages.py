@@ -8,6 +8,7 @@ from textual.message import Message
 
 if TYPE_CHECKING:
     from app.connection import Choice
+    from app.quality.proposals import Proposal
     from app.quality.report import Report
     from app.snapshot import ActResult, Case, CheckResult, Face, Session, SettingValue, Snapshot
     from detectors.catalog import Catalogue
@@ -121,6 +122,15 @@ class WorkloadsSeen(Message):
     def can_replace(self, message: Message) -> bool:
         """Only the newest is worth showing."""
         return isinstance(message, WorkloadsSeen)
+
+
+class MutesTold(Message):
+    """The ways to mute an investigation's pattern."""
+
+    def __init__(self, case: int, proposals: tuple[Proposal, ...]) -> None:
+        self.case = case
+        self.proposals = proposals
+        super().__init__()
 
 
 class QualityTold(Message):

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from app.advisor import Advisor
     from app.clock import Clock
     from app.engine import Outcome
+    from app.quality.proposals import Proposal
     from app.quality.report import Report
     from app.settings.loading import LoadedSettings
     from app.snapshot import Case, CheckResult, Face, SettingValue
@@ -295,6 +296,28 @@ class EngineSession:
         """No longer new."""
         self._triage.seen(investigation)
         self._shown_again()
+
+    def mutes(self, investigation: int) -> tuple[Proposal, ...]:
+        """The ways to mute an investigation's pattern, replayed on what is stored."""
+        from app.quality.measures import stored_past
+        from app.quality.proposals import mutes
+
+        case = self._store.investigations.get(investigation)
+        if case is None:
+            return ()
+        return mutes(case, stored_past(self._store, self._run.cluster, self._loaded.settings, self._snapshot.now))
+
+    def accept(self, proposal: Proposal) -> ActResult:
+        """Put a proposed rule in force; the next cycle, which comes at once, applies it."""
+        result = self._acted(self._triage.accept(self._run.cluster, proposal))
+        self._wake.set()
+        return result
+
+    def switch_rule(self, rule: int) -> ActResult:
+        """Put a rule out of force, or in force again."""
+        result = self._acted(self._triage.switch_rule(rule))
+        self._wake.set()
+        return result
 
     def undo(self) -> ActResult:
         """Take back the last act."""

@@ -12,6 +12,7 @@ from typing import Protocol
 
 from msgspec import Struct, field
 
+from app.quality.proposals import Proposal
 from app.quality.report import Report
 from detectors.model import Coverage
 from storage.records import (
@@ -232,6 +233,18 @@ class Session(Protocol):
 
     def mark_seen(self, investigation: int) -> None:
         """The engineer opened it: no longer `new`. Not undoable."""
+        ...
+
+    def mutes(self, investigation: int) -> tuple[Proposal, ...]:
+        """The ways to mute an investigation's pattern, the narrowest first, each with what it would have hidden."""
+        ...
+
+    def accept(self, proposal: Proposal) -> ActResult:
+        """Put a proposed rule in force from the next cycle on; undoable."""
+        ...
+
+    def switch_rule(self, rule: int) -> ActResult:
+        """Put a rule out of force, or in force again; undoable."""
         ...
 
     def undo(self) -> ActResult:

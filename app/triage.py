@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from app.quality.rules import told
 from app.snapshot import ActResult
 from storage.errors import UndoError
-from storage.history import Act
+from storage.history import Act, describe
 from storage.labels import nobody
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from app.clock import Clock
+    from app.quality.proposals import Proposal
     from storage.database import Store
     from storage.labels import DetectorOf
     from storage.records import HistoryRecord, InvestigationRecord, Label
@@ -68,6 +70,29 @@ class Triage:
         if any(case.seen_at is None for case in self._cases([investigation])):
             self._write([investigation], Act.SEEN, {"seen_at": self._clock.now()})
 
+    def accept(self, cluster: str, proposal: Proposal) -> ActResult:
+        """Put a proposed rule in force."""
+        now = self._clock.now()
+        expires = None if proposal.lasting is None else now + proposal.lasting
+        self._store.history.add_rule(
+            cluster, proposal.pattern, reason=proposal.reason, expires=expires, actor=self._actor, at=now,
+            session=self._session,
+        )  # fmt: skip
+        return ActResult(True, f"muted from now on: {told(proposal.pattern)}")
+
+    def switch_rule(self, rule: int) -> ActResult:
+        """Put a rule out of force; one that was is in force again."""
+        known = self._store.rules.get(rule)
+        if known is None:
+            return ActResult(False, f"there is no rule {rule}")
+        now = self._clock.now()
+        if known.active and not known.holds(now):
+            return ActResult(False, f"rule {rule} has run out: accept a new one")
+        self._store.history.switch_rule(rule, active=not known.active, actor=self._actor, at=now, session=self._session)
+        return ActResult(
+            True, f"rule {rule} is {'out of force' if known.active else 'in force'}: {told(known.pattern)}"
+        )
+
     def undo(self) -> ActResult:
         """Take back the last act."""
         return self._moved(self._store.history.undo, "undone", "nothing to undo")
@@ -97,6 +122,8 @@ class Triage:
         if not lines:
             return ActResult(False, nothing)
         touched = _investigations(lines)
+        if not touched:
+            return ActResult(True, f"{words}: {describe(lines[0])}")
         return ActResult(True, f"{words}: {_named(self._cases(touched))}", touched)
 
     def _cases(self, ids: Iterable[int]) -> list[InvestigationRecord]:

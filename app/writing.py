@@ -133,7 +133,8 @@ class Writer:
         for number in members.keys() - self._book.cases.keys():
             if known := self._store.investigations.get(number):
                 self._book.cases[number] = known
-        return [self._book.refresh(number, members[number].values(), now) for number in sorted(members)]
+        rules = [rule for rule in self._store.rules.of(self._cluster) if rule.holds(now)]
+        return [self._book.refresh(number, members[number].values(), now, rules) for number in sorted(members)]
 
     def _coverage(self, results: Mapping[str, RowResult], added: Additions, now: float) -> list[CoverageRecord]:
         for signal, result in results.items():

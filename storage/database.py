@@ -45,6 +45,7 @@ from storage.incidents import Incidents
 from storage.investigations import Investigations
 from storage.labels import Labels
 from storage.retention import Retention
+from storage.rules import Rules
 from storage.screens import ScreenState
 from storage.timeline import Timeline
 from storage.usage import UsageDays
@@ -83,6 +84,7 @@ class Store:
         self.history = History(connections)
         self.labels = Labels(connections)
         self.incidents = Incidents(connections)
+        self.rules = Rules(connections)
         self.cycles = Cycles(path, connections)
         self.conventions = Conventions(connections)
         self.usage = UsageDays(connections)

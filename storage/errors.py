@@ -34,10 +34,10 @@ class UndoError(Exception):
 
     Attributes:
         message: one sentence for a toast.
-        investigation: the first one in the way.
+        investigation: the first one in the way; 0 where it is a rule.
     """
 
-    def __init__(self, message: str, investigation: int) -> None:
+    def __init__(self, message: str, investigation: int = 0) -> None:
         super().__init__(message)
         self.message = message
         self.investigation = investigation

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from storage import labels
+from storage import labels, rules
 from storage.codec import NAME_LIMIT, clean, next_ids
 from storage.errors import UndoError
 from storage.records import HistoryRecord
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from storage.connections import Connections
+    from storage.records import Pattern
 
 UNDO_SECONDS = 24 * 3600.0
 """How far back an act can be undone."""
@@ -37,6 +38,8 @@ class Act(StrEnum):
     SNOOZE = "snooze"
     CLOSE = "close"
     PIN = "pin"
+    RULE = "rule"
+    """Put a rule in force, or out of it: its line names no investigation."""
     SEEN = "seen"
     """Opened for the first time: written down, never undone."""
 
@@ -58,6 +61,7 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "closed_at": ("closed it", "opened it again"),
     "pinned": ("pinned it", "unpinned it"),
     "seen_at": ("saw it first", "marked it new"),
+    "active": ("put the rule in force", "put the rule out of force"),
 }
 """An act in words, by its first field: when it sets it, and when it clears it."""
 
@@ -124,6 +128,39 @@ class History:
                 labels.append(connection, lines, detector_of)
             return lines
 
+    def add_rule(
+        self,
+        cluster: str,
+        pattern: Pattern,
+        *,
+        reason: str,
+        expires: float | None,
+        actor: str,
+        at: float,
+        session: str = "",
+    ) -> HistoryRecord:
+        """Put a new rule in force, as one step of the undo stack.
+
+        Args:
+            cluster: whose findings it hides.
+            pattern: which of them.
+            reason: why.
+            expires: unix seconds; None for as long as it is in force.
+            actor: who; the rule is theirs.
+            at: unix seconds.
+            session: which run of the program.
+        """
+        with self._connections.write() as connection:
+            number = rules.put(connection, cluster, pattern, owner=actor, reason=reason, created=at, expires=expires)
+            return _switch(connection, _Step(Act.RULE.value, actor, at, session), number, active=True)
+
+    def switch_rule(self, rule: int, *, active: bool, actor: str, at: float, session: str = "") -> HistoryRecord | None:
+        """Put a rule in force, or out of it; None where there is no such rule, or it is so already."""
+        with self._connections.write() as connection:
+            if rules.is_active(connection, rule) != (not active):
+                return None
+            return _switch(connection, _Step(Act.RULE.value, actor, at, session), rule, active=active)
+
     def undo(self, *, actor: str, at: float, session: str = "") -> tuple[HistoryRecord, ...]:
         """Take back the actor's last act that has not been taken back.
 
@@ -153,11 +190,14 @@ class History:
             if not stack:
                 return ()
             lines = tuple(_select(connection, "WHERE step = ? ORDER BY id", stack[-1]))
+            step = _Step(action, actor, at, session)
+            if "rule" in lines[0].after:
+                return (_switched_back(connection, step, lines[0]),)
             current = _current(connection, [line.investigation for line in lines if line.investigation is not None])
             for line in lines:
                 _refuse_conflict(line, current)
             changes = [(line.investigation or 0, line.after, line.before) for line in lines]
-            return _write(connection, _Step(action, actor, at, session), changes, [line.id for line in lines])
+            return _write(connection, step, changes, [line.id for line in lines])
 
 
 def lines_of(connection: sqlite3.Connection, investigation: int) -> Iterator[HistoryRecord]:
@@ -242,12 +282,37 @@ def _write(
         f"UPDATE investigation SET {', '.join(f'{field} = ?' for field in fields)} WHERE id = ?",  # noqa: S608
         [(*(line.after[field] for field in fields), line.investigation) for line in lines],
     )
+    _append(connection, lines)
+    return lines
+
+
+def _switch(
+    connection: sqlite3.Connection, step: _Step, rule: int, *, active: bool, undoes: int | None = None
+) -> HistoryRecord:
+    """Put a rule in force, or out of it, and write it down."""
+    (number,) = next_ids(connection, "history", 1)
+    actor, session = clean(step.actor, NAME_LIMIT), clean(step.session, NAME_LIMIT)
+    before: Values = {"active": not active, "rule": rule}
+    after: Values = {"active": active, "rule": rule}
+    line = HistoryRecord(number, step.at, actor, step.action, None, before, after, undoes, session, number)
+    rules.switch(connection, rule, active=active)
+    _append(connection, [line])
+    return line
+
+
+def _switched_back(connection: sqlite3.Connection, step: _Step, line: HistoryRecord) -> HistoryRecord:
+    rule, active = int(str(line.after["rule"])), bool(line.after["active"])
+    if rules.is_active(connection, rule) is not active:
+        raise UndoError(f"rule {rule} has been changed since: not taken back")
+    return _switch(connection, step, rule, active=not active, undoes=line.id)
+
+
+def _append(connection: sqlite3.Connection, lines: Sequence[HistoryRecord]) -> None:
     connection.executemany(
         """INSERT INTO history (id, at, actor, action, investigation, before, after, undoes, session, step)
         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
         map(_row, lines),
     )
-    return lines
 
 
 def _stacks(connection: sqlite3.Connection, actor: str, since: float) -> tuple[list[int], list[int]]:

@@ -40,7 +40,7 @@ _LIFECYCLES = (Lifecycle.OPEN, Lifecycle.RECOVERED, Lifecycle.CLOSED)
 
 _ENGINE = (
     "id", "cluster", "entity", "title", "severity", "score", "onset", "opened", "updated", "ended",
-    "signals", "anomalies", "held",
+    "signals", "anomalies", "held", "muted",
 )  # fmt: skip
 """What a cycle writes; everything else in the table belongs to the engineer or comes from a conclusion."""
 
@@ -52,7 +52,7 @@ _PUT = (
 _SELECT = f"""
     SELECT investigation.id, cluster.name, title, severity, score, lifecycle, onset, opened, updated,
         ended, signals, anomalies, held, seen_at, acknowledged_at, acknowledged_by,
-        snoozed_until, label, label_reason, pinned, verdict, priority, cause, part_of, {ENTITY_COLUMNS}
+        snoozed_until, label, label_reason, pinned, muted, verdict, priority, cause, part_of, {ENTITY_COLUMNS}
     FROM investigation
     JOIN cluster ON cluster.id = investigation.cluster
     {ENTITY_JOIN.format(owner="investigation")}
@@ -232,7 +232,7 @@ _OVER = """SELECT id FROM (SELECT id FROM investigation
 
 _LISTED = f"""
     SELECT id, updated, seen_at, acknowledged_at, acknowledged_by, snoozed_until, label, label_reason, pinned,
-        closed_at, verdict, priority, cause
+        closed_at, muted, verdict, priority, cause
     FROM investigation WHERE id IN (
         SELECT id FROM investigation WHERE cluster = :cluster AND lifecycle = 0 AND part_of = 0
         UNION SELECT id FROM investigation WHERE cluster = :cluster AND pinned
@@ -275,12 +275,13 @@ def _row(names: Names, record: InvestigationRecord) -> tuple[object, ...]:
         names_json(record.signals),
         record.anomalies,
         record.held,
+        record.muted,
     )
 
 
 def _read(row: tuple[Any, ...]) -> InvestigationRecord:
     (identity, cluster, title, severity, score, lifecycle, onset, opened, updated, ended, signals, anomalies, held,
-     seen_at, acknowledged_at, acknowledged_by, snoozed_until, label, label_reason, pinned,
+     seen_at, acknowledged_at, acknowledged_by, snoozed_until, label, label_reason, pinned, muted,
      verdict, priority, cause, part_of, *entity) = row  # fmt: skip
     return InvestigationRecord(
         id=identity,
@@ -304,6 +305,7 @@ def _read(row: tuple[Any, ...]) -> InvestigationRecord:
         label=None if label is None else Label(label),
         label_reason=label_reason,
         pinned=bool(pinned),
+        muted=muted,
         verdict=None if verdict is None else Verdict(verdict),
         priority=None if priority is None else Priority(priority),
         cause=cause,

@@ -83,7 +83,8 @@ def append(connection: sqlite3.Connection, lines: Sequence[HistoryRecord], detec
             (line.investigation,),
         ).fetchall()
         connection.executemany(
-            f"""INSERT INTO label (history, anomaly, at, actor, label, reason, detector, investigation, verdict, {_JUDGED})
+            f"""INSERT INTO label (
+                history, anomaly, at, actor, label, reason, detector, investigation, verdict, {_JUDGED})
             SELECT ?, anomaly.id, ?, ?, ?, ?, ?, anomaly.investigation, coalesce(investigation.verdict, ''), {_FROM}
             FROM anomaly JOIN investigation ON investigation.id = anomaly.investigation WHERE anomaly.id = ?""",  # noqa: S608
             [

@@ -61,6 +61,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration(7, "cases that are consequences of others", _run(schema.CONSEQUENCES)),
     Migration(8, "what became of rollouts", _run(schema.VERIFICATIONS)),
     Migration(9, "labels with what they judged, and incidents recorded by hand", _run(schema.LABELS)),
+    Migration(10, "rules that mute findings, and what they hide", _run(schema.RULES)),
 )
 
 

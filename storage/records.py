@@ -161,6 +161,8 @@ class InvestigationRecord(msgspec.Struct, frozen=True, gc=False):
     label: Label | None = None
     label_reason: str = ""
     pinned: bool = False
+    muted: int | None = None
+    """The rule that hides it."""
     verdict: Verdict | None = None
     """None until it has been investigated."""
     priority: Priority | None = None
@@ -170,11 +172,13 @@ class InvestigationRecord(msgspec.Struct, frozen=True, gc=False):
     """The case that this one is a consequence of, and is shown with; 0 where it stands for itself."""
 
     def state(self, now: float) -> str:
-        """The one word a list shows: closed, recovered, snoozed, held, ack, new or open."""
+        """The one word a list shows: closed, snoozed, muted, recovered, held, ack, new or open."""
         if self.lifecycle is Lifecycle.CLOSED:
             return "closed"
         if self.snoozed_until is not None and self.snoozed_until > now:
             return "snoozed"
+        if self.muted is not None:
+            return "muted"
         if self.lifecycle is Lifecycle.RECOVERED:
             return "recovered"
         if self.held:
@@ -568,6 +572,38 @@ class LabelRecord(msgspec.Struct, frozen=True):
     reopened: int
     verdict: str = ""
     """What the investigation had come to; empty where there was no verdict."""
+
+
+class Pattern(msgspec.Struct, frozen=True):
+    """Which findings a rule hides."""
+
+    signal: str = ""
+    """A signal's id; empty for every signal."""
+    workload: str = "*"
+    """Of `namespace/name`; shell patterns are allowed."""
+    below: float | None = None
+    """Only those whose score never reached this; None whatever their score."""
+    hours: tuple[int, int] | None = None
+    """Only those that began in these hours of the day (UTC), the last one excluded; they may pass midnight."""
+
+
+class RuleRecord(msgspec.Struct, frozen=True):
+    """A pattern of findings that are kept and counted, and ask for nobody."""
+
+    id: int
+    cluster: str
+    pattern: Pattern
+    owner: str
+    reason: str
+    created: float
+    expires: float | None
+    """Unix seconds; None for as long as it is in force."""
+    active: bool
+    """Whether it is in force, unless it has expired."""
+
+    def holds(self, now: float) -> bool:
+        """Whether it hides anything at a time."""
+        return self.active and (self.expires is None or now < self.expires)
 
 
 class IncidentRecord(msgspec.Struct, frozen=True):

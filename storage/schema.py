@@ -357,3 +357,23 @@ LABELS = (
         removed REAL)""",
     "CREATE INDEX incident_cluster ON incident (cluster, since)",
 )
+
+# What a rule says never changes; whether it is in force does, by acts that are written down and undone like others.
+# An investigation's `muted` is the rule that hides it, as the last cycle that touched it found.
+RULES = (
+    """CREATE TABLE rule (
+        id INTEGER PRIMARY KEY,
+        cluster INTEGER NOT NULL,
+        signal TEXT NOT NULL,
+        workload TEXT NOT NULL,
+        below REAL,
+        first_hour INTEGER,
+        last_hour INTEGER,
+        owner TEXT NOT NULL,
+        reason TEXT NOT NULL,
+        created REAL NOT NULL,
+        expires REAL,
+        active INTEGER NOT NULL)""",
+    "CREATE INDEX rule_cluster ON rule (cluster)",
+    "ALTER TABLE investigation ADD COLUMN muted INTEGER",
+)

@@ -115,6 +115,7 @@ STATE: Mapping[str, Mark] = {
     "ack": Mark("●", "ack", ""),
     "held": Mark("?", "held", DOUBTFUL),
     "snoozed": Mark("z", "snoozed", MUTED),
+    "muted": Mark("m", "muted", MUTED),
     "recovered": Mark("✓", "recovered", GOOD),
     "closed": Mark("×", "closed", MUTED),
 }

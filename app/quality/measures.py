@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from app.quality.matching import same_workload, workload_of
+from app.quality.proposals import Stored, proposals
 from app.quality.questions import questions
-from app.quality.report import Completeness, Drift, Found, Group, Line, Report
+from app.quality.report import Completeness, Drift, Found, Group, Line, Report, Ruled
 from detectors.model import Severity
 from detectors.quality.delays import delay
 from detectors.quality.rates import rate_change
@@ -73,6 +74,7 @@ def report(store: Store, catalogue: Catalogue, settings: Settings, cluster: str,
     past = read(store, cluster, now, since, settings, watch, lately)
     titles = {row.id: row.title for row in catalogue.rows}
     detector_of = detectors_of(catalogue)
+    stored = Stored({number: case for number, case in past.cases.items() if case.muted is None}, past.members)
     return Report(
         cluster=cluster,
         at=now,
@@ -82,10 +84,21 @@ def report(store: Store, catalogue: Catalogue, settings: Settings, cluster: str,
         lines=tuple(_lines(past, titles, detector_of)),
         incidents=tuple(past.incidents),
         completeness=_completeness(store, cluster, now, watch),
+        proposals=proposals(stored),
+        rules=_rules(store, cluster, now, past.cases.values()),
         questions=questions(
             tuple(past.cases.values()), past.members, titles, store.evidence.contradicted(cluster, since)
         ),
     )
+
+
+def stored_past(store: Store, cluster: str, settings: Settings, now: float) -> Stored:
+    """What rules are replayed on: the cases of `quality.days`."""
+    since = now - settings.quality.days * DAY
+    members: dict[int, list[AnomalyRecord]] = defaultdict(list)
+    for anomaly in store.anomalies.opened_since(cluster, since):
+        members[anomaly.investigation].append(anomaly)
+    return Stored({case.id: case for case in store.investigations.opened_since(cluster, since)}, members)
 
 
 def read(
@@ -132,7 +145,7 @@ def _found(
     telling = [
         anomaly
         for case in cases.values()
-        if case.label is not Label.FALSE
+        if case.label is not Label.FALSE and case.muted is None
         for anomaly in members[case.id]
         if incident.since - EARLY <= anomaly.opened <= incident.until and same_workload(incident, anomaly.entity)
     ]
@@ -193,7 +206,7 @@ def _line(
     judged = labels[Label.TRUE] + labels[Label.FALSE]
     watched = [found for found in incidents if found.watched]
     caught = [found for found in watched if found.investigation is not None]
-    asking = sum(case.severity.rank >= Severity.MEDIUM.rank for case in cases.values())
+    asking = sum(case.severity.rank >= Severity.MEDIUM.rank and case.muted is None for case in cases.values())
     return Line(
         group=group,
         name=name,
@@ -202,7 +215,7 @@ def _line(
         true=labels[Label.TRUE],
         false=labels[Label.FALSE],
         unsure=labels[Label.UNSURE],
-        muted=0,
+        muted=sum(case.muted is not None for case in cases.values()),
         precision=wilson(labels[Label.TRUE], judged),
         told=judged >= past.fewest,
         recall=wilson(len(caught), len(watched)),
@@ -214,6 +227,11 @@ def _line(
         actionable_per_day=_per_day(asking, past.days),
         drift=_drift(past, cases.values()),
     )
+
+
+def _rules(store: Store, cluster: str, now: float, cases: Iterable[InvestigationRecord]) -> tuple[Ruled, ...]:
+    hidden = Counter(case.muted for case in cases)
+    return tuple(Ruled(rule, rule.holds(now), hidden[rule.id]) for rule in store.rules.of(cluster))
 
 
 def _drift(past: Past, cases: Iterable[InvestigationRecord]) -> Drift:

@@ -7,10 +7,11 @@ from enum import StrEnum
 
 from msgspec import Struct
 
+from app.quality.proposals import Proposal
 from app.settings.schema import QualitySettings
 from detectors.quality.delays import Delay
 from detectors.quality.shares import Share
-from storage.records import IncidentRecord, Label
+from storage.records import IncidentRecord, Label, RuleRecord
 
 
 class Group(StrEnum):
@@ -124,6 +125,16 @@ class Completeness(Struct, frozen=True):
         return min(1.0, self.days / self.of_days) if self.of_days else math.nan
 
 
+class Ruled(Struct, frozen=True):
+    """A rule, and what it hides."""
+
+    rule: RuleRecord
+    holds: bool
+    """Whether it is in force."""
+    muted: int
+    """Investigations of this time that it hides."""
+
+
 class Report(Struct, frozen=True):
     """Everything about the quality of one cluster's findings over a time."""
 
@@ -137,6 +148,8 @@ class Report(Struct, frozen=True):
     incidents: tuple[Found, ...]
     completeness: Completeness
     questions: tuple[Question, ...]
+    proposals: tuple[Proposal, ...] = ()
+    rules: tuple[Ruled, ...] = ()
 
     def of(self, group: Group) -> tuple[Line, ...]:
         """The lines of one group."""

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from textual import on
+
 from app.durations import DAY, seconds_of
+from app.messages import MutesTold
 from app.screens.queries import QueryView
 from storage.records import Label
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from app.quality.proposals import Proposal
     from app.snapshot import ActResult, Session
     from storage.records import Reason
 
@@ -64,6 +68,22 @@ class CaseView(QueryView):
 
         cases = self.console.situation.cases
         self.app.push_screen(ReasonDialog(Label(label), len(cases)), judge)
+
+    def do_mute(self) -> None:
+        """Ask for the ways to mute its pattern."""
+        case = self.console.situation.cases[0]
+        self.console.link.ask("reads", "mute", lambda session: MutesTold(case, session.mutes(case)), self)
+
+    @on(MutesTold)
+    def _choose_mute(self, message: MutesTold) -> None:
+        from app.screens.mute import MuteDialog
+
+        def accept(proposal: Proposal | None) -> None:
+            if proposal is not None:
+                self.console.act("mute", lambda session: session.accept(proposal))
+
+        if message.proposals:
+            self.app.push_screen(MuteDialog(message.case, message.proposals), accept)
 
     def do_acknowledge(self) -> None:
         """Take, or give back."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 from textual import on
 from textual.binding import Binding
@@ -38,13 +38,16 @@ class ChoiceDialog(Dialog[Answer]):
         Binding("k", "move(-1)", "Up", show=False),
     ]
 
+    BREADTH: ClassVar[str] = ""
+    """A class of `dialog.tcss` for another width."""
+
     def __init__(self, title: str, choices: Sequence[tuple[str, Answer]], note: str = "") -> None:
         super().__init__()
         self._title, self._choices, self._note = title, choices, note
 
     def compose(self) -> ComposeResult:
         """The answers, numbered."""
-        with Vertical(classes="dialog") as box:
+        with Vertical(classes=f"dialog {self.BREADTH}".rstrip()) as box:
             box.border_title = Content(self._title)
             digits = " ".join(str(number) for number, _ in enumerate(self._choices, 1))
             box.border_subtitle = Content("   ".join(filter(None, (f"{digits} or enter", "esc leaves", self._note))))

@@ -60,7 +60,7 @@ def empty_inbox(snapshot: Snapshot, begun: str, hidden: int) -> str:
         hidden: How many rows are not shown.
     """
     if hidden:
-        return f"Nothing is left.\n{hidden} snoozed or closed not shown: h shows them"
+        return f"Nothing is left.\n{hidden} snoozed, muted or closed not shown: h shows them"
     if down := [source for source in troubled(snapshot) if source.health is Health.DOWN]:
         lines = [f"{source.name} is down: {source.detail}\n{source.hint}".rstrip() for source in down]
         return "\n".join(["Nothing is known at the moment.", "", *lines])

@@ -85,7 +85,7 @@ class InboxScreen(ListedView, CaseView):
         if self.rows.pending:
             parts.append(f"{self.rows.pending} new waiting")
         if self._hidden:
-            parts.append(f"{self._hidden} snoozed or closed (h)")
+            parts.append(f"{self._hidden} snoozed, muted or closed (h)")
         title = "  ".join(parts)
         if title != self._title:
             # Setting it draws the whole list anew.

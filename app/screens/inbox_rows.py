@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from app.snapshot import InboxRow
     from storage.records import AnomalyRecord, InvestigationRecord
 
-HIDDEN_STATES = frozenset({"snoozed", "closed"})
+HIDDEN_STATES = frozenset({"snoozed", "muted", "closed"})
 """Not in the inbox unless asked for: they were dealt with."""
 EASING = "easing"
 """The state of a case that is back in band, but not yet for long enough to be over."""

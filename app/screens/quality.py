@@ -169,6 +169,17 @@ class QualityScreen(ListedView, CaseView):
         self.rows.filter(parse(self.bar.query_text))
         self.count()
 
+    def do_accept(self) -> None:
+        """Put the proposal in force; a rule out of it, or in it again."""
+        row = self.current
+        if row is None or self.face.id not in ("proposals", "rules"):
+            self.console.say("accept: choose a proposal or a rule (w turns the lists)", "warning")
+        elif self.face.id == "proposals":
+            self.console.act("accept", lambda session: session.accept(row.item))
+        else:
+            self.console.act("rule", lambda session: session.switch_rule(row.number))
+        self._ask()
+
     def _turn(self, step: int) -> None:
         self._face = (self._face + step) % len(FACES)
         for face in FACES:

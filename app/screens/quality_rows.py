@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from app.quality.report import Found, Group, Line, Met, Question
+from app.quality.rules import told
 from app.quality.wording import (
     TOO_FEW,
     delay_text,
@@ -28,7 +29,9 @@ if TYPE_CHECKING:
 
     from textual.content import Content
 
-    from app.quality.report import Report
+    from app.quality.proposals import Effect, Proposal
+    from app.quality.report import Report, Ruled
+    from storage.records import RuleRecord
 
 MET: Mapping[Met, Mark] = {
     Met.YES: Mark("✓", "reached", palette.GOOD),
@@ -216,6 +219,85 @@ def _incident_explained(row: QualityRow, report: Report, zone: tzinfo) -> list[t
     ]
 
 
+# Proposals and rules
+
+
+def _change(effect: Effect) -> str:
+    return f"{share_text(effect.precision_before)} -> {share_text(effect.precision_after)}"
+
+
+_PROPOSAL_COLUMNS: Sequence[Column[QualityRow]] = (
+    Column("kind", "PROPOSAL", lambda row, _: row.item.kind, 19, sort=lambda row: row.item.kind),
+    Column("what", "OF", lambda row, _: told(row.item.pattern), 20, flex=5, limit=80,
+           sort=lambda row: told(row.item.pattern)),
+    Column("false", "FALSE", lambda row, _: f"-{row.item.effect.false}", 5, right=True,
+           sort=lambda row: row.item.effect.false, descending=True),
+    Column("true", "TRUE", lambda row, _: f"-{row.item.effect.true}", 5, right=True,
+           sort=lambda row: row.item.effect.true, descending=True),
+    Column("others", "OTHER", lambda row, _: f"-{row.item.effect.unlabelled + row.item.effect.unsure}", 5, right=True,
+           priority=2),
+    Column("precision", "PRECISION", lambda row, _: _change(row.item.effect), 30, priority=1),
+)  # fmt: skip
+
+
+def _proposal_fields(row: QualityRow) -> dict[str, str]:
+    return {"kind": row.item.kind, "of": told(row.item.pattern)}
+
+
+def proposal_facts(proposal: Proposal) -> list[tuple[str, str]]:
+    """What a proposal would have done."""
+    effect = proposal.effect
+    lost = ", ".join(f"#{number}" for number in effect.lost[:8]) or "none"
+    return [
+        ("", proposal.kind),
+        ("of", told(proposal.pattern)),
+        ("hides", f"{effect.false} labelled false"),
+        ("loses", f"{effect.true} labelled true: {lost}" if effect.true else "none labelled true"),
+        ("and hides", f"{effect.unlabelled} not labelled, {effect.unsure} unsure"),
+        ("precision", _change(effect)),
+        ("lasts", f"{age(proposal.lasting)}" if proposal.lasting is not None else "until it is taken back"),
+        ("", "A accepts it, z takes it back"),
+    ]
+
+
+_RULE_COLUMNS: Sequence[Column[QualityRow]] = (
+    Column("id", "RULE", lambda row, _: str(row.number), 4, right=True, sort=lambda row: row.number),
+    Column("state", "STATE", lambda row, _: _rule_state(row.item), 12, sort=lambda row: row.item.holds),
+    Column("what", "MUTES", lambda row, _: told(row.item.rule.pattern), 20, flex=5, limit=80,
+           sort=lambda row: told(row.item.rule.pattern)),
+    Column("muted", "HIDDEN", lambda row, _: str(row.item.muted), 6, right=True, sort=lambda row: row.item.muted,
+           descending=True),
+    Column("owner", "OWNER", lambda row, _: row.item.rule.owner, 8, flex=1, limit=16, priority=1,
+           sort=lambda row: row.item.rule.owner),
+)  # fmt: skip
+
+
+def _rule_state(ruled: Ruled) -> str:
+    if ruled.holds:
+        return "in force"
+    return "run out" if ruled.rule.active else "out of force"
+
+
+def _rule_fields(row: QualityRow) -> dict[str, str]:
+    rule: RuleRecord = row.item.rule
+    return {"state": _rule_state(row.item), "of": told(rule.pattern), "owner": rule.owner, "reason": rule.reason}
+
+
+def _rule_explained(row: QualityRow, report: Report, zone: tzinfo) -> list[tuple[str, str]]:
+    rule: RuleRecord = row.item.rule
+    return [
+        ("", f"Rule {rule.id}"),
+        ("mutes", told(rule.pattern)),
+        ("state", _rule_state(row.item)),
+        ("hidden", counted(row.item.muted, "investigations")),
+        ("owner", rule.owner),
+        ("reason", rule.reason or NOTHING),
+        ("since", stamp(rule.created, report.at, zone)),
+        ("until", stamp(rule.expires, report.at, zone) if rule.expires is not None else "it is taken back"),
+        ("", "A puts it out of force, or in force again"),
+    ]
+
+
 def _faces() -> Iterator[Face]:
     named = (
         (Group.DETECTOR, "Detectors", "DETECTOR", lambda line: line.name),
@@ -231,6 +313,15 @@ def _faces() -> Iterator[Face]:
     yield Face(
         "next", "Label next", _QUESTION_COLUMNS, _questions, _question_fields, _question_explained,
         "Everything of this time is labelled.",
+    )  # fmt: skip
+    yield Face(
+        "proposals", "Proposals", _PROPOSAL_COLUMNS, lambda report: _numbered(report.proposals), _proposal_fields,
+        lambda row, _, __: proposal_facts(row.item),
+        "No rule is proposed: it takes several findings labelled false, and next to none labelled true.",
+    )  # fmt: skip
+    yield Face(
+        "rules", "Rules", _RULE_COLUMNS, lambda report: [QualityRow(each.rule.id, each) for each in report.rules],
+        _rule_fields, _rule_explained, "Nothing is muted by a rule.",
     )  # fmt: skip
     yield Face(
         "incidents", "Incidents", _incident_columns(), lambda report: _numbered(report.incidents), _incident_fields,

@@ -98,7 +98,9 @@ def test_labels_given_before_there_was_a_table_are_taken_over(path):
         store.cycles.write(update(case(1), case(2)))
         give(store, Label.FALSE, "flaps every night")
     connection = sqlite3.connect(path)
-    connection.executescript("DROP TABLE label; DROP TABLE incident")
+    connection.executescript(
+        "DROP TABLE label; DROP TABLE incident; DROP TABLE rule; ALTER TABLE investigation DROP COLUMN muted"
+    )
     connection.execute(f"PRAGMA user_version = {before(schema.LABELS)}")
     connection.commit()
     connection.close()

@@ -18,7 +18,7 @@ from app.sources.prometheus.client import PrometheusClient
 from app.sources.prometheus.connection import PrometheusConnection
 from storage.database import Store
 from storage.history import Act
-from storage.records import IncidentRecord, Label
+from storage.records import IncidentRecord, Label, Pattern
 from tests.app.rig import Rig, settings
 from tests.lab.demo import World
 from tests.lab.faults import Fault
@@ -136,6 +136,29 @@ def test_it_ends_when_it_is_asked_to_and_reports_so_far(world, tmp_path):
     assert said(one, over).report.completeness.cycles == 5
     assert [step.done for step in steps] == pytest.approx([0, 1 / 30, 2 / 30, 3 / 30, 4 / 30])
     one.store.close()
+
+
+def test_a_rule_hides_the_case_while_it_is_in_force_and_the_case_stays_listed(world, tmp_path):
+    loaded = settings(tmp_path, prometheus=world.prometheus_url)
+    with Store.open(tmp_path / "live.db") as store, Rig(loaded, store, ERRORS) as rig:
+        for at in range(ERRORS, ERRORS + 301, 60):
+            rig.cycle(float(at))
+        cluster = rig.run.cluster
+        (case,) = [each for each in store.investigations.open(cluster) if "http-server-5xx-spike" in each.signals]
+        assert case.state(at) == "new"
+        pattern = Pattern("", "prod/checkout")
+        store.history.add_rule(cluster, pattern, reason="load test", expires=at + 90.0, actor="kim", at=at)
+        rig.cycle(at + 60.0)
+        assert store.investigations.get(case.id).state(at) == "muted"
+        assert store.anomalies.of(case.id)[0].last_seen == at + 60.0
+        rig.cycle(at + 120.0)
+        assert store.investigations.get(case.id).state(at) == "new"
+        store.history.add_rule(cluster, pattern, reason="load test", expires=None, actor="kim", at=at)
+        rig.cycle(at + 180.0)
+        assert store.investigations.get(case.id).muted == 2
+        store.history.undo(actor="kim", at=at)
+        rig.cycle(at + 240.0)
+        assert store.investigations.get(case.id).muted is None
 
 
 class Counting(PrometheusClient):

@@ -17,7 +17,7 @@ from app.snapshot import ActResult, Snapshot
 from app.workload_coverage import WorkloadCoverage, by_workload
 from detectors.catalog import load
 from storage.records import HistoryRecord, Label, Lifecycle
-from tests.app.screens.measured import quality_report
+from tests.app.screens.measured import PROPOSALS, quality_report
 from tests.app.screens.night import (
     ADVICE,
     ADVISED,
@@ -37,6 +37,7 @@ from tests.app.screens.night import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from app.quality.proposals import Proposal
     from app.quality.report import Report
     from app.snapshot import Case, CheckResult, Face, InboxRow, SettingValue, SourceStatus
     from storage.records import InvestigationRecord
@@ -125,6 +126,18 @@ class FakeSession:
         self.calls.append(("mark_seen", investigation))
         self._change([investigation], lambda record: {"seen_at": record.seen_at or NOW})
         self.publish()
+
+    def mutes(self, investigation: int) -> tuple[Proposal, ...]:
+        self.calls.append(("mutes", investigation))
+        return PROPOSALS
+
+    def accept(self, proposal: Proposal) -> ActResult:
+        self.calls.append(("accept", proposal.pattern))
+        return ActResult(True, "muted from now on")
+
+    def switch_rule(self, rule: int) -> ActResult:
+        self.calls.append(("switch_rule", rule))
+        return ActResult(True, f"rule {rule} is out of force")
 
     def undo(self) -> ActResult:
         return self._swap(self.done, self.undone, "took back")

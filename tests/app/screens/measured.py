@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from app.quality.report import Completeness, Drift, Found, Group, Line, Question, Report
+from app.quality.proposals import Effect, Proposal
+from app.quality.report import Completeness, Drift, Found, Group, Line, Question, Report, Ruled
 from app.settings.schema import QualitySettings
 from detectors.quality.delays import Delay
 from detectors.quality.shares import wilson
-from storage.records import IncidentRecord, Label
+from storage.records import IncidentRecord, Label, Pattern, RuleRecord
 from tests.app.screens.night import CLUSTER, FAULTS, HOSTILE, NOW
 
 if TYPE_CHECKING:
@@ -57,6 +58,28 @@ INCIDENTS = (
 )
 
 
+def effect(cases: int, false: int, true: int) -> Effect:
+    return Effect(
+        tuple(range(300, 300 + cases)), false, true, tuple(range(300, 300 + true)), 1, cases - false - true - 1,
+        wilson(11, 30), wilson(11 - true, 30 - false - true),
+    )  # fmt: skip
+
+
+PROPOSALS = (
+    Proposal(Pattern("events-warning-cluster", "jobs/*"), "mute", "hides 14", 30 * 86400.0, effect(19, 14, 0)),
+    Proposal(Pattern("http-server-latency-p99", "shop/search", below=2.4), "raise the threshold", "", None,
+             effect(7, 5, 1)),
+    Proposal(Pattern("pod-restart-spike", f"jobs/{HOSTILE[:20]}*", hours=(2, 6)), "mute", "", 30 * 86400.0,
+             effect(6, 4, 0)),
+)  # fmt: skip
+RULES = (
+    Ruled(RuleRecord(3, CLUSTER, Pattern("", "ml/*"), "me", "the team is moving", NOW - 86400, NOW + 86400, True),
+          True, 12),
+    Ruled(RuleRecord(1, CLUSTER, Pattern("node-network-send", "*"), "kim", HOSTILE, NOW - 9e6, NOW - 86400, True),
+          False, 0),
+)  # fmt: skip
+
+
 def quality_report(labels: Mapping[int, Label | None]) -> Report:
     """The report while these investigations have these labels: what is labelled is no question any more."""
     asked = [
@@ -73,6 +96,7 @@ def quality_report(labels: Mapping[int, Label | None]) -> Report:
     return Report(
         cluster=CLUSTER, at=NOW, since=NOW - 30 * 86400, targets=QualitySettings(), total=TOTAL, lines=LINES,
         incidents=INCIDENTS, completeness=Completeness(DAYS, 30.0, 169_920, 0.004, 0.93),
+        proposals=PROPOSALS, rules=RULES,
         questions=tuple(question for question in asked if labels.get(question.investigation) is None),
     )  # fmt: skip
 

@@ -10,8 +10,8 @@ from app.quality.report import Group
 from app.screens.quality_rows import FACES, targets_line
 from storage.records import Label
 from tests.app.screens.fake_session import FakeSession
-from tests.app.screens.measured import NOTHING_YET, quality_report
-from tests.app.screens.running import eventually, painted, running
+from tests.app.screens.measured import NOTHING_YET, PROPOSALS, quality_report
+from tests.app.screens.running import eventually, painted, running, toasts
 from widgets.filter import parse
 
 
@@ -70,8 +70,32 @@ async def test_enter_opens_the_investigation_that_is_asked_about():
 async def test_nothing_from_the_cluster_is_markup():
     async with running(FakeSession()) as (console, pilot):
         await opened(pilot, console)
-        await pilot.press("w", "w", "w", "w", "j")
+        await pilot.press("[", "j")
         await eventually(pilot, lambda: "[red]failed" in painted(console))
+        await pilot.press("[", "j")
+        await eventually(pilot, lambda: "run out" in painted(console) and "[red]" in painted(console))
+
+
+async def test_a_proposal_is_accepted_and_a_rule_switched_by_the_same_key():
+    session = FakeSession()
+    async with running(session) as (console, pilot):
+        await opened(pilot, console)
+        await pilot.press("A")
+        await eventually(pilot, lambda: any("choose a proposal" in toast for toast in toasts(console)))
+        await pilot.press("w", "w", "w", "w", "j", "A")
+        await eventually(pilot, lambda: ("accept", PROPOSALS[1].pattern) in session.calls)
+        assert "loses" in painted(console) and "#300" in painted(console)
+        await pilot.press("w", "A")
+        await eventually(pilot, lambda: ("switch_rule", 3) in session.calls)
+
+
+async def test_muting_a_pattern_says_what_it_would_have_hidden():
+    session = FakeSession()
+    async with running(session) as (console, pilot):
+        await pilot.press("m")
+        await eventually(pilot, lambda: "hides 19: 14 false, 0 true" in painted(console))
+        await pilot.press("2")
+        await eventually(pilot, lambda: ("accept", PROPOSALS[1].pattern) in session.calls)
 
 
 @pytest.mark.parametrize("face", FACES, ids=lambda face: face.id)

@@ -18,6 +18,8 @@ SCENES = {
     "advisor-learning": ("empty", ("5",), ("no answer beats a wrong one",)),
     "quality": ("inbox", ("6",), ("rate-drop",)),
     "quality-next": ("inbox", ("6", "w", "w", "w"), ("WHY ASK", "shop/checkout")),
+    "quality-proposals": ("inbox", ("6", "w", "w", "w", "w"), ("raise the threshold", "30d")),
+    "mute": ("inbox", ("m",), ("hides 19",)),
     "quality-incidents": ("inbox", ("6", "left_square_bracket"), ("LASTED", "not watched")),
     "empty": ("empty", (), ("Nothing is wrong.",)),
     "down": ("down", (), ("its rows are held",)),

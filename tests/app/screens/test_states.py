@@ -76,7 +76,7 @@ async def test_a_misspelt_field_of_a_filter_is_named_on_every_list(place):
 
 def test_hidden_rows_are_counted_where_nothing_else_is_left():
     snapshot = FakeSession().snapshot
-    assert "3 snoozed or closed not shown: h shows them" in empty_inbox(snapshot, "", 3)
+    assert "3 snoozed, muted or closed not shown: h shows them" in empty_inbox(snapshot, "", 3)
 
 
 def test_the_worst_source_speaks_first_and_warnings_last():

@@ -1,0 +1,31 @@
+"""What to mute, with what that would have hidden."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from app.quality.rules import told
+from app.screens.choice import ChoiceDialog
+from widgets.text import age, clean
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from app.quality.proposals import Effect, Proposal
+
+
+def effect_text(effect: Effect) -> str:
+    """`hides 12: 9 false, 0 true, 3 others`."""
+    others = len(effect.cases) - effect.false - effect.true
+    return f"hides {len(effect.cases)}: {effect.false} false, {effect.true} true, {others} others"
+
+
+class MuteDialog(ChoiceDialog["Proposal"]):
+    """Patterns around one investigation, the narrowest first."""
+
+    BREADTH = "-large"
+
+    def __init__(self, case: int, proposals: Sequence[Proposal]) -> None:
+        choices = [(f"{clean(told(each.pattern), 96)}\n   {effect_text(each.effect)}", each) for each in proposals]
+        lasting = f"for {age(proposals[0].lasting)}; counts as of now"
+        super().__init__(f"Mute what #{case} is about", choices, lasting)
