@@ -34,6 +34,7 @@ COMMANDS = {
     "label": "judge an investigation: true, false or unsure",
     "incident": "write down what went wrong, to measure what is found: add, list, remove",
     "quality": "show how good findings are: precision, recall, delays, what to label next",
+    "rule": "show, accept and take back rules that mute findings",
     "backtest": "run the engine over the past: what it would have said, and how often",
     "inject": "measure how small a fault the detectors can see in this cluster, and how soon",
     "coverage": "show what each row of the coverage matrix sees in this cluster",

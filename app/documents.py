@@ -133,6 +133,15 @@ One line of `evidence` (`show`):
 In `incidents` a `watched` of false means that no cycle ran while it lasted; `investigation` is what told of it first.
 `completeness.watched` is the share of the time with cycles, `with_errors` the share of cycles with a failed row, `live`
 the share of known series that the last cycle judged. `questions` are what to label next: those first that teach most.
+`proposals` are rules that the labels ask for, with what each would have hidden (`hides.lost`: the true ones by number);
+`rules` are those that were accepted, with how many investigations each hides. A `pattern` has `signal` (empty: every
+one), `workload` (shell patterns), `below` (only scores that stayed under it) and `hours` (of the day, UTC).
+
+`backtest --json` is one object: `since`, `until`, `cycles`, `complete` (false: stopped), and for each of the settings
+in `runs` its `report` (as of `quality`), its `findings`, how many of your true and false `labels` it told of `again`, and
+the rows that were `failing`. `inject --json` prints a line for each row and form of fault: `smallest` (the size that is
+seen in half of the `trials`; `null` where none is), `told` (in words), `delay_seconds`, and the share of the trials in
+which the `largest` size was `found`.
 """
 
 

@@ -9,7 +9,8 @@ import msgspec
 from app.findings import SCHEMA, instant, number
 
 if TYPE_CHECKING:
-    from app.quality.report import Found, Line, Question, Report
+    from app.quality.proposals import Proposal
+    from app.quality.report import Found, Line, Question, Report, Ruled
     from detectors.quality.delays import Delay
     from detectors.quality.shares import Share
     from storage.records import IncidentRecord
@@ -34,6 +35,8 @@ def report_object(report: Report) -> dict[str, Any]:
             "live": number(report.completeness.live),
         },
         "questions": [question_object(question) for question in report.questions],
+        "proposals": [proposal_object(proposal) for proposal in report.proposals],
+        "rules": [rule_object(ruled) for ruled in report.rules],
     }
 
 
@@ -92,6 +95,39 @@ def question_object(question: Question) -> dict[str, Any]:
         "signal": question.signal,
         "likely": number(question.likely),
         "why": question.why,
+    }
+
+
+def proposal_object(proposal: Proposal) -> dict[str, Any]:
+    """A rule that labels ask for, and what it would have hidden."""
+    effect = proposal.effect
+    return {
+        "kind": proposal.kind,
+        "pattern": msgspec.to_builtins(proposal.pattern),
+        "lasting_seconds": proposal.lasting,
+        "hides": {
+            "false": effect.false,
+            "true": effect.true,
+            "unsure": effect.unsure,
+            "none": effect.unlabelled,
+            "lost": list(effect.lost),
+        },
+        "precision": {"before": _share(effect.precision_before), "after": _share(effect.precision_after)},
+    }
+
+
+def rule_object(ruled: Ruled) -> dict[str, Any]:
+    """A rule, and what it hides."""
+    rule = ruled.rule
+    return {
+        "id": rule.id,
+        "pattern": msgspec.to_builtins(rule.pattern),
+        "owner": rule.owner,
+        "reason": rule.reason,
+        "created": instant(rule.created),
+        "expires": instant(rule.expires),
+        "in_force": ruled.holds,
+        "muted": ruled.muted,
     }
 
 

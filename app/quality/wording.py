@@ -9,6 +9,7 @@ from app.quality.report import Met, at_least, at_most
 from widgets.text import NOTHING, age
 
 if TYPE_CHECKING:
+    from app.quality.proposals import Effect
     from app.quality.report import Line, Report
     from detectors.quality.delays import Delay
     from detectors.quality.shares import Share
@@ -71,6 +72,12 @@ def targets(report: Report) -> tuple[tuple[str, str, str, Met], ...]:
             at_most(total.actionable_per_day, wanted.alerts_per_day),
         ),
     )
+
+
+def effect_text(effect: Effect) -> str:
+    """`hides 12: 9 false, 0 true, 3 others`."""
+    others = len(effect.cases) - effect.false - effect.true
+    return f"hides {len(effect.cases)}: {effect.false} false, {effect.true} true, {others} others"
 
 
 def labels_text(line: Line) -> str:

@@ -5,19 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from app.quality.rules import told
+from app.quality.wording import effect_text
 from app.screens.choice import ChoiceDialog
 from widgets.text import age, clean
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from app.quality.proposals import Effect, Proposal
-
-
-def effect_text(effect: Effect) -> str:
-    """`hides 12: 9 false, 0 true, 3 others`."""
-    others = len(effect.cases) - effect.false - effect.true
-    return f"hides {len(effect.cases)}: {effect.false} false, {effect.true} true, {others} others"
+    from app.quality.proposals import Proposal
 
 
 class MuteDialog(ChoiceDialog["Proposal"]):
