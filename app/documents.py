@@ -138,10 +138,12 @@ the share of known series that the last cycle judged. `questions` are what to la
 one), `workload` (shell patterns), `below` (only scores that stayed under it) and `hours` (of the day, UTC).
 
 `backtest --json` is one object: `since`, `until`, `cycles`, `complete` (false: stopped), and for each of the settings
-in `runs` its `report` (as of `quality`), its `findings`, how many of your true and false `labels` it told of `again`, and
-the rows that were `failing`. `inject --json` prints a line for each row and form of fault: `smallest` (the size that is
-seen in half of the `trials`; `null` where none is), `told` (in words), `delay_seconds`, and the share of the trials in
-which the `largest` size was `found`.
+in `runs` its `report` (as of `quality`), its `findings`, how many of your true and false `labels` it told of `again`,
+and the rows that were `failing`.
+
+`inject --json` prints a line for each row and form of fault: `smallest` (the size that is seen in half of the `trials`;
+`null` where none is), `told` (in words), `delay_seconds`, and the share of the trials in which the `largest` size was
+`found`.
 """
 
 

@@ -208,6 +208,7 @@ class EngineSession:
         }
         shown = self._publish(lambda known: replace(known, **composed, cycle=known.cycle + 1))
         if shown.cycle == 1:
+            self._learn()
             # What the first cycle learnt stays: a full collection that walks it holds up the interface for 40 ms.
             gc.freeze()
         self._prune(outcome.at)
@@ -274,7 +275,7 @@ class EngineSession:
 
     def label(self, ids: Sequence[int], label: Label, reason: str = "") -> ActResult:
         """Judge investigations."""
-        return self._acted(self._triage.label(ids, label, reason))
+        return self._learnt(self._triage.label(ids, label, reason))
 
     def acknowledge(self, ids: Sequence[int]) -> ActResult:
         """Take investigations, or give them back."""
@@ -321,11 +322,19 @@ class EngineSession:
 
     def undo(self) -> ActResult:
         """Take back the last act."""
-        return self._acted(self._triage.undo())
+        return self._learnt(self._triage.undo())
 
     def redo(self) -> ActResult:
         """Do it again."""
-        return self._acted(self._triage.redo())
+        return self._learnt(self._triage.redo())
+
+    def _learnt(self, result: ActResult) -> ActResult:
+        self._learn()
+        return self._acted(result)
+
+    def _learn(self) -> None:
+        """Train on the labels as they are now."""
+        self._inbox.learn(self._run.cluster)
 
     def _acted(self, result: ActResult) -> ActResult:
         self._shown_again()

@@ -76,6 +76,8 @@ class InboxRow(Struct, frozen=True, gc=False):
     """Titles of the other signals that are out of band there, in the investigation's order."""
     state: str = ""
     """`investigation.state` at the snapshot's time: a case whose snooze has run out has another row."""
+    likely: float | None = None
+    """How likely it is true by the labels so far; None while they are too few, or do not help."""
 
 
 class WorkloadLine(Struct, frozen=True):
@@ -120,7 +122,7 @@ class Snapshot(Struct, frozen=True):
     mode: str
     """`live`, `replay`, `demo`, `ended`, `failed`."""
     rows: tuple[InboxRow, ...] = ()
-    """Ranked: pinned first, then by severity, score and onset."""
+    """Ranked: pinned first, then by severity, what labels make of it, score and onset."""
     coverage: tuple[CoverageRecord, ...] = ()
     advice: tuple[AdviceRecord, ...] = ()
     """On requests and limits, worst first; apart from the cases."""

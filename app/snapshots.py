@@ -12,18 +12,23 @@ from detectors.cluster import AccessStatus
 from storage.records import Lifecycle, Priority, Verdict
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
     from app.sources.base import ServerInfo, SourceError
     from detectors.catalog import Catalogue
     from detectors.cluster import ClusterState
+    from detectors.quality.member import Member
     from storage.database import Store
     from storage.investigations import Version
-    from storage.records import InvestigationRecord
+    from storage.records import AnomalyRecord, InvestigationRecord
 
 RECENT_SECONDS = 24 * 3600.0
 """How long a case that has ended stays in the inbox's list."""
 RECENT_CASES = 500
 SNOOZED = "snoozed"
 """The only state of a case that ends without anything happening to it."""
+EVEN = 0.5
+"""Probability below which labels say that a case is rather noise: it comes after its equals."""
 
 
 class Inbox:
@@ -39,9 +44,19 @@ class Inbox:
         self._versions: dict[int, Version] = {}
         self._rows: dict[int, InboxRow] = {}
         self._ranked: tuple[InboxRow, ...] = ()
+        self._member: Member | None = None
+
+    def learn(self, cluster: str) -> None:
+        """Train on the labels as they are now; all rows are read again where that changes anything."""
+        from app.quality.learning import trained
+
+        member = trained(self._store, cluster)
+        with self._lock:
+            if member != self._member:
+                self._member, self._versions = member, {}
 
     def rows(self, cluster: str, now: float) -> tuple[InboxRow, ...]:
-        """All of them, ranked: pinned, living, not noise, priority, severity, score, onset."""
+        """All of them, ranked: pinned, living, not noise, priority, severity, not noise by the labels, score, onset."""
         with self._lock:
             if cluster != self._cluster:
                 self._cluster, self._versions, self._rows, self._ranked = cluster, {}, {}, ()
@@ -55,12 +70,23 @@ class Inbox:
             if changed or versions.keys() != known.keys():
                 self._rows = {number: row for number, row in self._rows.items() if number in versions}
                 self._rows |= self._read(changed, now)
-                self._ranked = tuple(sorted(self._rows.values(), key=lambda row: _rank(row.investigation)))
+                self._ranked = tuple(sorted(self._rows.values(), key=_rank))
             self._versions = versions
             return self._ranked
 
+    def _likely(self, worst: Mapping[int, AnomalyRecord], cases: Iterable[InvestigationRecord]) -> dict[int, float]:
+        """How likely each case is true by the labels; empty while these do not help."""
+        if self._member is None or not self._member.on:
+            return {}
+        from app.quality.learning import likely
+
+        told = ((worst[case.id], case.anomalies) for case in cases if case.id in worst)
+        return likely(self._member, self._store, self._cluster, told)
+
     def _read(self, numbers: list[int], now: float) -> dict[int, InboxRow]:
         worst, last_seen = self._store.anomalies.worst_of(numbers), self._store.anomalies.last_seen_of(numbers)
+        cases = self._store.investigations.many(numbers)
+        likely = self._likely(worst, cases)
         return {
             case.id: InboxRow(
                 case,
@@ -69,13 +95,15 @@ class Inbox:
                 last_seen[case.id],
                 tuple(self._titles.get(signal, signal) for signal in case.signals[1:]),
                 case.state(now),
+                likely.get(case.id),
             )
-            for case in self._store.investigations.many(numbers)
+            for case in cases
             if case.id in worst
         }
 
 
-def _rank(case: InvestigationRecord) -> tuple[bool, bool, bool, str, int, float, float, int]:
+def _rank(row: InboxRow) -> tuple[bool, bool, bool, str, int, bool, float, float, int]:
+    case = row.investigation
     return (
         not case.pinned,
         case.lifecycle is not Lifecycle.OPEN,
@@ -83,6 +111,7 @@ def _rank(case: InvestigationRecord) -> tuple[bool, bool, bool, str, int, float,
         # What has not been investigated yet may be anything.
         case.priority or Priority.P2,
         -case.severity.rank,
+        row.likely is not None and row.likely < EVEN,
         -case.score,
         -case.onset,
         case.id,

@@ -6,7 +6,7 @@ import heapq
 from typing import TYPE_CHECKING
 
 from storage import events
-from storage.codec import ENTITY_COLUMNS, ENTITY_JOIN, NAME_LIMIT, clean, read_entity
+from storage.codec import ENTITY_COLUMNS, ENTITY_JOIN, NAME_LIMIT, clean, cluster_id, read_entity
 from storage.folding import fold
 from storage.history import describe, lines_of
 from storage.records import TimelineEntry
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 _MARGIN = 3600.0
 """Seconds before the onset and after the end in which an event may belong to the case."""
+
+_BEFORE = 1800.0
+"""Seconds before an onset in which a rollout is near; a tenth of it after, since onsets are told by the minute."""
 
 _EVENT_LIMIT = 200
 """Events per entity; the newest ones are kept."""
@@ -42,6 +45,18 @@ class Timeline:
                     key=_at,
                 )
             )
+
+    def after_rollout(self, cluster: str) -> set[int]:
+        """The investigations of a cluster with a rollout of theirs in the half hour before their onset."""
+        with self._connections.read() as connection:
+            cursor = connection.execute(
+                """SELECT DISTINCT timeline.investigation FROM timeline
+                JOIN investigation ON investigation.id = timeline.investigation
+                WHERE investigation.cluster = ? AND timeline.kind = 'rollout'
+                AND timeline.at BETWEEN investigation.onset - ? AND investigation.onset + ?""",
+                (cluster_id(connection, cluster), _BEFORE, _BEFORE / 10),
+            )
+            return {number for (number,) in cursor}
 
 
 def append(connection: sqlite3.Connection, entries: Iterable[tuple[int, TimelineEntry]]) -> None:

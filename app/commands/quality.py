@@ -55,10 +55,11 @@ def run(options: argparse.Namespace) -> int:
 
 def _print(report: Report) -> None:
     from app.quality.report import Group
-    from app.quality.wording import completeness_text, labels_text, targets
+    from app.quality.wording import completeness_text, labels_text, member_text, targets
     from widgets.text import clean
 
     print(f"{clean(report.cluster)}: {labels_text(report.total)}; {completeness_text(report)}")
+    print(f"  learning from labels: {member_text(report.member)}")
     for name, value, wanted, met in targets(report):
         print(f"  {name:<18} {value:<18} wanted {wanted:<10} {met}")
     for group in (Group.DETECTOR, Group.SIGNAL, Group.WORKLOAD):

@@ -35,6 +35,7 @@ def report_object(report: Report) -> dict[str, Any]:
             "live": number(report.completeness.live),
         },
         "questions": [question_object(question) for question in report.questions],
+        "member": None if report.member is None else msgspec.to_builtins(report.member),
         "proposals": [proposal_object(proposal) for proposal in report.proposals],
         "rules": [rule_object(ruled) for ruled in report.rules],
     }

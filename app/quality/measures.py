@@ -7,6 +7,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from app.quality.learning import likely, trained
 from app.quality.matching import same_workload, workload_of
 from app.quality.proposals import Stored, proposals
 from app.quality.questions import questions
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from app.settings.schema import Settings
     from detectors.catalog import Catalogue
+    from detectors.quality.member import Member
     from storage.database import Store
     from storage.labels import DetectorOf
     from storage.records import AnomalyRecord, IncidentRecord, InvestigationRecord, WatchRecord
@@ -75,6 +77,7 @@ def report(store: Store, catalogue: Catalogue, settings: Settings, cluster: str,
     titles = {row.id: row.title for row in catalogue.rows}
     detector_of = detectors_of(catalogue)
     stored = Stored({number: case for number, case in past.cases.items() if case.muted is None}, past.members)
+    member = trained(store, cluster)
     return Report(
         cluster=cluster,
         at=now,
@@ -86,8 +89,13 @@ def report(store: Store, catalogue: Catalogue, settings: Settings, cluster: str,
         completeness=_completeness(store, cluster, now, watch),
         proposals=proposals(stored),
         rules=_rules(store, cluster, now, past.cases.values()),
+        member=member,
         questions=questions(
-            tuple(past.cases.values()), past.members, titles, store.evidence.contradicted(cluster, since)
+            tuple(past.cases.values()),
+            past.members,
+            titles,
+            store.evidence.contradicted(cluster, since),
+            _likely(member, store, cluster, past),
         ),
     )
 
@@ -227,6 +235,12 @@ def _line(
         actionable_per_day=_per_day(asking, past.days),
         drift=_drift(past, cases.values()),
     )
+
+
+def _likely(member: Member, store: Store, cluster: str, past: Past) -> dict[int, float]:
+    members = [past.members[number] for number, case in past.cases.items() if case.label is None]
+    worst = ((max(each, key=lambda a: (a.severity.rank, a.peak_score)), len(each)) for each in members if each)
+    return likely(member, store, cluster, worst)
 
 
 def _rules(store: Store, cluster: str, now: float, cases: Iterable[InvestigationRecord]) -> tuple[Ruled, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from typing import TYPE_CHECKING
 
@@ -26,6 +27,7 @@ def questions(
     members: Mapping[int, Sequence[AnomalyRecord]],
     titles: Mapping[str, str],
     contradicted: Mapping[int, int],
+    learnt: Mapping[int, float],
 ) -> tuple[Question, ...]:
     """The unlabelled investigations, those first whose label would teach most.
 
@@ -37,10 +39,11 @@ def questions(
         members: the anomalies of each.
         titles: by signal.
         contradicted: how many conventions see a case's anomalies in band.
+        learnt: how likely cases are true by the member that labels have trained; empty while it is off.
     """
     labels = {label: Counter(_subjects(cases, label)) for label in (Label.TRUE, Label.FALSE)}
     asked = [
-        _question(case, members.get(case.id, ()), labels, titles, contradicted.get(case.id, 0))
+        _question(case, members.get(case.id, ()), labels, titles, contradicted.get(case.id, 0), learnt)
         for case in cases
         if case.label is None
     ]
@@ -67,12 +70,15 @@ def _question(
     labels: Mapping[Label, Counter[tuple[str, ...]]],
     titles: Mapping[str, str],
     contradicted: int,
+    learnt: Mapping[int, float],
 ) -> Question:
     signal = case.signals[0] if case.signals else ""
     likely, known = 0.5, 0
     for subject in _ladder(case, signal):
         true, known = labels[Label.TRUE][subject], labels[Label.TRUE][subject] + labels[Label.FALSE][subject]
         likely = (true + PRIOR * likely) / (known + PRIOR)
+    if case.id in learnt:
+        likely = _averaged(likely, learnt[case.id])
     peak = max((anomaly.peak_score for anomaly in members), default=case.score)
     of_signal = labels[Label.TRUE][(signal,)] + labels[Label.FALSE][(signal,)]
     reasons = {
@@ -91,3 +97,9 @@ def _question(
         weight=sum(reasons.values()),
         why="; ".join(told[:2]) or f"probably {'true' if likely > 0.5 else 'false'} ({likely:.0%})",
     )
+
+
+def _averaged(one: float, other: float) -> float:
+    """The probability whose log-odds are the mean of both."""
+    odds = math.sqrt(one / (1 - one) * other / (1 - other))
+    return odds / (1 + odds)

@@ -10,6 +10,7 @@ from msgspec import Struct
 from app.quality.proposals import Proposal
 from app.settings.schema import QualitySettings
 from detectors.quality.delays import Delay
+from detectors.quality.member import Member
 from detectors.quality.shares import Share
 from storage.records import IncidentRecord, Label, RuleRecord
 
@@ -148,6 +149,8 @@ class Report(Struct, frozen=True):
     incidents: tuple[Found, ...]
     completeness: Completeness
     questions: tuple[Question, ...]
+    member: Member | None = None
+    """Trained on the labels, and whether it is averaged in."""
     proposals: tuple[Proposal, ...] = ()
     rules: tuple[Ruled, ...] = ()
 

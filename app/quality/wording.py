@@ -6,12 +6,14 @@ import math
 from typing import TYPE_CHECKING
 
 from app.quality.report import Met, at_least, at_most
+from detectors.quality.member import FEWEST, FEWEST_OF_EACH, State
 from widgets.text import NOTHING, age
 
 if TYPE_CHECKING:
     from app.quality.proposals import Effect
     from app.quality.report import Line, Report
     from detectors.quality.delays import Delay
+    from detectors.quality.member import Member
     from detectors.quality.shares import Share
 
 TOO_FEW = "too few"
@@ -78,6 +80,14 @@ def effect_text(effect: Effect) -> str:
     """`hides 12: 9 false, 0 true, 3 others`."""
     others = len(effect.cases) - effect.false - effect.true
     return f"hides {len(effect.cases)}: {effect.false} false, {effect.true} true, {others} others"
+
+
+def member_text(member: Member | None) -> str:
+    """Whether the label-trained member is averaged in, and why not."""
+    if member is None or member.state is State.FEW:
+        return f"off: too few labels ({FEWEST} needed, {FEWEST_OF_EACH} of each)"
+    gain = f"out-of-fold gain {member.gain:+.3f}"
+    return f"on: {gain}" if member.on else f"off: does not help ({gain})"
 
 
 def labels_text(line: Line) -> str:

@@ -162,6 +162,8 @@ def reasons(row: InboxRow, now: float, zone: tzinfo) -> Iterator[tuple[str, str 
     if query:
         yield "next", f"enter, then c copies its {'command' if query.startswith('kubectl') else 'query'}"
     yield "sure", f"{100 * worst.confidence:.0f} %, compared with {compared(worst.views)}"
+    if row.likely is not None:
+        yield "labels", f"say it is {row.likely:.0%} likely true"
     if row.also:
         # A server's and a protocol's own rows have the same short title.
         yield "also", ", ".join(dict.fromkeys(map(short_title, row.also)))

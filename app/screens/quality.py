@@ -12,7 +12,7 @@ from textual.widgets import Static
 from app.actions import Situation, actions_of
 from app.keymap import bindings
 from app.messages import QualityTold
-from app.quality.wording import completeness_text, labels_text
+from app.quality.wording import completeness_text, labels_text, member_text
 from app.screens.cases import CaseView
 from app.screens.listed import ListedView
 from app.screens.quality_rows import FACES, Face, QualityRow, targets_line
@@ -122,6 +122,9 @@ class QualityScreen(ListedView, CaseView):
         report = self._report
         self.query_one("#quality-targets", Static).update(_targets(report, width) if report else Content(COUNTING))
         faces = [Part(self._face_title(place), abs(place - self._face)) for place in range(len(FACES))]
+        if report is not None:
+            learning = plain(f"learning {member_text(report.member)}", style=palette.MUTED)
+            faces.append(Part(learning, len(FACES), right=True))
         self.query_one("#quality-faces", Static).update(fit(faces, width)[0])
         if report is not None:
             self.rows.border_title = plain(f"{report.targets.days} days  {labels_text(report.total)}")

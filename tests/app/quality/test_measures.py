@@ -135,8 +135,8 @@ def test_asked_first_is_what_cannot_be_guessed(past):
     unknown = past.found(CRASH, name="search")
     asked = told(past).questions
     assert {question.investigation for question in asked} == {sure, doubtful, unknown}
-    assert asked[-1].investigation == sure and asked[-1].likely > 0.9
-    assert next(q for q in asked if q.investigation == doubtful).likely == pytest.approx(0.5, abs=0.05)
+    assert asked[-1].investigation == sure and asked[-1].likely > 0.8
+    assert next(q for q in asked if q.investigation == doubtful).likely == pytest.approx(0.5, abs=0.2)
     assert "no label of" in next(q for q in asked if q.investigation == unknown).why
 
 

@@ -9,6 +9,7 @@ from app.quality.proposals import Effect, Proposal
 from app.quality.report import Completeness, Drift, Found, Group, Line, Question, Report, Ruled
 from app.settings.schema import QualitySettings
 from detectors.quality.delays import Delay
+from detectors.quality.member import Member, State
 from detectors.quality.shares import wilson
 from storage.records import IncidentRecord, Label, Pattern, RuleRecord
 from tests.app.screens.night import CLUSTER, FAULTS, HOSTILE, NOW
@@ -96,7 +97,7 @@ def quality_report(labels: Mapping[int, Label | None]) -> Report:
     return Report(
         cluster=CLUSTER, at=NOW, since=NOW - 30 * 86400, targets=QualitySettings(), total=TOTAL, lines=LINES,
         incidents=INCIDENTS, completeness=Completeness(DAYS, 30.0, 169_920, 0.004, 0.93),
-        proposals=PROPOSALS, rules=RULES,
+        proposals=PROPOSALS, rules=RULES, member=Member(State.ON, (), 88, 34, gain=0.084, error=0.03),
         questions=tuple(question for question in asked if labels.get(question.investigation) is None),
     )  # fmt: skip
 
