@@ -124,15 +124,15 @@ class Injection:
         around = self._surroundings(at)
         measured = {row_id: list(self._measured(look, row_id, found)) for row_id, found in planned.sources.items()}
         plain = {row_id: self._judged(row_id, groups, around) for row_id, groups in measured.items()}
-        tests = sum(np.isfinite(batch.judgement.p_value).sum() for row in plain.values() for _, batch in row)
+        tests = sum(np.isfinite(batch.judgement.p_value).sum() for row in plain.values() for batch in row)
         # One fault among all tests of a cycle: the bound accepts its test alone.
         limit = self.settings.detection.false_discovery_rate / max(1, int(tests))
         for row_id, judged in plain.items():
             if stop.is_set() or (self.rows and row_id not in self.rows):
                 continue
             self.progress(f"{where}: {row_id}")
-            for measurement, batch in judged:
-                self._lay_over(measurement, batch, around, limit)
+            for batch in judged:
+                self._lay_over(batch, around, limit)
 
     def _surroundings(self, at: float) -> Surroundings:
         standings = Standings(None, Annotations(self.settings.detection), self.settings.scope)
@@ -149,34 +149,31 @@ class Injection:
                 continue
         yield from alternatives(row, found)
 
-    def _judged(
-        self, row_id: str, groups: Sequence[Sequence[Measurement]], around: Surroundings
-    ) -> list[tuple[Measurement, Batch]]:
+    def _judged(self, row_id: str, groups: Sequence[Sequence[Measurement]], around: Surroundings) -> list[Batch]:
         """Every entity's plain judgement, by the measurement that speaks for it."""
-        found = []
+        found: list[Batch] = []
         for group in groups:
             chosen = choose(group)
             for number, measurement in enumerate(group):
                 speaking = frozenset(key for key, speaker in chosen.items() if speaker == number)
-                judged = batches(self.catalogue.row(row_id), measurement, speaking.__contains__, around)
-                found += [(measurement, batch) for batch in judged]
+                found += batches(self.catalogue.row(row_id), measurement, speaking.__contains__, around)
         return found
 
-    def _lay_over(self, measurement: Measurement, batch: Batch, around: Surroundings, limit: float) -> None:
+    def _lay_over(self, batch: Batch, around: Surroundings, limit: float) -> None:
         """Try all faults over some of a batch's entities that are judged and in band."""
         calm = [
-            subject.place
-            for index, subject in enumerate(batch.subjects)
+            place
+            for index, place in enumerate(batch.places)
             if batch.judgement.coverage[index] is Coverage.LIVE and not batch.judgement.score[index] >= 1
         ]
         some = {calm[place] for place in np.linspace(0, len(calm) - 1, min(ENTITIES, len(calm))).astype(int).tolist()}
-        for part in measurement.parts:
+        for part in batch.measurement.parts:
             places = [place for place, entity in enumerate(part.entities.tolist()) if entity in some]
             if not places:
                 continue
             own = Part(part.entities[places], part.data.rows(np.array(places, dtype=np.intp)))
             for fault in Fault:
-                _Trial(measurement, own, batch.row, fault, around, limit).run(self._tallies[batch.row.id, fault])
+                _Trial(batch.measurement, own, batch.row, fault, around, limit).run(self._tallies[batch.row.id, fault])
 
     def _results(self) -> Iterator[Sensitivity]:
         order = {row.id: place for place, row in enumerate(self.catalogue.rows)}
@@ -240,12 +237,12 @@ class _Trial:
         for batch in batches(self.row, faulty, lambda _: True, self.around):
             judgement = batch.judgement
             passed = (judgement.score >= 1) & ~(judgement.p_value > self.limit)
-            for index, subject in enumerate(batch.subjects):
-                size = sizes[subject.place][met[subject.place]]
-                met[subject.place] += 1
+            for index, place in enumerate(batch.places):
+                size = sizes[place][met[place]]
+                met[place] += 1
                 gone = self.fault is Fault.LOSS and judgement.coverage[index] is not Coverage.LIVE
                 if passed[index] or gone:
-                    yield subject.place, size
+                    yield place, size
 
 
 def _by_entity(copies: Part, column: np.ndarray[tuple[int], np.dtype[np.float64]]) -> dict[int, list[float]]:
