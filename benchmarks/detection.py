@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from benchmarks.learnt import Judge
 from detectors.scoring.batch import traces
 from detectors.scoring.grid import Samples, ordered
 from detectors.scoring.window import windowed
@@ -53,13 +54,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("data", type=Path, metavar="DATA_DIR")
     parser.add_argument("--out", type=Path, required=True, metavar="FILE")
     parser.add_argument("--history", type=float, metavar="MINUTES", help="judge each sample by this much data only")
+    parser.add_argument(
+        "--model", type=Path, metavar="FILE", help="leave out alerts that a label-trained member doubts"
+    )
     options = parser.parse_args(arguments)
+    judge = Judge.read(options.model) if options.model else None
     series = read(options.data)
     begin = time.process_time()
     if options.history:
         alerts = {name: windowed(samples, options.history * 60) for name, samples in series.items()}
     else:
         alerts = dict(streamed(series))
+    if judge is not None:
+        alerts = {name: judge.kept(*found) for name, found in alerts.items()}
     taken = time.process_time() - begin
     with options.out.open("w", newline="") as file:
         out = csv.writer(file)

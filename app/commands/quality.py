@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from app.commands.common import cluster_of, loaded_settings
 from app.durations import DAY, seconds_of
@@ -20,6 +23,9 @@ SHOWN_QUESTIONS = 5
 def declare(parser: argparse.ArgumentParser) -> None:
     """Its own options."""
     parser.add_argument("--since", metavar="TIME", help="how far back, as 7d or 24h (default: quality.days)")
+    parser.add_argument(
+        "--model", metavar="FILE", help="write what your labels have trained to a file (for the benchmark's --model)"
+    )
     parser.add_argument("--json", action="store_true", help="print the whole report as one JSON object")
 
 
@@ -46,11 +52,26 @@ def run(options: argparse.Namespace) -> int:
     with Store.open(loaded.database) as store:
         cluster = cluster_of(loaded, store)
         told = report(store, open_catalogue(loaded), loaded.settings, cluster, SystemClock().now(), days)
+    if options.model:
+        _write(told, Path(options.model))
     if options.json:
         print(json_line(report_object(told)))
     else:
         _print(told)
     return Exit.OK
+
+
+def _write(report: Report, path: Path) -> None:
+    """The trained member as JSON. Raises SettingsError where there is none, or it cannot be written."""
+    from app.quality.wording import member_text
+    from app.settings.loading import SettingsError
+
+    if report.member is None or not report.member.weights:
+        raise SettingsError(f"--model {path}: nothing is trained: {member_text(report.member)}")
+    try:
+        path.write_bytes(msgspec.json.encode(report.member))
+    except OSError as error:
+        raise SettingsError(f"--model {path}: cannot be written: {error.strerror}") from None
 
 
 def _print(report: Report) -> None:
