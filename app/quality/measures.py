@@ -7,11 +7,13 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from msgspec.structs import asdict
+
 from app.quality.learning import likely, trained
 from app.quality.matching import same_workload, workload_of
 from app.quality.proposals import Stored, proposals
 from app.quality.questions import questions
-from app.quality.report import Completeness, Drift, Found, Group, Line, Report, Ruled
+from app.quality.report import Completeness, Drift, Found, Group, Line, Report, Ruled, Targets
 from detectors.model import Severity
 from detectors.quality.delays import delay
 from detectors.quality.rates import rate_change
@@ -82,7 +84,7 @@ def report(store: Store, catalogue: Catalogue, settings: Settings, cluster: str,
         cluster=cluster,
         at=now,
         since=since,
-        targets=settings.quality,
+        targets=Targets(**asdict(settings.quality)),
         total=_line(past, Group.ALL, "", "everything", past.cases, past.incidents),
         lines=tuple(_lines(past, titles, detector_of)),
         incidents=tuple(past.incidents),

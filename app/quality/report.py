@@ -8,7 +8,6 @@ from enum import StrEnum
 from msgspec import Struct
 
 from app.quality.proposals import Proposal
-from app.settings.schema import QualitySettings
 from detectors.quality.delays import Delay
 from detectors.quality.member import Member
 from detectors.quality.shares import Share
@@ -136,13 +135,24 @@ class Ruled(Struct, frozen=True):
     """Investigations of this time that it hides."""
 
 
+class Targets(Struct, frozen=True):
+    """What is wanted: `[quality]` of the settings, by the same names."""
+
+    days: int = 30
+    precision: float = 0.85
+    recall: float = 0.70
+    detection_minutes: float = 5.0
+    alerts_per_day: float = 5.0
+    fewest_labels: int = 5
+
+
 class Report(Struct, frozen=True):
     """Everything about the quality of one cluster's findings over a time."""
 
     cluster: str
     at: float
     since: float
-    targets: QualitySettings
+    targets: Targets
     total: Line
     lines: tuple[Line, ...]
     """Detectors, signals and workloads; in each group the busiest first."""

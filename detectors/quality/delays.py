@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from statistics import median
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -22,6 +21,9 @@ class Delay(msgspec.Struct, frozen=True):
 
 def delay(seconds: Iterable[float]) -> Delay | None:
     """Of several delays; None where there is none."""
+    # Takes long to import, for who only reads a delay.
+    from statistics import median
+
     ordered = sorted(seconds)
     if not ordered:
         return None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from statistics import NormalDist
 
 import msgspec
 
@@ -37,6 +36,9 @@ def wilson(successes: int, trials: int, level: float = LEVEL) -> Share:
         trials: 0 or more; no trials say nothing: NaN.
         level: of the two-sided interval.
     """
+    # Takes long to import, for who only reads a share.
+    from statistics import NormalDist
+
     if not trials:
         return Share(0, 0, math.nan, math.nan)
     z = NormalDist().inv_cdf((1 + level) / 2)

@@ -6,8 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from app.quality.proposals import Effect, Proposal
-from app.quality.report import Completeness, Drift, Found, Group, Line, Question, Report, Ruled
-from app.settings.schema import QualitySettings
+from app.quality.report import Completeness, Drift, Found, Group, Line, Question, Report, Ruled, Targets
 from detectors.quality.delays import Delay
 from detectors.quality.member import Member, State
 from detectors.quality.shares import wilson
@@ -95,7 +94,7 @@ def quality_report(labels: Mapping[int, Label | None]) -> Report:
         )
     ]  # fmt: skip
     return Report(
-        cluster=CLUSTER, at=NOW, since=NOW - 30 * 86400, targets=QualitySettings(), total=TOTAL, lines=LINES,
+        cluster=CLUSTER, at=NOW, since=NOW - 30 * 86400, targets=Targets(), total=TOTAL, lines=LINES,
         incidents=INCIDENTS, completeness=Completeness(DAYS, 30.0, 169_920, 0.004, 0.93),
         proposals=PROPOSALS, rules=RULES, member=Member(State.ON, (), 88, 34, gain=0.084, error=0.03),
         questions=tuple(question for question in asked if labels.get(question.investigation) is None),
@@ -103,7 +102,7 @@ def quality_report(labels: Mapping[int, Label | None]) -> Report:
 
 
 NOTHING_YET = Report(
-    cluster=CLUSTER, at=NOW, since=NOW - 30 * 86400, targets=QualitySettings(),
+    cluster=CLUSTER, at=NOW, since=NOW - 30 * 86400, targets=Targets(),
     total=Line(Group.ALL, "", "everything", 0, 0, 0, 0, 0, wilson(0, 0), False, wilson(0, 0), None, None, math.nan,
                math.nan, Drift(math.nan, math.nan, 1.0)),
     lines=(), incidents=(), completeness=Completeness(0.0, 0.0, 0, math.nan, math.nan), questions=(),
