@@ -131,7 +131,7 @@ def test_a_newer_schema_that_is_still_in_the_write_ahead_log_is_refused_too(path
     crash = """
 import os, sqlite3, sys
 connection = sqlite3.connect(sys.argv[1], isolation_level=None)
-connection.execute("PRAGMA user_version = 9")
+connection.execute("PRAGMA user_version = 999")
 os._exit(0)
 """
     subprocess.run([sys.executable, "-c", crash, path], check=True)
