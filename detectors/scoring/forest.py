@@ -16,21 +16,34 @@ if TYPE_CHECKING:
 _EULER = 0.5772156649015329
 
 
-@dataclass(frozen=True, slots=True)
+TREES, SAMPLE = 50, 64
+"""Trees of a series, and the points that each is grown from."""
+
+
+@dataclass
 class IsolationForest:
     """Trees of random cuts, stored as heaps: the children of node i are 2i + 1 and 2i + 2."""
 
     feature: NDArray[np.int8]
-    """Shape (S, K, nodes): which feature a node cuts."""
-    cut: FloatArray
-    """Shape (S, K, nodes): where; NaN for a leaf."""
-    length: FloatArray
-    """Shape (S, K, nodes): path length of a point that ends there."""
+    """Shape (K, nodes, S): which feature a node cuts."""
+    cut: NDArray[np.float32]
+    """Shape (K, nodes, S): where; NaN for a leaf."""
+    length: NDArray[np.float32]
+    """Shape (K, nodes, S): path length of a point that ends there."""
     sample: int
     """Points that each tree was grown from."""
 
     @classmethod
-    def fit(cls, points: FloatArray, random: np.random.Generator, trees: int = 50, sample: int = 64) -> IsolationForest:
+    def unborn(cls, size: int, trees: int = TREES, sample: int = SAMPLE) -> IsolationForest:
+        """Trees without a cut, to which every point is an average one."""
+        shape = trees, 2 ** (_depth(sample) + 1) - 1, size
+        average = np.full(shape, usual_path(np.array(float(sample))), dtype=np.float32)
+        return cls(np.zeros(shape, dtype=np.int8), np.full(shape, np.nan, dtype=np.float32), average, sample)
+
+    @classmethod
+    def fit(
+        cls, points: FloatArray, random: np.random.Generator, trees: int = TREES, sample: int = SAMPLE
+    ) -> IsolationForest:
         """Grow `trees` trees for every series.
 
         Args:
@@ -39,28 +52,31 @@ class IsolationForest:
             trees: K.
             sample: points that each tree is grown from, drawn with replacement.
         """
-        depth = max(1, ceil(log2(sample)))
-        nodes = 2 ** (depth + 1) - 1
-        shape = len(points), trees, nodes
-        feature, cut, length = np.zeros(shape, dtype=np.int8), np.full(shape, np.nan), np.zeros(shape)
+        forest = cls.unborn(len(points), trees, sample)
         for series, its in enumerate(points):
             whole = its[np.isfinite(its).all(axis=1)]
             if len(whole):
                 drawn = whole[random.integers(len(whole), size=(trees, sample))]
-                _grow(drawn, depth, random, feature[series], cut[series], length[series])
-        return cls(feature, cut, length, sample)
+                grown = (forest.feature[..., series], forest.cut[..., series], forest.length[..., series])
+                _grow(drawn, _depth(sample), random, *grown)
+        return forest
 
     def score(self, points: FloatArray) -> FloatArray:
         """2 ** -(mean path / usual path) of one point (S, F) in each series, shape (S,): near 1 is abnormal."""
-        series, trees = np.ogrid[: self.cut.shape[0], : self.cut.shape[1]]
-        node = np.zeros(self.cut.shape[:2], dtype=np.intp)
-        for _ in range(int(log2(self.cut.shape[2] + 1)) - 1):
-            cut = self.cut[series, trees, node]
-            right = points[series, self.feature[series, trees, node]] >= cut
+        count, _, size = self.cut.shape
+        trees, series = np.ogrid[:count, :size]
+        node = np.zeros((count, size), dtype=np.intp)
+        for _ in range(_depth(self.sample)):
+            cut = self.cut[trees, node, series]
+            right = points[series, self.feature[trees, node, series]] >= cut
             node = np.where(np.isnan(cut), node, 2 * node + 1 + right)
-        path = self.length[series, trees, node].mean(axis=1)
+        path = self.length[trees, node, series].mean(axis=0)
         score: FloatArray = 2 ** (-path / usual_path(np.array(float(self.sample))))
         return score
+
+
+def _depth(sample: int) -> int:
+    return max(1, ceil(log2(sample)))
 
 
 def usual_path(points: FloatArray) -> FloatArray:
@@ -75,8 +91,8 @@ def _grow(
     depth: int,
     random: np.random.Generator,
     feature: NDArray[np.int8],
-    cut: FloatArray,
-    length: FloatArray,
+    cut: NDArray[np.float32],
+    length: NDArray[np.float32],
 ) -> None:
     """Fill the trees of one series from points (K, sample, F), all trees one level at a time."""
     trees, _, features = drawn.shape

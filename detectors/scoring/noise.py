@@ -38,7 +38,7 @@ class NoiseFloor:
 
         Args:
             values: shape (S,), 0 where not present.
-            present: shape (S,).
+            present: shape (S,): whether there is a sample that may be learnt from.
             seen: shape (S,): samples so far, this one included.
 
         Returns:

@@ -10,7 +10,7 @@ from detectors.scoring.tuning import HOUR
 
 if TYPE_CHECKING:
     from detectors.scoring.tuning import Tuning
-    from detectors.series import FloatArray
+    from detectors.series import BoolArray, FloatArray
 
 _HOURS = 168
 _DAYS = 6
@@ -31,18 +31,19 @@ class Schedule:
         self._habit = np.zeros(size)
         self._series = np.arange(size)
 
-    def update(self, times: FloatArray, evidence: FloatArray) -> FloatArray:
+    def update(self, times: FloatArray, evidence: FloatArray, learn: BoolArray) -> FloatArray:
         """The habitual peak at this hour, shape (S,); then take note of this sample's evidence.
 
         Args:
             times: shape (S,), unix seconds.
             evidence: shape (S,).
+            learn: shape (S,): whose evidence may become a habit.
         """
         hour = np.floor_divide(times, HOUR).astype(np.int64)
         if not np.array_equal(hour, self._hour):
             self._advance(hour)
         at = hour % _HOURS, self._series
-        self._peaks[at] = np.maximum(self._peaks[at], evidence)
+        self._peaks[at] = np.maximum(self._peaks[at], np.where(learn, evidence, 0.0))
         return self._habit
 
     def _advance(self, hour: np.ndarray) -> None:

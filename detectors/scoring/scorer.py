@@ -31,6 +31,8 @@ class Scores:
     """1.0 is the threshold; 0 while learning, NaN without a sample."""
     alert: BoolArray
     """Whether an alert starts here."""
+    sign: FloatArray
+    """On which side of what was expected the value is: 1, -1 or 0."""
     expected: FloatArray
     """The forecast."""
     low: FloatArray
@@ -65,25 +67,37 @@ class Scorer:
         self._threshold = TailThreshold(size, step, tuning)
         self._schedule = Schedule(size, tuning)
         self._episodes = Episodes(size, step, tuning)
+        self._unfollowed = np.zeros(size, dtype=np.bool_)
+        """Whose level of the last minutes is not known though their profiles are."""
 
-    def update(self, times: ArrayLike, values: ArrayLike) -> Scores:
+    def update(
+        self, times: ArrayLike, values: ArrayLike, learn: BoolArray | None = None, adopt: BoolArray | None = None
+    ) -> Scores:
         """Score one sample of every series, then learn from it.
 
         Args:
             times: shape () or (S,), unix seconds.
             values: shape (S,); NaN and infinities are missing samples.
+            learn: shape (S,): False where it is decided that a sample is none to learn from; None for nowhere.
+            adopt: shape (S,): where it is decided that this is what is normal from now on; None for nowhere.
         """
         filled, present = present_in(values)
         times = np.broadcast_to(np.asarray(times, dtype=np.float64), filled.shape)
-        self._seen += present
-        floor = self._floor.update(filled, present, self._seen)
+        learn = present if learn is None else present & learn
+        self._seen += learn
+        floor = self._floor.update(filled, learn, self._seen)
 
+        day, season, has_day = self._day.update(times, filled, present, floor, learn)
+        week, _, has_week = self._week.update(times, filled, present, floor, learn)
+        self._follow(season, has_day)
+        if adopt is not None and adopt.any():
+            self._adopt(filled, season, has_day, adopt & present)
         local_level = self._local.centre.copy()
-        local = self._local.update(filled, present, floor)
-        day, season, has_day = self._day.update(times, filled, present, floor)
-        week, _, has_week = self._week.update(times, filled, present, floor)
+        local = self._local.update(filled, present, floor, learn)
         level = self._forecast.centre.copy()
-        forecast = self._forecast.update(filled - np.where(has_day, season, 0.0), has_day, floor)
+        forecast = self._forecast.update(
+            filled - np.where(has_day, season, 0.0), has_day, floor, has_day if learn is present else has_day & learn
+        )
 
         alone = present & ~has_day
         sign = np.sign(np.where(has_day, forecast, local))
@@ -91,9 +105,9 @@ class Scorer:
         raw = np.where(alone, raw / self._tuning.alone, raw)
 
         evidence = self._persistence.update(raw, sign, present, self._tuning.smoothing_limit * self._threshold.far)
-        usual = self._schedule.update(times, evidence)
+        usual = self._schedule.update(times, evidence, learn)
         threshold = np.maximum(self._threshold.value(self._seen), self._tuning.scheduled_excess * usual)
-        self._threshold.update(raw, evidence, present, self._seen)
+        self._threshold.update(raw, evidence, learn, self._seen)
         learning = self._seen < self._tuning.warmup
         above = (evidence > threshold) & ~learning
         alert = self._episodes.update(above, raw, present)
@@ -102,4 +116,23 @@ class Scorer:
         reach = threshold * np.where(has_day, self._forecast.width, self._tuning.alone * self._local.width)
         views = present * float(Views.LOCAL) + has_day * float(Views.DAY) + (has_week & has_day) * float(Views.WEEK)
         score = np.where(present, np.where(learning, 0.0, evidence / threshold), np.nan)
-        return Scores(score, alert, expected, expected - reach, expected + reach, views, learning)
+        return Scores(score, alert, sign, expected, expected - reach, expected + reach, views, learning)
+
+    def resume(self) -> None:
+        """Go on after a time in which nobody looked: the profiles are known, the last minutes are not."""
+        self._unfollowed[:] = True
+
+    def usual(self, times: FloatArray) -> dict[Views, FloatArray]:
+        """What the profiles of day and week hold usual at some times (T,), unix seconds: shape (S, T) each."""
+        return {Views.DAY: self._day.levels(times), Views.WEEK: self._week.levels(times)}
+
+    def _follow(self, season: FloatArray, has_day: BoolArray) -> None:
+        """Have levels that nobody followed start where the forecast puts them, not at what may be an anomaly."""
+        begun = self._unfollowed & has_day
+        if begun.any():
+            np.copyto(self._local.centre, season + self._forecast.centre, where=begun)
+            self._unfollowed &= ~begun
+
+    def _adopt(self, values: FloatArray, season: FloatArray, has_day: BoolArray, adopt: BoolArray) -> None:
+        np.copyto(self._local.centre, values, where=adopt)
+        np.copyto(self._forecast.centre, values - season, where=adopt & has_day)

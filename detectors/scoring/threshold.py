@@ -57,19 +57,19 @@ class TailThreshold:
         threshold: FloatArray = self.of_tail(seen) * (1 + self._tuning.youth / np.sqrt(np.maximum(seen, 1)))
         return threshold
 
-    def update(self, score: FloatArray, evidence: FloatArray, present: BoolArray, seen: FloatArray) -> None:
+    def update(self, score: FloatArray, evidence: FloatArray, learn: BoolArray, seen: FloatArray) -> None:
         """Move both quantiles by one step of stochastic approximation (Robbins and Monro 1951), on the log scale.
 
         Args:
             score: shape (S,).
             evidence: shape (S,): where it is above the threshold, the score counts for little.
-            present: shape (S,).
+            learn: shape (S,): whether there is a sample that may be learnt from.
             seen: shape (S,): samples so far, this one included.
         """
         tuning = self._tuning
         abnormal = (evidence > self.of_tail(seen)) & (seen >= _FIRST)
         logs = np.log(np.maximum(score, _LEAST_SCORE))
-        step = np.where(present, np.maximum(1 / tuning.tail_memory, 2 / (seen + 10)), 0.0)
+        step = np.where(learn, np.maximum(1 / tuning.tail_memory, 2 / (seen + 10)), 0.0)
         step = np.where(abnormal, tuning.abnormal_gain * step, step)
         for quantile, share in ((self._near, tuning.tail_near), (self._far, tuning.tail_far)):
             quantile += step * ((logs > quantile) / share - 1)

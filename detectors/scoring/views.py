@@ -37,12 +37,12 @@ class Spread:
         """Shape (S,), at least `floor`."""
         return np.maximum(MEAN_TO_SIGMA * self._deviation, floor)
 
-    def update(self, deviation: FloatArray, present: BoolArray, floor: FloatArray) -> None:
-        """Learn from deviations of shape (S,)."""
+    def update(self, deviation: FloatArray, learn: BoolArray, floor: FloatArray) -> None:
+        """Learn from those deviations of shape (S,) that may be learnt from."""
         size = np.abs(deviation)
-        self._seen += present
+        self._seen += learn
         limit = np.where(self._seen < _FIRST, np.inf, self._winsor * self.value(floor))
-        self._deviation += retained(self._least_gain, self._seen, present) * (np.minimum(size, limit) - self._deviation)
+        self._deviation += retained(self._least_gain, self._seen, learn) * (np.minimum(size, limit) - self._deviation)
 
 
 class Level:
@@ -60,15 +60,18 @@ class Level:
         self.width = np.ones(size)
         """The spread that the last deviation was measured in."""
 
-    def update(self, values: FloatArray, present: BoolArray, floor: FloatArray) -> FloatArray:
-        """How many spreads each value is from the level, shape (S,); 0 where there is none. Then learn."""
+    def update(self, values: FloatArray, present: BoolArray, floor: FloatArray, learn: BoolArray) -> FloatArray:
+        """How many spreads each value is from the level, shape (S,); 0 where there is none.
+
+        Then learn from those that may be learnt from, a subset of those that are present.
+        """
         np.copyto(self.centre, values, where=present & (self._seen == 0))
-        self._seen += present
+        self._seen += learn
         deviation = np.where(present, values - self.centre, 0.0)
         self.width = self._spread.value(floor)
         reach = self._winsor * np.where(self._seen < _FIRST, np.maximum(self.width, np.abs(deviation)), self.width)
-        self._spread.update(deviation, present, floor)
-        self.centre += retained(self._least_gain, self._seen, present) * np.clip(deviation, -reach, reach)
+        self._spread.update(deviation, learn, floor)
+        self.centre += retained(self._least_gain, self._seen, learn) * np.clip(deviation, -reach, reach)
         return deviation / self.width
 
 
@@ -86,11 +89,12 @@ class Profile:
         self, size: int, period: int, bins: int, step: float, rate: float, tuning: Tuning, *, tolerant: bool
     ) -> None:
         self._period = period
-        self._bins = bins = int(max(1, min(bins, period // step)))
+        self.bins = bins = int(max(1, min(bins, period // step)))
         self._winsor = tuning.winsor
         self._rate = rate
         self._tolerant = tolerant
-        self._per_bin = max(1.0, period / bins / step)
+        self.per_bin = max(1.0, period / bins / step)
+        """Samples that a part has in one period."""
         self._spread = Spread(size, tuning)
         self._level = np.full((bins, size), np.nan, dtype=np.float32)
         self._deviation = np.zeros((bins, size), dtype=np.float32)
@@ -98,7 +102,7 @@ class Profile:
         self._series = np.arange(size)
 
     def update(
-        self, times: NDArray[np.float64], values: FloatArray, present: BoolArray, floor: FloatArray
+        self, times: NDArray[np.float64], values: FloatArray, present: BoolArray, floor: FloatArray, learn: BoolArray
     ) -> tuple[FloatArray, FloatArray, BoolArray]:
         """Compare with the profile, then learn.
 
@@ -107,11 +111,12 @@ class Profile:
             values: shape (S,), 0 where not present.
             present: shape (S,).
             floor: shape (S,): least spread.
+            learn: shape (S,): of those that are present, which may be learnt from.
 
         Returns:
             Spreads from the profile (S,), the profile's level (S,), and for which series it knows one (S,).
         """
-        here = (np.mod(times, self._period) * (self._bins / self._period)).astype(np.intp) % self._bins
+        here = self._part(times)
         at = here, self._series
         level, bin_deviation, seen = self._level[at].astype(np.float64), self._deviation[at], self._seen[at]
         known = present & (seen > 0)
@@ -121,17 +126,28 @@ class Profile:
 
         deviation = np.where(known, values - level, 0.0)
         limited = np.clip(deviation, -self._winsor * width, self._winsor * width)
-        self._spread.update(deviation, known, floor)
-        pull = np.maximum(self._rate, 1 / (1 + seen / self._per_bin)) / self._per_bin
-        self._level[at] = np.where(known, level + pull * limited, np.where(present, values, level))
-        first = np.where(present, self._spread.value(floor) / MEAN_TO_SIGMA, bin_deviation)
-        self._deviation[at] = np.where(known, bin_deviation + pull * (np.abs(limited) - bin_deviation), first)
-        self._seen[at] = seen + present
+        taught = known & learn
+        self._spread.update(deviation, taught, floor)
+        pull = np.maximum(self._rate, 1 / (1 + seen / self.per_bin)) / self.per_bin
+        begun = learn & ~known
+        self._level[at] = np.where(taught, level + pull * limited, np.where(begun, values, level))
+        first = np.where(begun, self._spread.value(floor) / MEAN_TO_SIGMA, bin_deviation)
+        self._deviation[at] = np.where(taught, bin_deviation + pull * (np.abs(limited) - bin_deviation), first)
+        self._seen[at] = seen + learn
         return beyond, level, known
+
+    def levels(self, times: NDArray[np.float64]) -> FloatArray:
+        """What the profile holds usual at some times (T,), unix seconds: shape (S, T); NaN where it knows nothing."""
+        parts, back = np.unique(self._part(times), return_inverse=True)
+        found: FloatArray = self._level[parts][back].T.astype(np.float64)
+        return found
+
+    def _part(self, times: NDArray[np.float64]) -> NDArray[np.intp]:
+        return (np.mod(times, self._period) * (self.bins / self._period)).astype(np.intp) % self.bins
 
     def _around(self, here: NDArray[np.intp], level: FloatArray) -> tuple[FloatArray, FloatArray]:
         if not self._tolerant:
             return level, level
-        before = self._level[(here - 1) % self._bins, self._series]
-        after = self._level[(here + 1) % self._bins, self._series]
+        before = self._level[(here - 1) % self.bins, self._series]
+        after = self._level[(here + 1) % self.bins, self._series]
         return np.fmin(np.fmin(before, after), level), np.fmax(np.fmax(before, after), level)

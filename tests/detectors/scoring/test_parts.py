@@ -28,7 +28,7 @@ def test_a_level_without_outliers_is_simple_exponential_smoothing() -> None:
     level, values = Level(1, tuning), np.random.default_rng(1).normal(0, 1, 300)
     values[:100] = 0
     for value in values:
-        level.update(np.array([value]), ONE, NOTHING)
+        level.update(np.array([value]), ONE, NOTHING, ONE)
     fit = SimpleExpSmoothing(values[100:], initialization_method="known", initial_level=0.0).fit(
         smoothing_level=gain(tuning.level_half_life), optimized=False
     )
@@ -95,7 +95,7 @@ def test_an_episode_alerts_once_and_again_when_it_was_over_or_is_worse() -> None
 
 def test_the_z_score_is_the_textbook_one() -> None:
     values, member = np.random.default_rng(3).normal(5, 2, 31), ZScore(1, 60, seconds=30 * 60)
-    score = [member.update(0, [value])[0] for value in values][-1]
+    score = [member.update(0, [value]).score[0] for value in values][-1]
     wanted = abs(stats.zmap(values[-1:], values[:-1], ddof=1)[0]) / 3
     assert score == pytest.approx(wanted)
 

@@ -26,7 +26,7 @@ anything = arrays(
 def run(values: np.ndarray, name: str = "ensemble", step: float = STEP) -> np.ndarray:
     """Scores of (T, S) values."""
     its = member(name, values.shape[1], step)
-    return np.array([its.update(START + step * index, row) for index, row in enumerate(values)])
+    return np.array([its.update(START + step * index, row).score for index, row in enumerate(values)])
 
 
 def walk(seed: int, length: int = 700, series: int = 3) -> np.ndarray:
