@@ -83,6 +83,25 @@ class Windows:
         return np.where(np.isnan(rate), np.nan, counts)
 
 
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """What a streaming detector, which has followed the series for longer than the window, says of them."""
+
+    score: FloatArray
+    """Shape (H, S): of the last `hold` samples, newest first; above 0 where they are too high, below where too low, and 1
+    away from it at the threshold."""
+    expected: FloatArray
+    """Shape (S,): in the row's unit, for the newest instant; NaN where it has no value in mind."""
+    known: BoolArray
+    """Shape (S,): whether it knows enough of a series to be asked."""
+    views: FloatArray
+    """Shape (S,): the `Views` that it had data for, as numbers."""
+
+    def rows(self, rows: slice | NDArray[np.intp]) -> Scored:
+        """The same of some series."""
+        return Scored(self.score[:, rows], self.expected[rows], self.known[rows], self.views[rows])
+
+
 _BY_ENTITY = ("total", "errors", "buckets", "level", "per", "members", "up")
 """The arrays of signal data that have a row for each entity."""
 
@@ -117,6 +136,10 @@ class SignalData:
     """The same quantities of the same entities a day and a week earlier, on the same grid."""
     excluded: BoolArray | None = None
     """Shape (S, T): instants known to be anomalous, which must not train the baseline."""
+    profiles: tuple[tuple[Views, FloatArray], ...] = ()
+    """Shape (S, T) each, in the row's unit: what profiles of day and week hold usual at these times; NaN where nothing."""
+    scored: Scored | None = None
+    """What the detector says that made those profiles."""
 
     @property
     def size(self) -> int:
@@ -132,6 +155,8 @@ class SignalData:
             self.changed(lambda values: values[rows]),
             references=tuple((view, reference.rows(rows)) for view, reference in self.references),
             excluded=None if self.excluded is None else self.excluded[rows],
+            profiles=tuple((view, usual[rows]) for view, usual in self.profiles),
+            scored=None if self.scored is None else self.scored.rows(rows),
         )
 
     def changed(self, change: Callable[[FloatArray], FloatArray]) -> SignalData:
@@ -150,6 +175,13 @@ class SignalData:
         if rate is None:
             raise ValueError("a rate needs totals or levels")
         return rate
+
+    def followed(self) -> Scored:
+        """What a streaming detector says; that it knows nothing where there is none."""
+        if self.scored is not None:
+            return self.scored
+        unknown = np.full(self.size, np.nan)
+        return Scored(unknown[None], unknown, np.zeros(self.size, dtype=np.bool_), np.zeros(self.size))
 
     def scraped(self) -> FloatArray:
         """`up` with unknown for what was not given, shape (S,)."""
@@ -237,7 +269,7 @@ def moving_means(rows: FloatArray, length: int) -> FloatArray:
 
 @dataclass(frozen=True, slots=True)
 class Season:
-    """What the same minutes of an earlier day or week would lead one to expect."""
+    """What the same minutes of earlier days and weeks would lead one to expect."""
 
     expected: FloatArray
     """Shape (hold, S); NaN where there is no usable reference."""
@@ -251,26 +283,30 @@ def season(
     local: FloatArray,
     quantity: Callable[[SignalData], tuple[FloatArray, FloatArray]],
 ) -> Season:
-    """The seasonal expectation: the value of the evaluation's own minutes on an earlier day.
+    """The seasonal expectation: the value of the evaluation's own minutes on an earlier day, or usually.
 
     Of several references, the one whose baseline resembles today's most speaks, so that Monday is compared with last
-    Monday rather than with Sunday.
+    Monday rather than with Sunday. A profile is one more: the usual day, the usual week.
 
     Args:
-        data: for its references.
+        data: for its references and profiles.
         windows: for the number of evaluations.
         local: shape (S,): today's baseline.
         quantity: gives a reference's own baseline (S,) and evaluations (hold, S), NaN without data.
     """
     expected = np.full((windows.hold, len(local)), np.nan)
-    views = np.zeros(len(local))
+    views = np.zeros(len(local), dtype=np.int64)
     nearest = np.full(len(local), np.inf)
-    for view, reference in data.references:
-        base, evaluations = quantity(reference)
+    references = [(view, *quantity(reference)) for view, reference in data.references]
+    references += [
+        (view, Ordered.of(windows.baseline_of(usual)).median(), windows.evaluation_means(usual))
+        for view, usual in data.profiles
+    ]
+    for view, base, evaluations in references:
         usable = np.isfinite(base) & np.isfinite(evaluations).all(axis=0)
         tiny = 1e-12 + 1e-3 * np.abs(local)
         distance = np.abs(np.log((np.abs(base) + tiny) / (np.abs(local) + tiny)))
         closer = usable & ~(distance >= nearest)
         expected[:, closer], nearest[closer] = evaluations[:, closer], distance[closer]
-        views += np.where(usable, int(view), 0)
-    return Season(expected, views)
+        views |= np.where(usable, int(view), 0)
+    return Season(expected, views.astype(np.float64))

@@ -44,6 +44,7 @@ from storage.history import History
 from storage.incidents import Incidents
 from storage.investigations import Investigations
 from storage.labels import Labels
+from storage.profiles import Profiles
 from storage.retention import Retention
 from storage.rules import Rules
 from storage.screens import ScreenState
@@ -89,6 +90,7 @@ class Store:
         self.conventions = Conventions(connections)
         self.usage = UsageDays(connections)
         self.advice = AdviceBook(connections)
+        self.profiles = Profiles(connections)
         self.screen = ScreenState(connections)
         self.retention = Retention(connections)
 

@@ -632,3 +632,15 @@ class WatchRecord(msgspec.Struct, frozen=True):
     """Seconds between cycles that followed upon each other."""
     errors: int
     """Cycles in which at least one row could not be asked."""
+
+
+class ProfileRecord(msgspec.Struct, frozen=True):
+    """What is usual for one series of a signal."""
+
+    entity: Entity
+    part: str
+    """Which of the entity's parts (`container="app"`); empty where it has one."""
+    until: float
+    """Unix seconds of the newest sample that it has learnt from."""
+    learnt: bytes
+    """As `detectors.scoring.compact` packs it: some 2.8 KB."""

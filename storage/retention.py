@@ -25,6 +25,9 @@ _DAY = 86_400.0
 USAGE_DAYS = 14
 """How long what containers used is kept: two weekends."""
 
+PROFILE_DAYS = 14
+"""How long what is usual for a series is kept after its last sample."""
+
 _EXPIRED = """
     NOT pinned AND (label IS NULL OR updated < :labelled) AND (
         ended < :unlabelled OR (lifecycle = 2 AND ended IS NULL AND updated < :unlabelled))
@@ -65,6 +68,7 @@ class Retention:
         cycles = self._rows("cycle", "at", cutoff)
         self._rows("verification", "at", cutoff)
         forgotten = self._usage(now - USAGE_DAYS * _DAY)
+        forgotten += self._rows("profile", "until", now - PROFILE_DAYS * _DAY)
         if investigations or forgotten:
             self._unused_names()
         self._shrink()
@@ -135,7 +139,7 @@ class Retention:
                 """DELETE FROM entity WHERE id NOT IN (
                     SELECT entity FROM subject UNION ALL SELECT entity FROM investigation
                     UNION ALL SELECT entity FROM usage_series UNION ALL SELECT entity FROM advice
-                    UNION ALL SELECT entity FROM verification)"""
+                    UNION ALL SELECT entity FROM verification UNION ALL SELECT entity FROM profile)"""
             )
 
     def _shrink(self) -> None:

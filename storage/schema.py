@@ -376,4 +376,17 @@ RULES = (
         active INTEGER NOT NULL)""",
     "CREATE INDEX rule_cluster ON rule (cluster)",
     "ALTER TABLE investigation ADD COLUMN muted INTEGER",
+
+# What is usual for one series of a signal, as one source tells it; written over as it is learnt.
+PROFILES = (
+    """CREATE TABLE profile (
+        cluster INTEGER NOT NULL,
+        signal TEXT NOT NULL,
+        source TEXT NOT NULL,
+        entity INTEGER NOT NULL,
+        part TEXT NOT NULL,
+        until REAL NOT NULL,
+        learnt BLOB NOT NULL,
+        PRIMARY KEY (cluster, signal, source, entity, part)) WITHOUT ROWID""",
+    "CREATE INDEX profile_until ON profile (cluster, until)",
 )

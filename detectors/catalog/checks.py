@@ -11,7 +11,7 @@ import msgspec
 from detectors.catalog.compose import UNITS, feeds
 from detectors.catalog.errors import CatalogError
 from detectors.catalog.identity import SPLIT_FIELDS
-from detectors.catalog.parameters import GUARDS, PARAMETERS, Range, with_defaults
+from detectors.catalog.parameters import GUARDS, PARAMETERS, STREAMING, Range, with_defaults
 from detectors.catalog.promql import PLACEHOLDERS, parse_matchers
 from detectors.catalog.schema import DetectorKind, Kind, Statistic
 
@@ -33,6 +33,7 @@ STATISTICS: dict[DetectorKind, tuple[Statistic, ...]] = {
     DetectorKind.STATE_TRANSITION: (Statistic.STATE,),
     DetectorKind.THRESHOLD_FORECAST: (Statistic.SHARE_OF_LIMIT, Statistic.LEVEL),
     DetectorKind.RIGHT_SIZING_PERCENTILE: (Statistic.PERCENTILE,),
+    **dict.fromkeys(STREAMING, (Statistic.LEVEL, Statistic.RATE)),
 }
 """What each detector can judge; the first is what it judges unless the row says otherwise."""
 

@@ -7,7 +7,7 @@ import inspect
 from typing import TYPE_CHECKING
 
 from detectors.catalog import schema
-from detectors.catalog.parameters import GUARDS, PARAMETERS
+from detectors.catalog.parameters import GUARDS, PARAMETERS, STREAMING
 from detectors.catalog.schema import Availability, DetectorKind, Role
 
 if TYPE_CHECKING:
@@ -52,6 +52,7 @@ What `promql` has to return follows from the detector:
 | `rate-drop`, `rate-surge`, `count-spike` | events per second |
 | `quantile-shift` | events per second by `le`, cumulative |
 | `level-shift` | the value in the row's unit |
+| {streaming} | the same; `docs/detectors.md` says what each is good for |
 | `threshold-forecast` | the share of what there is, 0 to 1; with `statistic = "level"` an amount that has no limit |
 | `state-transition` | 1 while something is wrong, else 0 |
 
@@ -124,7 +125,9 @@ def coverage(catalogue: Catalogue, proofs: Mapping[str, Proofs]) -> str:
 
 def guide(catalogue: Catalogue) -> str:
     """`docs/catalog.md`: the schema, the detectors' numbers, and the instruments that rows read."""
-    lines = [_INTRODUCTION.format(row=EXAMPLE_ROW, convention=EXAMPLE_CONVENTION).rstrip(), "", _GENERATED]
+    streaming = ", ".join(f"`{kind}`" for kind in STREAMING)
+    introduction = _INTRODUCTION.format(row=EXAMPLE_ROW, convention=EXAMPLE_CONVENTION, streaming=streaming)
+    lines = [introduction.rstrip(), "", _GENERATED]
     for name in (
         "Row",
         "Read",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from detectors.catalog import compose
 from detectors.catalog.identity import POD_RULE, Identifier, labels_of
+from detectors.catalog.parameters import STREAMING
 from detectors.catalog.promql import (
     duration,
     first_selector,
@@ -324,6 +325,7 @@ _OWN_RETURNS = {
     DetectorKind.STATE_TRANSITION: compose.Returns.STATE,
     DetectorKind.THRESHOLD_FORECAST: compose.Returns.LEVEL,
     DetectorKind.RIGHT_SIZING_PERCENTILE: compose.Returns.LEVEL,
+    **dict.fromkeys(STREAMING, compose.Returns.LEVEL),
 }
 
 

@@ -32,7 +32,18 @@ def _hold(evaluations: int) -> Range:
     return Range(1, 10, evaluations)
 
 
+STREAMING = (
+    DetectorKind.Z_SCORE,
+    DetectorKind.EMA,
+    DetectorKind.SEASONAL,
+    DetectorKind.HOLT_WINTERS,
+    DetectorKind.ISOLATION_FOREST,
+    DetectorKind.ENSEMBLE,
+)
+"""Detectors that follow each series sample by sample; they all have the same parameters and guards."""
+
 PARAMETERS: dict[DetectorKind, dict[str, Range]] = {
+    **dict.fromkeys(STREAMING, {"threshold": Range(0.1, 100, 1), "hold_evaluations": _hold(2)}),
     DetectorKind.RATIO_SPIKE: {
         "min_ratio": Range(0, 1, 0.01),
         "min_multiple": Range(1, 1000, 3),
@@ -112,7 +123,12 @@ _LEVEL = {
     "strict_after_rollout_minutes": Range(0, 120),
 }
 
+_STREAMED = {
+    name: _LEVEL[name] for name in ("min_level", "min_increase", "ignore_jobs", "suppress_after_rollout_minutes")
+}
+
 GUARDS: dict[DetectorKind, dict[str, Range]] = {
+    **dict.fromkeys(STREAMING, _STREAMED),
     DetectorKind.RATIO_SPIKE: {
         "min_requests_eval": Range(0, 1e9, 50),
         "min_errors_eval": Range(0, 1e9, 10),

@@ -34,6 +34,18 @@ class DetectorKind(StrEnum):
     """Near a capacity, or on the way to it."""
     RIGHT_SIZING_PERCENTILE = "right-sizing-percentile"
     """A long window's percentile against a request or limit."""
+    Z_SCORE = "z-score"
+    """Distance from the mean of the last hour."""
+    EMA = "ema"
+    """Distance from an exponential moving average."""
+    SEASONAL = "seasonal"
+    """Distance from the usual value at this time of day."""
+    HOLT_WINTERS = "holt-winters"
+    """Distance from a forecast: level and daily season."""
+    ISOLATION_FOREST = "isolation-forest"
+    """How easily the last three values are told from those of the hours before."""
+    ENSEMBLE = "ensemble"
+    """Local level, time of day, time of week and forecast, which must agree."""
 
 
 class Statistic(StrEnum):

@@ -17,7 +17,9 @@ from detectors.kinds.quantile import quantile_shift
 from detectors.kinds.rate import rate_drop, rate_surge
 from detectors.kinds.ratio import ratio_spike
 from detectors.kinds.state import state_transition
+from detectors.kinds.streaming import streamed
 from detectors.kinds.threshold_forecast import threshold_forecast
+from detectors.scoring.members import MEMBERS
 from detectors.series import Judgement
 
 if TYPE_CHECKING:
@@ -94,4 +96,5 @@ DETECTORS: Mapping[str, Detector] = {
     "level-shift": in_blocks(level_shift),
     "state-transition": in_blocks(state_transition),
     "threshold-forecast": in_blocks(threshold_forecast),
+    **{name: in_blocks(streamed) for name in MEMBERS},
 }

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from detectors.kinds.verdict import LEARNING, LIVE, LOCAL_ONLY, NO_DATA, Test, conclude, margin, number
+from detectors.kinds.verdict import HIGHEST, LEARNING, LIVE, LOCAL_ONLY, NO_DATA, Test, conclude, margin, number
 from detectors.model import Views
 from detectors.statistics import divide, median
-from detectors.windows import MINIMUM_COVERAGE, Baseline, Season, learn, season, trailing_run
+from detectors.windows import MINIMUM_COVERAGE, Baseline, Scored, Season, learn, season, trailing_run
 
 if TYPE_CHECKING:
     from detectors.kinds.verdict import Numbers
@@ -28,11 +28,15 @@ _DECISION = 4.0
 
 
 def level_shift(data: SignalData, params: Numbers, guards: Numbers, windows: Windows) -> Judgement:
-    """The mean of the evaluation against the baseline.
+    """The mean of the evaluation against what was to be expected.
 
-    z = (mean - median) / max(1.4826 * MAD, 5 % of the median, floor). Conditions: z >= z_min, or the CUSUM of the same
-    z over the whole window (Page 1954) beyond its decision interval; mean >= min_ratio * max(local, seasonal
-    expectation); the row's floors on level and increase; and min_duration_seconds without a break above the limit.
+    Where a profile of the day is known, the scorer (`detectors.scoring`) says what that is, the forecast, and how
+    surprising the newest sample is: in the last minutes, at this time of day, of week, and beside the forecast. Elsewhere
+    it is the baseline: z = (mean - median) / max(1.4826 * MAD, 5 % of the median, floor) >= z_min, or the CUSUM of the
+    same z over the whole window (Page 1954) beyond its decision interval.
+
+    Further conditions: mean >= min_ratio * max(expected, seasonal expectation); the row's floors on level and increase;
+    and min_duration_seconds without a break above the limit.
 
     What a row may add: `per_replica` also expects as much of each replica as usual, so that more of them may do more;
     `max_fraction` judges falls below that fraction of all expectations as well, where another day can be asked, since
@@ -46,8 +50,10 @@ def level_shift(data: SignalData, params: Numbers, guards: Numbers, windows: Win
     means = windows.evaluation_means(level)
     floor = max(least / max(z_min, 1), 1e-12)
     baseline = learn(level, data, windows, floor=floor, sign=1)
-    seen = season(data, windows, baseline.median, lambda reference: _reference_levels(reference, windows))
-    view = _View(level, means, baseline, seen, _replicas(data, baseline, params, windows), z_min, least)
+    followed = data.followed()
+    usual = np.where(followed.known, followed.expected, baseline.median)
+    seen = season(data, windows, usual, lambda reference: _reference_levels(reference, windows))
+    view = _View(level, means, usual, baseline, followed, seen, _replicas(data, usual, baseline, params, windows), z_min, least)
     rise, high = _rise(view, params, guards, windows)
     low = np.zeros(len(level))
     if fraction := number(params, "max_fraction", 0):
@@ -55,7 +61,7 @@ def level_shift(data: SignalData, params: Numbers, guards: Numbers, windows: Win
         fall, low = _fall(falling, fraction, guards)
         rise = np.fmax(rise, fall)
     unseen = np.isnan(means).any(axis=0) | _members_missing(data, guards, windows)
-    thin = ~baseline.enough | _too_little(data, guards, windows)
+    thin = ~(baseline.enough | followed.known) | _too_little(data, guards, windows)
     return conclude(
         data,
         windows,
@@ -66,9 +72,9 @@ def level_shift(data: SignalData, params: Numbers, guards: Numbers, windows: Win
             margins=(rise,),
             coverage=np.select([unseen, thin], [NO_DATA, LEARNING], LIVE).astype(np.int8),
             observed=means[0],
-            history=baseline.coverage,
+            history=np.where(followed.known, 1.0, baseline.coverage),
             views=Views.LOCAL + seen.views,
-            extra={"usual": baseline.median, "spread": baseline.spread, "seasonal": seen.expected[0]},
+            extra={"usual": usual, "spread": baseline.spread, "seasonal": seen.expected[0]},
         ),
     )
 
@@ -81,7 +87,10 @@ class _View:
     """Shape (S, T)."""
     means: FloatArray
     """Shape (H, S)."""
+    usual: FloatArray
+    """Shape (S,): what was to be expected now."""
     baseline: Baseline
+    followed: Scored
     season: Season
     replicas: FloatArray
     """Shape (H, S): what as many replicas as now usually make; NaN where they do not matter."""
@@ -93,16 +102,23 @@ class _View:
     def strictness(self) -> FloatArray:
         return np.where(self.season.views > 0, 1.0, LOCAL_ONLY)
 
+    def surprise(self, by_window: FloatArray, sign: int) -> FloatArray:
+        """The margin (H, S) of the statistic in one direction: the scorer's where it knows the series."""
+        score = np.clip(np.nan_to_num(sign * self.followed.score[0]), 0.0, HIGHEST)
+        return np.where(self.followed.known, score, by_window)
+
 
 def _rise(view: _View, params: Numbers, guards: Numbers, windows: Windows) -> tuple[FloatArray, FloatArray]:
     """Margins (H, S) of being too high, and the upper edge of the band (S,)."""
-    usual, spread = view.baseline.median, view.baseline.spread
+    usual, spread = view.usual, view.baseline.spread
     ratio = number(params, "min_ratio", 2)
     expected = np.fmax(np.fmax(usual, view.season.expected), view.replicas)
     drift = cusum((view.level - usual[:, None]) / spread[:, None], _SLACK)[None] / (_DECISION * view.z_min)
-    shift = np.fmax(margin((view.means - usual) / spread, view.z_min), np.clip(drift, 0, 100))
+    by_window = np.fmax(margin((view.means - usual) / spread, view.z_min), np.clip(drift, 0, HIGHEST))
+    shift = view.surprise(by_window, 1)
     floors = [number(numbers, name, 0) for name in FLOORS for numbers in (params, guards) if name in numbers]
-    edge = np.fmax(ratio * expected[0], np.fmax(usual + view.z_min * spread, expected[0] + view.least))
+    surprising = np.where(view.followed.known, usual, usual + view.z_min * spread)
+    edge = np.fmax(ratio * expected[0], np.fmax(surprising, expected[0] + view.least))
     high = view.strictness * np.maximum(edge, max(floors, default=0.0))
     margins = [shift, margin(view.means - expected, view.least), *(margin(view.means, floor) for floor in floors)]
     if ratio > 1:
@@ -115,12 +131,12 @@ def _rise(view: _View, params: Numbers, guards: Numbers, windows: Windows) -> tu
 
 def _fall(view: _View, fraction: float, guards: Numbers) -> tuple[FloatArray, FloatArray]:
     """Margins (H, S) of being too low, and the lower edge of the band (S,); none without another day."""
-    usual, spread = view.baseline.median, view.baseline.spread
+    usual, spread = view.usual, view.baseline.spread
     expected = np.where(view.season.views > 0, np.fmin(np.fmin(usual, view.season.expected), view.replicas), np.nan)
     limit = fraction * expected
     floors = [number(guards, name, 0) for name in FLOORS if name in guards]
     margins = (
-        margin((usual - view.means) / spread, view.z_min),
+        view.surprise(margin((usual - view.means) / spread, view.z_min), -1),
         margin(limit, np.maximum(view.means, 1e-12)),
         margin(expected - view.means, view.least),
         *(margin(expected, floor) for floor in floors),
@@ -137,12 +153,16 @@ def _lasted(level: FloatArray, high: FloatArray, windows: Windows) -> FloatArray
     return lasted
 
 
-def _replicas(data: SignalData, baseline: Baseline, params: Numbers, windows: Windows) -> FloatArray:
+def _replicas(
+    data: SignalData, usual: FloatArray, baseline: Baseline, params: Numbers, windows: Windows
+) -> FloatArray:
     """What as many replicas as report now would usually make together, shape (H, S)."""
     if data.members is None or not number(params, "per_replica", 0):
         return np.full((windows.hold, data.size), np.nan)
-    each = divide(baseline.training, windows.baseline_of(data.members))
-    return median(each) * windows.evaluation_means(data.members)
+    before = windows.baseline_of(data.members)
+    each = median(divide(baseline.training, before))
+    each = np.where(data.followed().known, divide(usual, median(before)), each)
+    return each * windows.evaluation_means(data.members)
 
 
 def _members_missing(data: SignalData, guards: Numbers, windows: Windows) -> BoolArray:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def rate_drop(data: SignalData, params: Numbers, guards: Numbers, windows: Windows) -> Judgement:
-    """Requests per second against the usual.
+    """Requests per second against the usual: the scorer's forecast where a profile of the day is known, else the baseline.
 
     Conditions: count <= max_fraction * min(local, seasonal expectation), and the negative-binomial lower tail
     P(X <= count) <= p_value. A series that vanished while its target is scraped counts as zero; one that vanished with
@@ -51,7 +51,7 @@ def rate_drop(data: SignalData, params: Numbers, guards: Numbers, windows: Windo
 
 
 def rate_surge(data: SignalData, params: Numbers, guards: Numbers, windows: Windows) -> Judgement:
-    """Requests per second against the usual.
+    """Requests per second against the usual, as `rate_drop`.
 
     Conditions: count >= min_multiple * max(local, seasonal expectation); an increase of at least
     min_absolute_increase_per_second; count >= min_requests_eval; and the negative-binomial upper tail P(X >= count)
@@ -87,7 +87,8 @@ class _Traffic:
     rate: FloatArray
     training: FloatArray
     usual: FloatArray
-    """Shape (S,): median over every stretch of the baseline as long as the evaluation, per second."""
+    """Shape (S,): per second: the forecast where a profile of the day is known, else the median over every stretch of
+    the baseline as long as the evaluation."""
     enough: BoolArray
     history: FloatArray
     count: FloatArray
@@ -100,7 +101,9 @@ class _Traffic:
     def of(cls, data: SignalData, windows: Windows, sign: int) -> _Traffic:
         rate = vanished_is_zero(data.rate(), data.scraped())
         baseline = learn(rate, data, windows, floor=0.0, sign=sign)
-        usual = median(moving_means(baseline.training, windows.evaluation))
+        followed = data.followed()
+        by_window = median(moving_means(baseline.training, windows.evaluation))
+        usual = np.where(followed.known, np.maximum(followed.expected, 0.0), by_window)
         sums, samples = windows.evaluation_sums(rate)
         seen = season(data, windows, usual, lambda reference: _reference_rates(reference, windows))
         return cls(
@@ -108,8 +111,8 @@ class _Traffic:
             rate=rate,
             training=baseline.training,
             usual=usual,
-            enough=baseline.enough & np.isfinite(usual),
-            history=baseline.coverage,
+            enough=(baseline.enough | followed.known) & np.isfinite(usual),
+            history=np.where(followed.known, 1.0, baseline.coverage),
             count=sums * windows.step,
             exposure=samples * windows.step,
             season=seen,

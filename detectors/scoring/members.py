@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
 
+from detectors.model import Views
 from detectors.scoring.average import gain, present_in, retained
 from detectors.scoring.forest import IsolationForest
 from detectors.scoring.noise import NoiseFloor
@@ -35,22 +36,30 @@ class Opinion(NamedTuple):
 
     score: FloatArray
     """1.0 is the threshold; 0 where there is too little to compare with, NaN where there is no sample."""
+    sign: FloatArray
+    """On which side of what was expected the value is: 1, -1 or 0; 1 where the detector has no value in mind."""
     expected: FloatArray
     """The value that would score 0; NaN where the detector has none in mind."""
     known: BoolArray
     """Whether there was enough to compare with."""
+    views: FloatArray
+    """The `Views` it was compared with, as numbers."""
 
 
 class Member(Protocol):
     """A streaming detector."""
 
-    def update(self, times: ArrayLike, values: ArrayLike, learn: BoolArray | None = None, /) -> Opinion:
+    def update(
+        self, times: ArrayLike, values: ArrayLike, learn: BoolArray | None = None, adopt: BoolArray | None = None, /
+    ) -> Opinion:
         """Score one sample of every series by those before it, then learn from it.
 
         Args:
             times: shape () or (S,), unix seconds.
             values: shape (S,); NaN and infinities are missing samples.
             learn: shape (S,): False where it is decided that a sample is none to learn from; None for nowhere.
+            adopt: shape (S,): where it is decided that this is what is normal from now on; None for nowhere. Those that
+                have no way to begin anew at once go on learning.
         """
         ...
 
@@ -63,9 +72,11 @@ class ZScore:
         self._next = np.zeros(size, dtype=np.intp)
         self._series = np.arange(size)
 
-    def update(self, times: ArrayLike, values: ArrayLike, learn: BoolArray | None = None, /) -> Opinion:
+    def update(
+        self, times: ArrayLike, values: ArrayLike, learn: BoolArray | None = None, adopt: BoolArray | None = None, /
+    ) -> Opinion:
         """See `Member.update`."""
-        del times
+        del times, adopt
         filled, present = present_in(values)
         there = np.isfinite(self._ring)
         count = there.sum(axis=0)
@@ -78,7 +89,7 @@ class ZScore:
         # A sample that is not learnt from takes no place; a missing one does, or an hour would become longer.
         self._ring[at] = np.where(kept, filled, np.where(present, self._ring[at], np.nan))
         self._next = np.where(present & ~kept, self._next, (self._next + 1) % len(self._ring))
-        return _opinion(score, mean, present, count >= _LEAST_SAMPLES)
+        return _opinion(score, filled - mean, mean, present, count >= _LEAST_SAMPLES)
 
 
 class MovingAverage:
@@ -90,14 +101,16 @@ class MovingAverage:
         self._variance = np.zeros(size)
         self._seen = np.zeros(size)
 
-    def update(self, times: ArrayLike, values: ArrayLike, learn: BoolArray | None = None, /) -> Opinion:
+    def update(
+        self, times: ArrayLike, values: ArrayLike, learn: BoolArray | None = None, adopt: BoolArray | None = None, /
+    ) -> Opinion:
         """See `Member.update`."""
-        del times
+        del times, adopt
         filled, present = present_in(values)
         mean, deviation = self._mean.copy(), filled - self._mean
         spread = np.sqrt(self._variance)
         score = np.abs(deviation) / np.maximum(spread, _TINY + 1e-9 * np.abs(mean)) / SIGMAS
-        said = _opinion(score, mean, present, self._seen >= _LEAST_SAMPLES)
+        said = _opinion(score, deviation, mean, present, self._seen >= _LEAST_SAMPLES)
         learn = present if learn is None else present & learn
         self._seen += learn
         pull = retained(self._gain, self._seen, learn)
@@ -114,15 +127,18 @@ class Seasonal:
         self._seen = np.zeros(size)
         self._profile = Profile(size, DAY, 288, step, TUNING.day_gain, TUNING, tolerant=True)
 
-    def update(self, times: ArrayLike, values: ArrayLike, learn: BoolArray | None = None, /) -> Opinion:
+    def update(
+        self, times: ArrayLike, values: ArrayLike, learn: BoolArray | None = None, adopt: BoolArray | None = None, /
+    ) -> Opinion:
         """See `Member.update`."""
+        del adopt
         filled, present = present_in(values)
         learn = present if learn is None else present & learn
         self._seen += learn
         floor = self._floor.update(filled, learn, self._seen)
         when = np.broadcast_to(np.asarray(times, dtype=np.float64), filled.shape)
         deviation, season, known = self._profile.update(when, filled, present, floor, learn)
-        return _opinion(np.abs(deviation) / SIGMAS, season, present, known)
+        return _opinion(np.abs(deviation) / SIGMAS, deviation, season, present, known, Views.DAY)
 
 
 class HoltWinters:
@@ -134,8 +150,11 @@ class HoltWinters:
         self._profile = Profile(size, DAY, 288, step, TUNING.day_gain, TUNING, tolerant=True)
         self._level = Level(size, TUNING)
 
-    def update(self, times: ArrayLike, values: ArrayLike, learn: BoolArray | None = None, /) -> Opinion:
+    def update(
+        self, times: ArrayLike, values: ArrayLike, learn: BoolArray | None = None, adopt: BoolArray | None = None, /
+    ) -> Opinion:
         """See `Member.update`."""
+        del adopt
         filled, present = present_in(values)
         learn = present if learn is None else present & learn
         self._seen += learn
@@ -144,7 +163,8 @@ class HoltWinters:
         _, season, known = self._profile.update(when, filled, present, floor, learn)
         level = self._level.centre.copy()
         deviation = self._level.update(filled - np.where(known, season, 0.0), known, floor, known & learn)
-        return _opinion(np.abs(deviation) / SIGMAS, season + level, present, known)
+        expected = season + level
+        return _opinion(np.abs(deviation) / SIGMAS, deviation, expected, present, known, Views.LOCAL | Views.DAY)
 
 
 class Isolation:
@@ -164,14 +184,16 @@ class Isolation:
         self._forest = IsolationForest.unborn(size)
         self._grown = np.zeros(size, dtype=np.bool_)
 
-    def update(self, times: ArrayLike, values: ArrayLike, learn: BoolArray | None = None, /) -> Opinion:
+    def update(
+        self, times: ArrayLike, values: ArrayLike, learn: BoolArray | None = None, adopt: BoolArray | None = None, /
+    ) -> Opinion:
         """See `Member.update`."""
-        del times
+        del times, adopt
         filled, present = present_in(values)
         self._recent = np.concatenate([self._recent[1:], np.where(present, filled, np.nan)[None]])
         whole = np.isfinite(self._recent).all(axis=0)
         score = self._forest.score(np.where(whole, self._recent, 0.0).T) / self.THRESHOLD
-        said = _opinion(score, np.full(len(filled), np.nan), present, whole & self._grown)
+        said = _opinion(score, np.ones(len(filled)), np.full(len(filled), np.nan), present, whole & self._grown)
         kept = whole if learn is None else whole & learn
         self._memory[self._stored % self.MEMORY] = np.where(kept, self._recent, np.nan)
         self._stored += 1
@@ -188,10 +210,17 @@ class Ensemble:
     def __init__(self, size: int, step: float) -> None:
         self._scorer = Scorer(size, step)
 
-    def update(self, times: ArrayLike, values: ArrayLike, learn: BoolArray | None = None, /) -> Opinion:
+    def update(
+        self, times: ArrayLike, values: ArrayLike, learn: BoolArray | None = None, adopt: BoolArray | None = None, /
+    ) -> Opinion:
         """See `Member.update`."""
-        said = self._scorer.update(times, values, learn)
-        return Opinion(said.score, said.expected, ~said.learning & np.isfinite(said.score))
+        said = self._scorer.update(times, values, learn, adopt)
+        known = ~said.learning & np.isfinite(said.score)
+        return Opinion(said.score, said.sign, said.expected, known, said.views)
+
+    def usual(self, times: FloatArray) -> Mapping[Views, FloatArray]:
+        """See `Scorer.usual`."""
+        return self._scorer.usual(times)
 
 
 class Seed(NamedTuple):
@@ -203,6 +232,8 @@ class Seed(NamedTuple):
     source: str
     best: str
     fails: str
+    seasonal: bool = False
+    """Whether it has a profile of the day: worth a look into the past, and a place in the store."""
 
 
 MEMBERS: Mapping[str, Seed] = {
@@ -226,6 +257,7 @@ MEMBERS: Mapping[str, Seed] = {
         "seasonal naive forecast, Hyndman and Athanasopoulos 2021; winsorised as Gelper, Fried and Croux 2010",
         "a season that repeats by the clock",
         "a level that changes from day to day; weekends; the first day",
+        seasonal=True,
     ),
     "holt-winters": Seed(
         HoltWinters,
@@ -233,6 +265,7 @@ MEMBERS: Mapping[str, Seed] = {
         "Winters 1960 without trend; winsorised as Gelper, Fried and Croux 2010",
         "a season on a level that moves",
         "drifts, which l follows; weekends; the first day",
+        seasonal=True,
     ),
     "isolation-forest": Seed(
         Isolation,
@@ -248,6 +281,7 @@ MEMBERS: Mapping[str, Seed] = {
         "Genest and Zidek 1986; Weissman 1978; the constants in `detectors/scoring/tuning.py`",
         "anything; what rows of levels use by default",
         "slow drifts, which the local level follows; less than a day of history, when only the minutes before speak",
+        seasonal=True,
     ),
 }
 """Name -> the member."""
@@ -262,6 +296,19 @@ def member(name: str, size: int, step: float) -> Member:
     return seed.make(size, step)
 
 
-def _opinion(score: FloatArray, expected: FloatArray, present: BoolArray, known: BoolArray) -> Opinion:
+def _opinion(
+    score: FloatArray,
+    deviation: FloatArray,
+    expected: FloatArray,
+    present: BoolArray,
+    known: BoolArray,
+    views: Views = Views.LOCAL,
+) -> Opinion:
     known = known & present
-    return Opinion(np.where(present, np.where(known, score, 0.0), np.nan), np.where(known, expected, np.nan), known)
+    return Opinion(
+        score=np.where(present, np.where(known, score, 0.0), np.nan),
+        sign=np.sign(deviation),
+        expected=np.where(known, expected, np.nan),
+        known=known,
+        views=known * float(views),
+    )

@@ -30,14 +30,25 @@ def rearranged(detector: _T, make: Callable[[int], _T], places: NDArray[np.intp]
         places: shape (S,): where each of the new series is among the old ones; -1 for one that begins.
     """
     fresh = make(len(places))
+    carry(detector, fresh, places)
+    return fresh
+
+
+def carry(source: object, target: object, places: NDArray[np.intp]) -> None:
+    """Have a detector know what another one of the same kind and step knows of the series at some of its places.
+
+    Args:
+        source: what knows them.
+        target: what is to know them, of S series.
+        places: shape (S,): where each of its series is among the source's; -1 for those that are left as they are.
+    """
     known = places >= 0
-    for (old, name), (new, _) in zip(states(detector), states(fresh), strict=True):
+    for (old, name), (new, _) in zip(states(source), states(target), strict=True):
         value = getattr(old, name)
         if isinstance(value, np.ndarray):
             getattr(new, name)[..., known] = value[..., places[known]]
         else:
             setattr(new, name, value)
-    return fresh
 
 
 def size_of(detector: object) -> int:
