@@ -23,7 +23,9 @@ from app.judging import Surroundings
 from app.looking import MetricsLook
 from app.lost_conventions import ROW as MISSING
 from app.lost_conventions import LostConventions
+from app.past import Past
 from app.planning import Plan, live_rows, plan
+from app.profiles import Profiles
 from app.rollouts import newest_rollout
 from app.sampling import SampledLook, needs_kubelets, unfed
 from app.second_look import SecondLook
@@ -109,6 +111,8 @@ class Engine:
         self._writer = Writer(self.cluster, self.store, self.catalogue, self.settings, self._tracker, self.owner)
         self._conventions = LostConventions(self.cluster, self.catalogue)
         self._second = SecondLook(self.catalogue)
+        self.profiles = Profiles(self.cluster, self.store)
+        self.past = Past(self.profiles)
         self.look = self._new_look() if self.metrics is not None else None
         self.sampled = SampledLook(self.catalogue, self.settings)
         self.advisor = Advisor(self.cluster, self.store, self.catalogue, self.settings, self.metrics)
@@ -202,6 +206,8 @@ class Engine:
         """Let another process take over."""
         self._investigator.close()
         self.advisor.close()
+        if self._restored:
+            self.profiles.save(at_once=True)
         if self.owner:
             self.store.cycles.release_lease(self.cluster, self.owner)
         self.sampled.close()
@@ -254,6 +260,7 @@ class Engine:
         self._writer.restore()
         self._second = SecondLook(self.catalogue)
         self._investigator.forget()
+        self.profiles.forget()
         self._conventions.restore(self.store.conventions.of(self.cluster))
 
     def _surroundings(self, now: float, state: ClusterState | None) -> Surroundings:
@@ -267,6 +274,7 @@ class Engine:
             recent=self._tracker.recent,
             adopted=self._adopted(),
             false_discovery_rate=self.settings.detection.false_discovery_rate,
+            profiles=self.profiles,
         )
 
     def _judged(
@@ -303,6 +311,7 @@ class Engine:
             results |= self._with_lost(results, planned, look, state, resolver, around)
             results |= self._second.witnessed(results)
             self._second.consider(results, look, around, now)
+            self.past.consider(planned.sources, by_id, now)
             self._seen = resolver, around
             self._planned = planned
         return results
@@ -330,9 +339,9 @@ class Engine:
         return {MISSING: added}
 
     def look_again(self) -> None:
-        """Do what may wait until a cycle has been shown: investigate, and ask what belongs to the next cycle."""
-        if self.look is not None and self._seen is not None:
-            seen, self._seen = self._seen, None
+        """Do what may wait until a cycle has been shown: investigate, ask for the next one, learn from the past."""
+        seen, self._seen = self._seen, None
+        if self.look is not None and seen is not None:
             try:
                 self._second.ask(self.look, *seen, self.progress)
             except Exception:
@@ -341,6 +350,11 @@ class Engine:
             unsolved, self._unsolved = self._unsolved, None
             self._verifier.follow(unsolved.state, unsolved.readings, unsolved.now)
             self._investigator.investigate(unsolved)
+        if self.look is not None and seen is not None:
+            try:
+                self.past.learn(self.look, seen[0], self.progress)
+            except Exception:
+                log.exception("learning what is usual")
 
     def _left(
         self,

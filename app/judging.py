@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from app.measuring import Measurement, Part
+    from app.profiles import Profiles
     from app.rollouts import Rollout
     from app.standing import Minutes, Standings
     from detectors.catalog import Row
@@ -70,6 +71,8 @@ class Surroundings:
     """What the engineer has closed while it lasted: from then on it is what is normal."""
     false_discovery_rate: float
     """Share of false findings tolerated among all tests of a cycle."""
+    profiles: Profiles | None = None
+    """What follows the series that are judged; None where nothing does."""
 
     @cached_property
     def open_by_signal(self) -> Known:
@@ -115,7 +118,7 @@ def judge(
         around: what else verdicts depend on.
         shared: whether other measurements say something else about the same entities.
     """
-    for batch in batches(row, measurement, speaks, around, shared=shared):
+    for batch in batches(row, measurement, speaks, around, shared=shared, follow=True):
         judgement, row = batch.judgement, batch.row
         # Nearly all there ever is: nothing is the matter, and nothing was.
         calm = zip(batch.keys, judgement.coverage, judgement.p_value.tolist(), repeat(None), repeat(None), strict=False)
@@ -152,9 +155,18 @@ class Batch(NamedTuple):
 
 
 def batches(
-    row: Row, measurement: Measurement, speaks: Callable[[str], bool], around: Surroundings, *, shared: bool = False
+    row: Row,
+    measurement: Measurement,
+    speaks: Callable[[str], bool],
+    around: Surroundings,
+    *,
+    shared: bool = False,
+    follow: bool = False,
 ) -> Iterator[Batch]:
-    """The detector's judgements of all entities that a measurement speaks for; see `judge`."""
+    """The detector's judgements of all entities that a measurement speaks for; see `judge`.
+
+    Where they are to be followed, the series are compared with what is usual for them, which is learnt from them.
+    """
     source = measurement.source
     row = msgspec.structs.replace(row, unit=source.unit, guards=row.guards | dict(source.guards))
     shared = shared or bool(source.parts)
@@ -167,6 +179,9 @@ def batches(
             past = _records(measurement, places, around.recent_by_signal.get(row.id), shared=shared)
             chosen = part.data if len(rows) == part.data.size else part.data.rows(rows)
             data = _without_anomalies(past | records, chosen)
+            if follow and around.profiles is not None:
+                adopted = np.array([(row.id, key) in around.adopted for key in keys])
+                data = around.profiles.compared(row, measurement, places, data, windows, adopted)
             judgement = DETECTORS[row.detector](data, row.params, row.guards, windows)
             yield Batch(row, measurement, places, keys, records, judgement, _consumed(data, windows))
 

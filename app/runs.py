@@ -100,7 +100,7 @@ class LiveRun:
         """Cycles until stopped; a cycle that fails leaves the connections for the next try."""
         engine = self.prepare()
         # Its questions are not part of a recording, and would make one enormous.
-        engine.advisor.background = self._writer is None
+        engine.advisor.background = engine.past.wanted = self._writer is None
         while not stop.is_set():
             began = self._clock.now()
             done(engine.cycle())

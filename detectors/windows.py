@@ -88,8 +88,8 @@ class Scored:
     """What a streaming detector, which has followed the series for longer than the window, says of them."""
 
     score: FloatArray
-    """Shape (H, S): of the last `hold` samples, newest first; above 0 where they are too high, below where too low, and 1
-    away from it at the threshold."""
+    """Shape (H, S): of the last `hold` samples, newest first; above 0 where they are too high, below where too low,
+    and 1 away from it at the threshold."""
     expected: FloatArray
     """Shape (S,): in the row's unit, for the newest instant; NaN where it has no value in mind."""
     known: BoolArray
@@ -137,7 +137,7 @@ class SignalData:
     excluded: BoolArray | None = None
     """Shape (S, T): instants known to be anomalous, which must not train the baseline."""
     profiles: tuple[tuple[Views, FloatArray], ...] = ()
-    """Shape (S, T) each, in the row's unit: what profiles of day and week hold usual at these times; NaN where nothing."""
+    """Shape (S, T) each, in the row's unit: what profiles of day and week hold usual at these times, or NaN."""
     scored: Scored | None = None
     """What the detector says that made those profiles."""
 

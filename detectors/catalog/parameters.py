@@ -43,7 +43,7 @@ STREAMING = (
 """Detectors that follow each series sample by sample; they all have the same parameters and guards."""
 
 PARAMETERS: dict[DetectorKind, dict[str, Range]] = {
-    **dict.fromkeys(STREAMING, {"threshold": Range(0.1, 100, 1), "hold_evaluations": _hold(2)}),
+    **{kind: {"threshold": Range(0.1, 100, 1), "hold_evaluations": _hold(2)} for kind in STREAMING},
     DetectorKind.RATIO_SPIKE: {
         "min_ratio": Range(0, 1, 0.01),
         "min_multiple": Range(1, 1000, 3),

@@ -31,9 +31,9 @@ def level_shift(data: SignalData, params: Numbers, guards: Numbers, windows: Win
     """The mean of the evaluation against what was to be expected.
 
     Where a profile of the day is known, the scorer (`detectors.scoring`) says what that is, the forecast, and how
-    surprising the newest sample is: in the last minutes, at this time of day, of week, and beside the forecast. Elsewhere
-    it is the baseline: z = (mean - median) / max(1.4826 * MAD, 5 % of the median, floor) >= z_min, or the CUSUM of the
-    same z over the whole window (Page 1954) beyond its decision interval.
+    surprising the newest sample is: in the last minutes, at this time of day, of week, and beside the forecast.
+    Elsewhere it is the baseline: z = (mean - median) / max(1.4826 * MAD, 5 % of the median, floor) >= z_min, or the
+    CUSUM of the same z over the whole window (Page 1954) beyond its decision interval.
 
     Further conditions: mean >= min_ratio * max(expected, seasonal expectation); the row's floors on level and increase;
     and min_duration_seconds without a break above the limit.
@@ -53,7 +53,9 @@ def level_shift(data: SignalData, params: Numbers, guards: Numbers, windows: Win
     followed = data.followed()
     usual = np.where(followed.known, followed.expected, baseline.median)
     seen = season(data, windows, usual, lambda reference: _reference_levels(reference, windows))
-    view = _View(level, means, usual, baseline, followed, seen, _replicas(data, usual, baseline, params, windows), z_min, least)
+    view = _View(
+        level, means, usual, baseline, followed, seen, _replicas(data, usual, baseline, params, windows), z_min, least
+    )
     rise, high = _rise(view, params, guards, windows)
     low = np.zeros(len(level))
     if fraction := number(params, "max_fraction", 0):
@@ -153,9 +155,7 @@ def _lasted(level: FloatArray, high: FloatArray, windows: Windows) -> FloatArray
     return lasted
 
 
-def _replicas(
-    data: SignalData, usual: FloatArray, baseline: Baseline, params: Numbers, windows: Windows
-) -> FloatArray:
+def _replicas(data: SignalData, usual: FloatArray, baseline: Baseline, params: Numbers, windows: Windows) -> FloatArray:
     """What as many replicas as report now would usually make together, shape (H, S)."""
     if data.members is None or not number(params, "per_replica", 0):
         return np.full((windows.hold, data.size), np.nan)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def rate_drop(data: SignalData, params: Numbers, guards: Numbers, windows: Windows) -> Judgement:
-    """Requests per second against the usual: the scorer's forecast where a profile of the day is known, else the baseline.
+    """Requests per second against the usual: the forecast where a profile of the day is known, else the baseline.
 
     Conditions: count <= max_fraction * min(local, seasonal expectation), and the negative-binomial lower tail
     P(X <= count) <= p_value. A series that vanished while its target is scraped counts as zero; one that vanished with

@@ -24,6 +24,10 @@ class Persistence:
         self._previous = np.zeros(size)
         self._mean = np.zeros(size)
 
+    def forget(self, series: BoolArray) -> None:
+        """Begin anew with some series, by a mask of shape (S,)."""
+        self._previous[series] = self._mean[series] = 0.0
+
     def update(self, score: FloatArray, sign: FloatArray, present: BoolArray, limit: FloatArray) -> FloatArray:
         """The evidence in S series, in the unit of the score.
 

@@ -1,8 +1,8 @@
 """What detectors know of their series in few bytes: to be stored, and to go on at another step.
 
-Of profiles the levels keep 16 bits between the lowest and the highest, spreads and peaks 8 bits on a logarithmic scale
-(a code is 7 %), and how many days or weeks a part has seen 8 bits. Numbers of a series are 32-bit floats. What belongs to
-the last minutes only (persistence, episodes, rings, trees) is left out: it begins anew.
+Of profiles the levels keep 16 bits between the lowest and the highest, spreads and peaks 8 bits on a logarithmic
+scale (a code is 7 %), and how many days or weeks a part has seen 8 bits. Numbers of a series are 32-bit floats. What
+belongs to the last minutes only (persistence, episodes, rings, trees) is left out: it begins anew.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def _floats(values: FloatArray) -> Bytes:
 
 def _of_floats(rows: Bytes, count: int) -> FloatArray:
     values = _array(rows, "<f4", count).astype(np.float64)
-    return np.where(np.abs(values) >= 3e38, np.sign(values) * np.inf, values)
+    return np.where(np.abs(values) >= 3e38, np.copysign(np.inf, values), values)
 
 
 def _levels(values: FloatArray) -> Bytes:
@@ -63,7 +63,7 @@ def _levels(values: FloatArray) -> Bytes:
     low = np.where(known, values, np.inf).min(axis=0)
     high = np.where(known, values, -np.inf).max(axis=0)
     low, high = np.where(np.isfinite(low), low, 0.0), np.where(np.isfinite(high), high, 0.0)
-    share = np.where(known, (values - low) / np.maximum(high - low, _TINY), 0.0)
+    share = np.divide(values - low, high - low, out=np.zeros_like(values), where=known & (high > low))
     codes = np.where(known, np.rint(share * _STEPS) - _STEPS // 2, _UNKNOWN)
     return np.concatenate([_rows(np.stack([low, high], axis=1), "<f4"), _rows(codes.T, "<i2")], axis=1)
 

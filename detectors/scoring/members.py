@@ -269,10 +269,10 @@ MEMBERS: Mapping[str, Seed] = {
     ),
     "isolation-forest": Seed(
         Isolation,
-        "2^(-mean path / c(64)) / 0.65 of the last three values among 256 before, 50 trees, grown anew every 256 samples",
+        "2^(-mean path / c(64)) / 0.65 of the last three values among the 256 before; 50 trees, anew after as many",
         "Liu, Ting and Zhou 2008",
         "odd shapes whose size is not: a value that is rare, a jump between usual values",
-        "a new level is odd only until the next trees; costs ten times as much as the others, and 60 KB for each series",
+        "a new level is odd only until the next trees; ten times the cost of the others, and 60 KB for each series",
     ),
     "ensemble": Seed(
         Ensemble,
@@ -310,5 +310,5 @@ def _opinion(
         sign=np.sign(deviation),
         expected=np.where(known, expected, np.nan),
         known=known,
-        views=known * float(views),
+        views=np.where(known, float(views), 0.0),
     )

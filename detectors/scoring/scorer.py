@@ -40,7 +40,7 @@ class Scores:
     high: FloatArray
     """Upper edge."""
     views: FloatArray
-    """The `Views` that had data, as numbers."""
+    """The `Views` that had data of an earlier time, day or week, as numbers."""
     learning: BoolArray
     """Too few samples for a verdict."""
 
@@ -67,6 +67,8 @@ class Scorer:
         self._threshold = TailThreshold(size, step, tuning)
         self._schedule = Schedule(size, tuning)
         self._episodes = Episodes(size, step, tuning)
+        self._begun = np.full(size, np.inf)
+        """Unix seconds of each series' first sample."""
         self._unfollowed = np.zeros(size, dtype=np.bool_)
         """Whose level of the last minutes is not known though their profiles are."""
 
@@ -85,6 +87,7 @@ class Scorer:
         times = np.broadcast_to(np.asarray(times, dtype=np.float64), filled.shape)
         learn = present if learn is None else present & learn
         self._seen += learn
+        np.copyto(self._begun, times, where=learn & np.isinf(self._begun))
         floor = self._floor.update(filled, learn, self._seen)
 
         day, season, has_day = self._day.update(times, filled, present, floor, learn)
@@ -114,7 +117,10 @@ class Scorer:
 
         expected = np.where(has_day, season + level, local_level)
         reach = threshold * np.where(has_day, self._forecast.width, self._tuning.alone * self._local.width)
-        views = present * float(Views.LOCAL) + has_day * float(Views.DAY) + (has_week & has_day) * float(Views.WEEK)
+        views = np.where(present, float(Views.LOCAL), 0.0)
+        # Until then a part of the profile knows only what was a minute ago.
+        views += has_day * (times >= self._begun + DAY) * float(Views.DAY)
+        views += (has_week & has_day) * (times >= self._begun + WEEK) * float(Views.WEEK)
         score = np.where(present, np.where(learning, 0.0, evidence / threshold), np.nan)
         return Scores(score, alert, sign, expected, expected - reach, expected + reach, views, learning)
 
@@ -123,8 +129,16 @@ class Scorer:
         self._unfollowed[:] = True
 
     def usual(self, times: FloatArray) -> dict[Views, FloatArray]:
-        """What the profiles of day and week hold usual at some times (T,), unix seconds: shape (S, T) each."""
-        return {Views.DAY: self._day.levels(times), Views.WEEK: self._week.levels(times)}
+        """What the profiles of day and week hold usual at some times, shape (S, T) each; NaN where nothing.
+
+        Args:
+            times: shape (T,), unix seconds, ascending; a profile speaks for itself once it has seen its whole period.
+        """
+        found = {}
+        for view, profile, period in ((Views.DAY, self._day, DAY), (Views.WEEK, self._week, WEEK)):
+            old = times[-1] >= self._begun + period
+            found[view] = np.where(old[:, None], profile.levels(times), np.nan)
+        return found
 
     def _follow(self, season: FloatArray, has_day: BoolArray) -> None:
         """Have levels that nobody followed start where the forecast puts them, not at what may be an anomaly."""
@@ -136,3 +150,4 @@ class Scorer:
     def _adopt(self, values: FloatArray, season: FloatArray, has_day: BoolArray, adopt: BoolArray) -> None:
         np.copyto(self._local.centre, values, where=adopt)
         np.copyto(self._forecast.centre, values - season, where=adopt & has_day)
+        self._persistence.forget(adopt)
