@@ -12,7 +12,6 @@ from detectors.scoring.alerts import Episodes, Persistence
 from detectors.scoring.average import gain
 from detectors.scoring.forest import IsolationForest, usual_path
 from detectors.scoring.grid import ordered
-from detectors.scoring.members import ZScore
 from detectors.scoring.noise import NoiseFloor
 from detectors.scoring.threshold import TailThreshold
 from detectors.scoring.tuning import TUNING, Tuning
@@ -91,13 +90,6 @@ def test_an_episode_alerts_once_and_again_when_it_was_over_or_is_worse() -> None
     scores = np.concatenate([np.full(5, 2.0), np.zeros(12), [2.0], np.zeros(12), [9.0], np.zeros(40), [2.0]])
     starts = [bool(episodes.update(np.array([s > 1]), np.array([s]), ONE)[0]) for s in scores]
     assert list(np.flatnonzero(starts)) == [0, 17, 30, 71]
-
-
-def test_the_z_score_is_the_textbook_one() -> None:
-    values, member = np.random.default_rng(3).normal(5, 2, 31), ZScore(1, 60, seconds=30 * 60)
-    score = [member.update(0, [value]).score[0] for value in values][-1]
-    wanted = abs(stats.zmap(values[-1:], values[:-1], ddof=1)[0]) / 3
-    assert score == pytest.approx(wanted)
 
 
 def test_the_forest_isolates_what_lies_apart() -> None:
