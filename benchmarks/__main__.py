@@ -15,7 +15,19 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from benchmarks.measure import Goal
 
-NAMES = ("start", "engine", "console", "cycle", "decode", "kubernetes", "widgets", "detectors", "storage", "scenarios")
+NAMES = (
+    "start",
+    "engine",
+    "console",
+    "cycle",
+    "decode",
+    "kubernetes",
+    "widgets",
+    "detectors",
+    "scoring",
+    "storage",
+    "scenarios",
+)
 
 
 def machine() -> str:

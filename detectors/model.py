@@ -134,9 +134,9 @@ class Views(IntFlag):
     LOCAL = 1
     """The minutes before the evaluation window."""
     DAY = 2
-    """The same minutes a day before."""
+    """The same minutes a day before, or of the days before."""
     WEEK = 4
-    """The same minutes a week before."""
+    """The same minutes a week before, or of the weeks before."""
     STATE = 8
     """No statistics: the object's own state."""
 

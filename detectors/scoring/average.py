@@ -15,6 +15,29 @@ LARGEST = 1e30
 """Nothing that is measured is larger; what is counts as missing, so that no square overflows."""
 
 
+class Age:
+    """When S series began, and whether that is long enough ago for a season to have been seen."""
+
+    def __init__(self, size: int, period: float) -> None:
+        self._period = period
+        self._begun = np.full(size, np.inf)
+
+    def passed(self, times: FloatArray, learn: BoolArray) -> BoolArray:
+        """Whether a whole period has passed, shape (S,); notes which series begin with these samples.
+
+        Args:
+            times: shape (S,), unix seconds.
+            learn: shape (S,): whether there is a sample that may be learnt from.
+        """
+        np.copyto(self._begun, times, where=learn & np.isinf(self._begun))
+        return self.passed_at(times)
+
+    def passed_at(self, times: FloatArray) -> BoolArray:
+        """The same without noting anything."""
+        passed: BoolArray = times >= self._begun + self._period
+        return passed
+
+
 def present_in(values: ArrayLike) -> tuple[FloatArray, BoolArray]:
     """Values of shape (S,) with 0 for what is missing (NaN, infinite, larger than `LARGEST`), and what is not."""
     raw = np.asarray(values, dtype=np.float64)

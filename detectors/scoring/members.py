@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 import numpy as np
 
 from detectors.model import Views
-from detectors.scoring.average import gain, present_in, retained
+from detectors.scoring.average import Age, gain, present_in, retained
 from detectors.scoring.forest import IsolationForest
 from detectors.scoring.noise import NoiseFloor
 from detectors.scoring.scorer import Scorer
@@ -125,6 +125,7 @@ class Seasonal:
     def __init__(self, size: int, step: float) -> None:
         self._floor = NoiseFloor(size, TUNING)
         self._seen = np.zeros(size)
+        self._days = Age(size, DAY)
         self._profile = Profile(size, DAY, 288, step, TUNING.day_gain, TUNING, tolerant=True)
 
     def update(
@@ -138,6 +139,7 @@ class Seasonal:
         floor = self._floor.update(filled, learn, self._seen)
         when = np.broadcast_to(np.asarray(times, dtype=np.float64), filled.shape)
         deviation, season, known = self._profile.update(when, filled, present, floor, learn)
+        known &= self._days.passed(when, learn)
         return _opinion(np.abs(deviation) / SIGMAS, deviation, season, present, known, Views.DAY)
 
 
@@ -147,6 +149,7 @@ class HoltWinters:
     def __init__(self, size: int, step: float) -> None:
         self._floor = NoiseFloor(size, TUNING)
         self._seen = np.zeros(size)
+        self._days = Age(size, DAY)
         self._profile = Profile(size, DAY, 288, step, TUNING.day_gain, TUNING, tolerant=True)
         self._level = Level(size, TUNING)
 
@@ -163,6 +166,7 @@ class HoltWinters:
         _, season, known = self._profile.update(when, filled, present, floor, learn)
         level = self._level.centre.copy()
         deviation = self._level.update(filled - np.where(known, season, 0.0), known, floor, known & learn)
+        known = known & self._days.passed(when, learn)
         expected = season + level
         return _opinion(np.abs(deviation) / SIGMAS, deviation, expected, present, known, Views.LOCAL | Views.DAY)
 
@@ -272,7 +276,7 @@ MEMBERS: Mapping[str, Seed] = {
         "2^(-mean path / c(64)) / 0.65 of the last three values among the 256 before; 50 trees, anew after as many",
         "Liu, Ting and Zhou 2008",
         "odd shapes whose size is not: a value that is rare, a jump between usual values",
-        "a new level is odd only until the next trees; ten times the cost of the others, and 60 KB for each series",
+        "a new level is odd only until the next trees; 20 times the cost of the ensemble, 60 KB for each series",
     ),
     "ensemble": Seed(
         Ensemble,

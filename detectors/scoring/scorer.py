@@ -10,7 +10,7 @@ import numpy as np
 from detectors.model import Views
 from detectors.scoring.agreement import agreement
 from detectors.scoring.alerts import Episodes, Persistence
-from detectors.scoring.average import present_in
+from detectors.scoring.average import Age, present_in
 from detectors.scoring.noise import NoiseFloor
 from detectors.scoring.schedule import Schedule
 from detectors.scoring.threshold import TailThreshold
@@ -67,8 +67,7 @@ class Scorer:
         self._threshold = TailThreshold(size, step, tuning)
         self._schedule = Schedule(size, tuning)
         self._episodes = Episodes(size, step, tuning)
-        self._begun = np.full(size, np.inf)
-        """Unix seconds of each series' first sample."""
+        self._days, self._weeks = Age(size, DAY), Age(size, WEEK)
         self._unfollowed = np.zeros(size, dtype=np.bool_)
         """Whose level of the last minutes is not known though their profiles are."""
 
@@ -87,7 +86,6 @@ class Scorer:
         times = np.broadcast_to(np.asarray(times, dtype=np.float64), filled.shape)
         learn = present if learn is None else present & learn
         self._seen += learn
-        np.copyto(self._begun, times, where=learn & np.isinf(self._begun))
         floor = self._floor.update(filled, learn, self._seen)
 
         day, season, has_day = self._day.update(times, filled, present, floor, learn)
@@ -119,8 +117,8 @@ class Scorer:
         reach = threshold * np.where(has_day, self._forecast.width, self._tuning.alone * self._local.width)
         views = np.where(present, float(Views.LOCAL), 0.0)
         # Until then a part of the profile knows only what was a minute ago.
-        views += has_day * (times >= self._begun + DAY) * float(Views.DAY)
-        views += (has_week & has_day) * (times >= self._begun + WEEK) * float(Views.WEEK)
+        views += has_day * self._days.passed(times, learn) * float(Views.DAY)
+        views += (has_week & has_day) * self._weeks.passed(times, learn) * float(Views.WEEK)
         score = np.where(present, np.where(learning, 0.0, evidence / threshold), np.nan)
         return Scores(score, alert, sign, expected, expected - reach, expected + reach, views, learning)
 
@@ -134,11 +132,11 @@ class Scorer:
         Args:
             times: shape (T,), unix seconds, ascending; a profile speaks for itself once it has seen its whole period.
         """
-        found = {}
-        for view, profile, period in ((Views.DAY, self._day, DAY), (Views.WEEK, self._week, WEEK)):
-            old = times[-1] >= self._begun + period
-            found[view] = np.where(old[:, None], profile.levels(times), np.nan)
-        return found
+        known = ((Views.DAY, self._day, self._days), (Views.WEEK, self._week, self._weeks))
+        return {
+            view: np.where(age.passed_at(times[-1:])[:, None], profile.levels(times), np.nan)
+            for view, profile, age in known
+        }
 
     def _follow(self, season: FloatArray, has_day: BoolArray) -> None:
         """Have levels that nobody followed start where the forecast puts them, not at what may be an anomaly."""

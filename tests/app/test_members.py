@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 JUMP = MIDNIGHT + 3 * HOUR
-AGAIN = 256 + 3
-"""Samples until the first trees are grown."""
 
 
 def row_of(name: str, more: str = "") -> str:
@@ -79,7 +77,7 @@ def test_a_stream_tells_the_side_that_its_row_asks_about(
     row = load(tmp_path / "catalog").row(f"by-{name}")
     stream = Stream(row, MINUTE)
     place = stream.places([("cart", "")], [workload("cart")], 0.0)
-    times = MIDNIGHT + MINUTE * np.arange(2 * AGAIN)
+    times = MIDNIGHT + MINUTE * np.arange(27 * 60)
     values = np.random.default_rng(1).normal(100, 2, (1, len(times)))
     values[0, -3:] = 180
     stream.follow(times, values, place)

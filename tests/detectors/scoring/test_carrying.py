@@ -69,7 +69,7 @@ def test_what_is_packed_is_small_and_what_is_unpacked_says_the_same() -> None:
     scorer = Scorer(3, STEP)
     at = taught(scorer, 9)
     rows = packed(scorer)
-    assert {len(row) for row in rows} == {2784}
+    assert {len(row) for row in rows} == {2788}
     assert size_of(scorer) / 3 < 8500
     again = unpacked(rows, lambda size: Scorer(size, STEP))
     ahead = at + np.arange(0, DAY, 1800.0)
