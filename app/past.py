@@ -75,7 +75,7 @@ class Past:
             row = rows[row_id]
             for source in found if row.detector in QUANTITIES else ():
                 key = Followed.of(row, source)
-                if now >= self._due.get(key, 0.0):
+                if now >= self._due.get(key, 0.0) and self._profiles.follows(key):
                     self._due[key] = np.inf
                     self._waiting.append(_Reading(row, source))
 
@@ -113,10 +113,14 @@ class _Reading:
     def step(self, look: MetricsLook, discovery: Discovery, resolver: Resolver, profiles: Profiles) -> bool:
         """Read one more day; returns whether there is nothing left to read. Raises SourceError."""
         now, followed = look.frame.grid.end, profiles.stream(self.row, self.source, look.frame.grid.step)
-        if not len(followed) or not followed.seasonal:
-            return True
         if self._stream is None:
-            self._stream = self._begun(now, discovery, followed)
+            known = followed.completeness() >= COMPLETE
+            since = now - (LOOK_BACK_DAYS if discovery.week or discovery.day else 1) * DAY
+            since = max(since, int(followed.resumed)) if known else since
+            if now - since < SHORT_SECONDS:
+                return True
+            self._stream = followed.at_step(HISTORY_STEP) if known else Stream(self.row, HISTORY_STEP)
+            self._reached = since - since % HISTORY_STEP
         end = min(self._reached + DAY, now - now % HISTORY_STEP)
         points = (end - self._reached) // HISTORY_STEP
         if points > 0:
@@ -131,17 +135,6 @@ class _Reading:
             profiles.take(self.row, self.source, self._stream)
             return True
         return False
-
-    def _begun(self, now: int, discovery: Discovery, followed: Stream) -> Stream:
-        """What is to learn from the past, and from when on: what is known already goes on."""
-        since = now - (LOOK_BACK_DAYS if discovery.week or discovery.day else 1) * DAY
-        stream = Stream(self.row, HISTORY_STEP)
-        if followed.completeness() >= COMPLETE:
-            stream = followed.at_step(HISTORY_STEP)
-            since = max(since, int(followed.resumed))
-            since = now if now - since < SHORT_SECONDS else since
-        self._reached = since - since % HISTORY_STEP
-        return stream
 
     def _learn(self, stream: Stream, measurement: Measurement, followed: Stream) -> None:
         for part in measurement.parts:

@@ -100,6 +100,11 @@ class Profiles:
         self._streams.clear()
         self._saved.clear()
 
+    def follows(self, key: Followed) -> bool:
+        """Whether series are followed there whose past is worth a question."""
+        found = self._streams.get(key)
+        return found is not None and len(found) > 0 and found.seasonal
+
     def stream(self, row: Row, source: RowSource, step: int) -> Stream:
         """What follows the series of a row as a source tells them; goes on with what is stored."""
         key = Followed.of(row, source)

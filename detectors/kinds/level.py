@@ -30,10 +30,10 @@ _DECISION = 4.0
 def level_shift(data: SignalData, params: Numbers, guards: Numbers, windows: Windows) -> Judgement:
     """The mean of the evaluation against what was to be expected.
 
-    Where a profile of the day is known, the scorer (`detectors.scoring`) says what that is, the forecast, and how
-    surprising the newest sample is: in the last minutes, at this time of day, of week, and beside the forecast.
-    Elsewhere it is the baseline: z = (mean - median) / max(1.4826 * MAD, 5 % of the median, floor) >= z_min, or the
-    CUSUM of the same z over the whole window (Page 1954) beyond its decision interval.
+    That is the forecast of the scorer (`detectors.scoring`) where a profile of the day is known, else the median of the
+    baseline. It must be surprising by any of: z = (mean - median) / max(1.4826 * MAD, 5 % of the median, floor) >=
+    z_min; the CUSUM of the same z over the whole window (Page 1954) beyond its decision interval; the scorer's score of
+    the newest sample, which the last minutes, the time of day, the time of week and the forecast must agree on.
 
     Further conditions: mean >= min_ratio * max(expected, seasonal expectation); the row's floors on level and increase;
     and min_duration_seconds without a break above the limit.
@@ -105,18 +105,22 @@ class _View:
         return np.where(self.season.views > 0, 1.0, LOCAL_ONLY)
 
     def surprise(self, by_window: FloatArray, sign: int) -> FloatArray:
-        """The margin (H, S) of the statistic in one direction: the scorer's where it knows the series."""
+        """The margin (H, S) of the statistic in one direction: the window's, or the scorer's where it knows the series.
+
+        Either is enough, since what is expected asks the season for both. The scorer sees what fills the window; the
+        window knows how calm the last minutes were, where the spread of a whole day hides what happens at night.
+        """
         score = np.clip(np.nan_to_num(sign * self.followed.score[0]), 0.0, HIGHEST)
-        return np.where(self.followed.known, score, by_window)
+        return np.where(self.followed.known, np.fmax(score, by_window), by_window)
 
 
 def _rise(view: _View, params: Numbers, guards: Numbers, windows: Windows) -> tuple[FloatArray, FloatArray]:
     """Margins (H, S) of being too high, and the upper edge of the band (S,)."""
-    usual, spread = view.usual, view.baseline.spread
+    usual, median_before, spread = view.usual, view.baseline.median, view.baseline.spread
     ratio = number(params, "min_ratio", 2)
     expected = np.fmax(np.fmax(usual, view.season.expected), view.replicas)
-    drift = cusum((view.level - usual[:, None]) / spread[:, None], _SLACK)[None] / (_DECISION * view.z_min)
-    by_window = np.fmax(margin((view.means - usual) / spread, view.z_min), np.clip(drift, 0, HIGHEST))
+    drift = cusum((view.level - median_before[:, None]) / spread[:, None], _SLACK)[None] / (_DECISION * view.z_min)
+    by_window = np.fmax(margin((view.means - median_before) / spread, view.z_min), np.clip(drift, 0, HIGHEST))
     shift = view.surprise(by_window, 1)
     floors = [number(numbers, name, 0) for name in FLOORS for numbers in (params, guards) if name in numbers]
     surprising = np.where(view.followed.known, usual, usual + view.z_min * spread)
@@ -133,12 +137,12 @@ def _rise(view: _View, params: Numbers, guards: Numbers, windows: Windows) -> tu
 
 def _fall(view: _View, fraction: float, guards: Numbers) -> tuple[FloatArray, FloatArray]:
     """Margins (H, S) of being too low, and the lower edge of the band (S,); none without another day."""
-    usual, spread = view.usual, view.baseline.spread
+    usual, baseline = view.usual, view.baseline
     expected = np.where(view.season.views > 0, np.fmin(np.fmin(usual, view.season.expected), view.replicas), np.nan)
     limit = fraction * expected
     floors = [number(guards, name, 0) for name in FLOORS if name in guards]
     margins = (
-        view.surprise(margin((usual - view.means) / spread, view.z_min), -1),
+        view.surprise(margin((baseline.median - view.means) / baseline.spread, view.z_min), -1),
         margin(limit, np.maximum(view.means, 1e-12)),
         margin(expected - view.means, view.least),
         *(margin(expected, floor) for floor in floors),
