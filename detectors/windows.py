@@ -97,6 +97,19 @@ class Scored:
     views: FloatArray
     """Shape (S,): the `Views` that it had data for, as numbers."""
 
+    def usual(self, by_window: FloatArray, sign: int) -> FloatArray:
+        """What was usual before now, shape (S,): the window's own or the forecast, whichever an anomaly has moved less.
+
+        A window is full of what has lasted for half an hour; a forecast follows what has just begun. Whether it is the
+        season that has moved both is for the profile to say.
+
+        Args:
+            by_window: shape (S,): what the window alone holds usual; NaN where it is too short.
+            sign: +1 where high values are abnormal, -1 where low ones are.
+        """
+        less = np.fmin if sign > 0 else np.fmax
+        return np.where(self.known, less(by_window, self.expected), by_window)
+
     def rows(self, rows: slice | NDArray[np.intp]) -> Scored:
         """The same of some series."""
         return Scored(self.score[:, rows], self.expected[rows], self.known[rows], self.views[rows])

@@ -30,10 +30,11 @@ _DECISION = 4.0
 def level_shift(data: SignalData, params: Numbers, guards: Numbers, windows: Windows) -> Judgement:
     """The mean of the evaluation against what was to be expected.
 
-    That is the forecast of the scorer (`detectors.scoring`) where a profile of the day is known, else the median of the
-    baseline. It must be surprising by any of: z = (mean - median) / max(1.4826 * MAD, 5 % of the median, floor) >=
-    z_min; the CUSUM of the same z over the whole window (Page 1954) beyond its decision interval; the scorer's score of
-    the newest sample, which the last minutes, the time of day, the time of week and the forecast must agree on.
+    That is the median of the baseline or, where a profile of the day is known, the forecast of the scorer
+    (`detectors.scoring`), whichever an anomaly has moved less. It must be surprising by any of: z = (mean - median) /
+    max(1.4826 * MAD, 5 % of the median, floor) >= z_min; the CUSUM of the same z over the whole window (Page 1954)
+    beyond its decision interval; the scorer's score of the newest sample, which the last minutes, the time of day, the
+    time of week and the forecast must agree on.
 
     Further conditions: mean >= min_ratio * max(expected, seasonal expectation); the row's floors on level and increase;
     and min_duration_seconds without a break above the limit.
@@ -51,7 +52,7 @@ def level_shift(data: SignalData, params: Numbers, guards: Numbers, windows: Win
     floor = max(least / max(z_min, 1), 1e-12)
     baseline = learn(level, data, windows, floor=floor, sign=1)
     followed = data.followed()
-    usual = np.where(followed.known, followed.expected, baseline.median)
+    usual = followed.usual(baseline.median, 1)
     seen = season(data, windows, usual, lambda reference: _reference_levels(reference, windows))
     view = _View(
         level, means, usual, baseline, followed, seen, _replicas(data, usual, baseline, params, windows), z_min, least
@@ -59,7 +60,8 @@ def level_shift(data: SignalData, params: Numbers, guards: Numbers, windows: Win
     rise, high = _rise(view, params, guards, windows)
     low = np.zeros(len(level))
     if fraction := number(params, "max_fraction", 0):
-        falling = replace(view, baseline=learn(level, data, windows, floor=floor, sign=-1))
+        below = learn(level, data, windows, floor=floor, sign=-1)
+        falling = replace(view, baseline=below, usual=followed.usual(below.median, -1))
         fall, low = _fall(falling, fraction, guards)
         rise = np.fmax(rise, fall)
     unseen = np.isnan(means).any(axis=0) | _members_missing(data, guards, windows)

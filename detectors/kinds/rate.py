@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def rate_drop(data: SignalData, params: Numbers, guards: Numbers, windows: Windows) -> Judgement:
-    """Requests per second against the usual: the forecast where a profile of the day is known, else the baseline.
+    """Requests per second against the usual: that of the baseline or, with a profile of the day, of the forecast.
 
     Conditions: count <= max_fraction * min(local, seasonal expectation), and the negative-binomial lower tail
     P(X <= count) <= p_value. A series that vanished while its target is scraped counts as zero; one that vanished with
@@ -87,8 +87,8 @@ class _Traffic:
     rate: FloatArray
     training: FloatArray
     usual: FloatArray
-    """Shape (S,): per second: the forecast where a profile of the day is known, else the median over every stretch of
-    the baseline as long as the evaluation."""
+    """Shape (S,): per second: the median over every stretch of the baseline as long as the evaluation, or the forecast
+    where that is known and less moved."""
     enough: BoolArray
     history: FloatArray
     count: FloatArray
@@ -103,7 +103,7 @@ class _Traffic:
         baseline = learn(rate, data, windows, floor=0.0, sign=sign)
         followed = data.followed()
         by_window = median(moving_means(baseline.training, windows.evaluation))
-        usual = np.where(followed.known, np.maximum(followed.expected, 0.0), by_window)
+        usual = np.maximum(followed.usual(by_window, sign), 0.0)
         sums, samples = windows.evaluation_sums(rate)
         seen = season(data, windows, usual, lambda reference: _reference_rates(reference, windows))
         return cls(
