@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from app.asking_once import asked_once
-from app.measuring import HISTORY_STEP
+from app.frame import HISTORY_STEP
 from app.profiles import Followed
 from app.sources.base import SourceError
 from app.streams import Stream, name_of

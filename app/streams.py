@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from app.measuring import HISTORY_STEP
+from app.frame import HISTORY_STEP
 from detectors.catalog.promql import matchers
 from detectors.model import Direction, Views
 from detectors.scoring.compact import packed, unpacked

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from app.measuring import HISTORY_STEP
+from app.frame import HISTORY_STEP
 from detectors.model import Views
 from storage.database import Store
 from storage.history import Act
