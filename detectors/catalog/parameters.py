@@ -124,7 +124,7 @@ _LEVEL = {
 }
 
 _STREAMED = {
-    name: _LEVEL[name] for name in ("min_level", "min_increase", "ignore_jobs", "suppress_after_rollout_minutes")
+    name: _LEVEL[name] for name in ("min_level", "min_increase", "ignore_jobs", "strict_after_rollout_minutes")
 }
 
 GUARDS: dict[DetectorKind, dict[str, Range]] = {
