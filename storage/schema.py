@@ -376,6 +376,7 @@ RULES = (
         active INTEGER NOT NULL)""",
     "CREATE INDEX rule_cluster ON rule (cluster)",
     "ALTER TABLE investigation ADD COLUMN muted INTEGER",
+)
 
 # What is usual for one series of a signal, as one source tells it; written over as it is learnt.
 PROFILES = (
