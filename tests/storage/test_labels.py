@@ -99,7 +99,8 @@ def test_labels_given_before_there_was_a_table_are_taken_over(path):
         give(store, Label.FALSE, "flaps every night")
     connection = sqlite3.connect(path)
     connection.executescript(
-        "DROP TABLE label; DROP TABLE incident; DROP TABLE rule; ALTER TABLE investigation DROP COLUMN muted"
+        "DROP TABLE label; DROP TABLE incident; DROP TABLE rule; DROP TABLE profile; "
+        "ALTER TABLE investigation DROP COLUMN muted"
     )
     connection.execute(f"PRAGMA user_version = {before(schema.LABELS)}")
     connection.commit()

@@ -184,7 +184,8 @@ def test_the_server_is_asked_in_long_pieces(world, tmp_path):
         Counting.asked = 0
         metrics = Counting(PrometheusConnection(url=world.prometheus_url))
         over_server([half], metrics, "lab", since=START, until=START + 900, every=60, stop=threading.Event())
-    assert queries <= 1.1 * Counting.asked
+    # What is investigated on the way asks for itself; asked cycle by cycle it would be twice as much.
+    assert queries <= 1.5 * Counting.asked
 
 
 def tocsin(capsys, *arguments):

@@ -89,7 +89,9 @@ def covered(status, **changes):
 
 @pytest.mark.parametrize("status", Coverage)
 def test_a_blind_row_is_found_as_such_and_no_other(status):
-    blind = {Coverage.FORBIDDEN, Coverage.NO_DATA, Coverage.NO_SOURCE, Coverage.QUERY_ERROR}
+    blind = {
+        Coverage.FORBIDDEN, Coverage.LEFT_OUT, Coverage.NO_DATA, Coverage.NO_SOURCE, Coverage.QUERY_ERROR,
+    }  # fmt: skip
     found = fold(coverage_fields(covered(status)))
     assert parse("status:blind").matches(found) is (status in blind)
     assert parse("status:live").matches(found) is (status is Coverage.LIVE)
