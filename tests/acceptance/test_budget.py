@@ -119,7 +119,7 @@ def histograms(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPath
 @contextmanager
 def rig(folder: Path, url: str, at: float = AT, **limits: str) -> Iterator[Rig]:
     loaded = settings(folder, prometheus=url, **{f"budget__{name}": value for name, value in limits.items()})
-    with Store.open(folder / "tocsin.db") as store, Rig(loaded, store, at) as started:
+    with Store.open(folder / "tocsin.db") as store, Rig(loaded, store, at, investigating=False) as started:
         yield started
 
 

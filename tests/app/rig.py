@@ -51,6 +51,7 @@ class Rig:
         owner: names the lease; empty takes none.
         writer: gets every input.
         live: whether the clock shows the present, so that others' clocks can be compared with it.
+        investigating: whether cases are investigated, which asks questions of its own.
     """
 
     def __init__(
@@ -63,8 +64,10 @@ class Rig:
         owner: str = "",
         writer: RecordingWriter | None = None,
         live: bool = False,
+        investigating: bool = True,
     ) -> None:
         self.store = store
+        self.investigating = investigating
         self.clock = ManualClock(at)
         self.api = api
         self.run = LiveRun(loaded, store, open_catalogue(loaded), self.clock, owner=owner, live=live, writer=writer)
@@ -85,6 +88,8 @@ class Rig:
         if self.api is not None:
             self.catch_up()
         outcome = self.engine.cycle()
+        if not self.investigating:
+            self.engine._unsolved = None
         self.engine.look_again()
         return outcome
 

@@ -118,7 +118,8 @@ class Night:
         changes = timeline(simulation.history, simulation.faults, simulation.start)
         with KubernetesApi() as api, Store.open(folder / "tocsin.db") as store:
             config = api.kubeconfig(folder / "kubeconfig")
-            rig = Rig(settings(folder, prometheus=prometheus.url, kubeconfig=config), store, START, api)
+            loaded = settings(folder, prometheus=prometheus.url, kubeconfig=config)
+            rig = Rig(loaded, store, START, api, investigating=False)
             listening = listen(rig)
             with rig:
                 assert rig.engine.look is not None
