@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from storage import evidence, timeline
+from storage import evidence, outbox, timeline
 from storage.codec import clean, struct_json
 from storage.cycles import require_lease
 from storage.records import Conclusion
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from storage.connections import Connections
-    from storage.records import EvidenceRecord, TimelineEntry
+    from storage.records import Announcement, EvidenceRecord, TimelineEntry
 
 _read = msgspec.json.Decoder(Conclusion).decode
 
@@ -57,6 +57,7 @@ class Conclusions:
         lines: Iterable[EvidenceRecord],
         changes: Iterable[TimelineEntry] = (),
         owner: str = "",
+        announcement: Announcement | None = None,
     ) -> None:
         """Store what a case came to, in place of what it came to before; all of it or nothing.
 
@@ -65,6 +66,7 @@ class Conclusions:
             lines: the whole ledger of this run, in its order; it takes the place of an earlier run's.
             changes: dated things found around it; those already on its timeline are not added again.
             owner: the process that runs the cycles of the cluster; empty where nobody else can write.
+            announcement: what the outside shall be told of it.
 
         Raises:
             LeaseError: another process took over the cluster; nothing was stored.
@@ -87,3 +89,5 @@ class Conclusions:
                 "INSERT OR REPLACE INTO conclusion VALUES (?, ?, ?)",
                 (case, conclusion.at, struct_json(conclusion)),
             )
+            if announcement is not None:
+                outbox.announce(connection, case, announcement, conclusion.at)

@@ -44,6 +44,7 @@ from storage.history import History
 from storage.incidents import Incidents
 from storage.investigations import Investigations
 from storage.labels import Labels
+from storage.outbox import Outbox
 from storage.profiles import Profiles
 from storage.retention import Retention
 from storage.rules import Rules
@@ -79,6 +80,7 @@ class Store:
         self.anomalies = Anomalies(connections)
         self.evidence = Evidence(connections)
         self.conclusions = Conclusions(connections)
+        self.outbox = Outbox(connections)
         self.verifications = Verifications(connections)
         self.timeline = Timeline(connections)
         self.events = Events(connections)

@@ -63,6 +63,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration(9, "labels with what they judged, and incidents recorded by hand", _run(schema.LABELS)),
     Migration(10, "rules that mute findings, and what they hide", _run(schema.RULES)),
     Migration(11, "what is usual at each time of day and week", _run(schema.PROFILES)),
+    Migration(12, "messages to the outside", _run(schema.OUTBOX)),
 )
 
 

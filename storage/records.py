@@ -336,6 +336,73 @@ class VerificationRecord(msgspec.Struct, frozen=True):
     metrics: tuple[VerifiedMetric, ...] = ()
 
 
+class MessageState(StrEnum):
+    """Where a message to the outside is."""
+
+    WAITING = "waiting"
+    """To be sent, for the first time or as an edit."""
+    SENT = "sent"
+    """Its destination has the newest version."""
+    FAILED = "failed"
+    """Given up; somebody has to do something before it can be sent."""
+    UNSURE = "unsure"
+    """May have been sent or not, and is not sent twice: somebody has to look."""
+    HELD = "held"
+    """Held back, by the limit per hour or in a dry run."""
+
+
+class Announcement(msgspec.Struct, frozen=True):
+    """What the destinations shall be told of a case from now on."""
+
+    headline: str
+    """What it comes to in one line; where it changes, that is news."""
+    priority: Priority
+    body: bytes
+    """The whole message, as JSON."""
+    to: tuple[tuple[str, str], ...]
+    """Destinations, each with the rule that chose it. Elsewhere a message that was posted is brought up to date, and
+    one that was not is withdrawn."""
+
+
+class MessageRecord(msgspec.Struct, frozen=True):
+    """One message to one destination, as it shall be and as it is there."""
+
+    id: int
+    investigation: int | None
+    """None for the summary of messages that were held back."""
+    destination: str
+    rule: str
+    state: MessageState
+    priority: Priority
+    headline: str
+    body: bytes
+    """JSON."""
+    wanted: int
+    """The version that the destination shall have."""
+    sent: int
+    """The version that it has; 0 where it has none."""
+    told: str
+    """The headline of that version."""
+    channel: str
+    ts: str
+    """Names the message in its channel; empty where it cannot be edited."""
+    attempts: int
+    """Since the last success."""
+    next_at: float
+    """Not tried before."""
+    owner: str
+    """Who is delivering it; empty where nobody is."""
+    until: float | None
+    error: str
+    hint: str
+    """What to do about it."""
+    created: float
+    posted: float | None
+    """When its first version was sent."""
+    summary: int | None
+    """The message that tells of it because it was held back; 0 where none shall."""
+
+
 class TimelineEntry(msgspec.Struct, frozen=True):
     """One dated thing that happened around an investigation, whatever its origin."""
 

@@ -67,6 +67,7 @@ class Retention:
         events = self._rows("event", "last_seen", cutoff)
         cycles = self._rows("cycle", "at", cutoff)
         self._rows("verification", "at", cutoff)
+        self._summaries(cutoff)
         forgotten = self._usage(now - USAGE_DAYS * _DAY)
         forgotten += self._rows("profile", "until", now - PROFILE_DAYS * _DAY)
         if investigations or forgotten:
@@ -113,6 +114,11 @@ class Retention:
                 total += deleted
                 time.sleep(_BREATH)
         return total
+
+    def _summaries(self, cutoff: float) -> None:
+        """Delete old messages that belong to no investigation; the others leave with theirs."""
+        with self._connections.write() as connection:
+            connection.execute("DELETE FROM message WHERE investigation IS NULL AND created < ?", (cutoff,))
 
     def _usage(self, cutoff: float) -> int:
         """Delete days that ended before the cutoff."""

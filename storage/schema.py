@@ -391,3 +391,35 @@ PROFILES = (
         PRIMARY KEY (cluster, signal, source, entity, part)) WITHOUT ROWID""",
     "CREATE INDEX profile_until ON profile (cluster, until)",
 )
+
+# One row for each case and destination; without a case it is the summary of messages that were held back. `wanted` and
+# `sent` are versions, `channel` and `ts` name the message at its destination, `owner` and `until` are who delivers it
+# and for how long nobody else may. `summary` is the row that tells of a held message, 0 where none shall.
+OUTBOX = (
+    """CREATE TABLE message (
+        id INTEGER PRIMARY KEY,
+        investigation INTEGER REFERENCES investigation (id) ON DELETE CASCADE,
+        destination TEXT NOT NULL,
+        rule TEXT NOT NULL,
+        state TEXT NOT NULL,
+        priority TEXT NOT NULL,
+        headline TEXT NOT NULL,
+        body BLOB NOT NULL,
+        wanted INTEGER NOT NULL DEFAULT 1,
+        sent INTEGER NOT NULL DEFAULT 0,
+        told TEXT NOT NULL DEFAULT '',
+        channel TEXT NOT NULL DEFAULT '',
+        ts TEXT NOT NULL DEFAULT '',
+        attempts INTEGER NOT NULL DEFAULT 0,
+        next_at REAL NOT NULL,
+        owner TEXT NOT NULL DEFAULT '',
+        until REAL,
+        error TEXT NOT NULL DEFAULT '',
+        hint TEXT NOT NULL DEFAULT '',
+        created REAL NOT NULL,
+        posted REAL,
+        summary INTEGER,
+        UNIQUE (investigation, destination))""",
+    "CREATE INDEX message_state ON message (state, next_at)",
+    "CREATE INDEX message_posted ON message (destination, posted)",
+)

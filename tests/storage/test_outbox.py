@@ -1,0 +1,217 @@
+"""The outbox: what is told where, that nothing is lost or delivered twice, and what is held back."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from msgspec.structs import replace
+
+from storage.errors import LeaseError
+from storage.records import Announcement, MessageState, Priority
+from tests.storage.samples import CLUSTER, NOW, case, update
+from tests.storage.test_conclusions import conclusion
+
+if TYPE_CHECKING:
+    from storage.database import Store
+    from storage.records import MessageRecord
+
+TOLD = Announcement("real P2: checkout", Priority.P2, b'{"n":1}', (("oncall", "default"),))
+NEWS = replace(TOLD, headline="real P1: checkout", body=b'{"n":2}')
+OVER = replace(TOLD, headline="recovered: checkout", body=b'{"n":3}', to=())
+PLACES = ("oncall",)
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(autouse=True)
+def known(store: Store) -> None:
+    store.cycles.write(update(*(case(number) for number in range(1, 31))))
+
+
+def told(store: Store, announcement: Announcement = TOLD, number: int = 1, **more: Any) -> None:
+    store.conclusions.write(conclusion(investigation=number), (), announcement=announcement, **more)
+
+
+def claim(store: Store, now: float = NOW, owner: str = "me", limit: int = 20) -> MessageRecord | None:
+    return store.outbox.claim(owner, now, 60, PLACES, limit)
+
+
+def claimed(store: Store, **more: Any) -> MessageRecord:
+    message = claim(store, **more)
+    assert message is not None
+    return message
+
+
+def only(store: Store) -> MessageRecord:
+    [message] = store.outbox.listed()
+    return message
+
+
+def posted(store: Store, now: float = NOW, **more: Any) -> None:
+    assert store.outbox.sent(claimed(store, now=now, **more), now, "C1", f"{now}")
+
+
+def test_a_case_is_told_once_to_each_destination_and_later_only_brought_up_to_date(store: Store) -> None:
+    told(store)
+    told(store)
+    posted(store)
+    assert claim(store) is None
+    told(store, NEWS)
+    edit = claimed(store)
+    assert (edit.sent, edit.wanted, edit.ts, edit.told) == (1, 2, str(NOW), TOLD.headline)
+    assert store.outbox.sent(edit, NOW, edit.channel, edit.ts)
+    assert only(store).state is MessageState.SENT and only(store).body == NEWS.body
+
+
+def test_nothing_is_told_of_a_conclusion_that_was_not_stored(store: Store) -> None:
+    assert store.cycles.acquire_lease(CLUSTER, "leader", NOW, 60)
+    with pytest.raises(LeaseError):
+        told(store, owner="another")
+    assert store.outbox.listed() == ()
+
+
+def test_what_is_over_before_it_was_posted_is_withdrawn_and_edited_where_it_was(store: Store) -> None:
+    told(store)
+    told(store, OVER)
+    assert store.outbox.listed() == ()
+    told(store)
+    posted(store)
+    told(store, OVER)
+    assert claimed(store).body == OVER.body
+
+
+def test_what_changes_while_it_is_being_posted_is_edited_next(store: Store) -> None:
+    told(store)
+    posting = claimed(store)
+    told(store, OVER)
+    assert store.outbox.sent(posting, NOW, "C1", "1.0")
+    assert (only(store).state, claimed(store).sent) == (MessageState.WAITING, 1)
+
+
+def test_a_post_that_was_cut_short_is_unsure_and_is_not_sent_again_by_itself(store: Store) -> None:
+    told(store)
+    claimed(store, owner="dead")
+    assert claim(store, now=NOW + 59) is None
+    assert only(store).state is MessageState.WAITING
+    assert claim(store, now=NOW + 61) is None
+    assert only(store).state is MessageState.UNSURE and "notify retry" in only(store).hint
+    told(store, NEWS)
+    assert claim(store, now=NOW + 999) is None
+    assert store.outbox.retry(only(store).id, NOW + 1000)
+    assert claimed(store, now=NOW + 1000).body == NEWS.body
+
+
+def test_who_was_only_slow_can_still_say_that_it_was_sent(store: Store) -> None:
+    told(store)
+    slow = claimed(store)
+    assert claim(store, now=NOW + 61, owner="other") is None
+    assert store.outbox.sent(slow, NOW + 62, "C1", "1.0")
+    assert only(store).state is MessageState.SENT
+
+
+def test_an_edit_that_was_cut_short_is_made_again_by_another(store: Store) -> None:
+    told(store)
+    posted(store)
+    told(store, NEWS)
+    late = claimed(store, owner="dead")
+    again = claimed(store, now=NOW + 61, owner="other")
+    assert (again.id, again.owner) == (late.id, "other")
+    assert not store.outbox.sent(late, NOW + 62, "C1", "1.0")
+    assert only(store).owner == "other"
+
+
+def test_what_was_refused_waits_or_is_given_up(store: Store) -> None:
+    told(store)
+    told(store, number=2)
+    first = claimed(store)
+    store.outbox.unsent(first, MessageState.WAITING, "ratelimited", "", wait=NOW + 30)
+    assert claim(store, now=NOW + 29) is None, "the other message goes the same way"
+    assert claimed(store, now=NOW + 30).attempts == 0
+    second = claimed(store, now=NOW + 30)
+    store.outbox.unsent(second, MessageState.FAILED, "is_archived", "Unarchive the channel.")
+    failed = store.outbox.get(second.id)
+    assert failed is not None and (failed.state, failed.hint) == (MessageState.FAILED, "Unarchive the channel.")
+    assert not store.outbox.retry(first.id, NOW)
+
+
+def test_beyond_the_limit_only_the_gravest_goes_through_and_a_summary_tells_of_the_others(store: Store) -> None:
+    for number in range(1, 6):
+        told(store, number=number)
+    told(store, replace(TOLD, priority=Priority.P1), number=6)
+    posted(store, limit=2)
+    posted(store, limit=2)
+    assert claim(store, limit=2) is None
+    states = [each.state for each in store.outbox.listed()]
+    assert (states.count(MessageState.SENT), states.count(MessageState.HELD)) == (2, 4)
+    held: list[MessageRecord] = []
+
+    def write(messages: Any) -> Announcement:
+        held.extend(messages)
+        return replace(TOLD, headline="4 were held back")
+
+    assert not store.outbox.summarise("oncall", NOW + 60, 2, write)
+    assert store.outbox.summarise("oncall", NOW + 3601, 2, write)
+    assert not store.outbox.summarise("oncall", NOW + 3601, 2, write), "once is enough"
+    assert [each.investigation for each in held] == [2, 3, 4, 5]
+    assert claimed(store, now=NOW + 3601, limit=2).headline == "4 were held back"
+
+
+def test_what_was_held_goes_out_when_it_becomes_the_gravest(store: Store) -> None:
+    told(store)
+    assert claim(store, limit=0) is None
+    told(store, replace(NEWS, priority=Priority.P1))
+    assert claimed(store, limit=0).body == NEWS.body
+
+
+def test_two_processes_never_deliver_one_message(store: Store, path: Path) -> None:
+    for number in range(1, 31):
+        told(store, number=number)
+    processes = [_deliverer(path, name) for name in ("a", "b")]
+    taken = [process.communicate(timeout=60)[0].split() for process in processes]
+    assert sorted(int(each) for mine in taken for each in mine) == [each.id for each in store.outbox.listed()][::-1]
+    assert not store.outbox.busy(NOW, PLACES)
+
+
+def test_a_kill_between_the_post_and_its_record_does_not_post_twice(store: Store, path: Path) -> None:
+    told(store)
+    dying = _deliverer(path, "dying", "die")
+    assert dying.communicate(timeout=60)[0].split() == [str(only(store).id)]
+    assert dying.returncode == -9
+    after = [_deliverer(path, "after", "", NOW + 61).communicate(timeout=60)[0] for _ in range(2)]
+    assert after == ["", ""]
+    assert only(store).state is MessageState.UNSURE
+    assert store.integrity() == ()
+
+
+def test_messages_leave_with_their_case(store: Store) -> None:
+    told(store)
+    store.cycles.write(update(replace(case(1), ended=NOW - 90 * 86_400), at=NOW))
+    store.retention.prune(NOW + 86_400, days=1, label_days=1)
+    assert store.outbox.listed() == ()
+
+
+def _deliverer(path: Path, name: str, how: str = "", now: float = NOW) -> subprocess.Popen[str]:
+    """A process that claims, prints the id in place of posting, and records it, or is killed before that."""
+    command = [sys.executable, "-m", "tests.storage.test_outbox", str(path), name, str(now), how]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT)
+
+
+def _deliver(path: Path, name: str, now: float, how: str) -> None:
+    import signal
+
+    from storage.database import Store
+
+    with Store.open(path) as store:
+        while (message := claim(store, now=now, owner=name, limit=99)) is not None:
+            os.write(1, f"{message.id}\n".encode())
+            if how == "die":
+                os.kill(os.getpid(), signal.SIGKILL)
+            store.outbox.sent(message, now, "C1", str(message.id))
+
+
+if __name__ == "__main__":
+    _deliver(Path(sys.argv[1]), sys.argv[2], float(sys.argv[3]), sys.argv[4])
