@@ -11,6 +11,7 @@ import dataclasses
 import logging
 import time
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 from app.advisor import Advisor
@@ -23,6 +24,8 @@ from app.judging import Surroundings
 from app.looking import MetricsLook
 from app.lost_conventions import ROW as MISSING
 from app.lost_conventions import LostConventions
+from app.notify.message import announcement
+from app.notify.settings import NotifySettings
 from app.past import Past
 from app.planning import Plan, live_rows, plan
 from app.profiles import Profiles
@@ -125,6 +128,8 @@ class Engine:
             self.owner,
             not self.replayed,
             lambda: self.told(),
+            # What is replayed happened long ago: nobody is told again.
+            partial(announcement, NotifySettings() if self.replayed else self.settings.notify, self.catalogue),
         )
         self._verifier = Verifier(self.cluster, self.store)
         self._unsolved: Unsolved | None = None

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from app.doctor import check_run
 from app.engine import Engine
+from app.notify.delivery import Delivery
 from app.snapshot import CheckResult, Health, SourceStatus
 from app.snapshots import metrics_status, missing_status, objects_status
 from app.sources.kubernetes.replay import ReplayCluster
@@ -60,6 +61,7 @@ class LiveRun:
         self._loaded, self._store, self._catalogue, self._clock = loaded, store, catalogue, clock
         self._owner, self._live, self._writer = owner, live, writer
         self._engine: Engine | None = None
+        self._delivery = Delivery(store, loaded.settings.notify)
         self.progress: Callable[[str], None] = lambda _: None
         self.told: Callable[[], None] = lambda: None
         self.interval = loaded.settings.engine.interval_seconds
@@ -101,6 +103,8 @@ class LiveRun:
         engine = self.prepare()
         # Its questions are not part of a recording, and would make one enormous.
         engine.advisor.background = engine.past.wanted = self._writer is None
+        if self._writer is None:
+            self._delivery.start()
         while not stop.is_set():
             began = self._clock.now()
             done(engine.cycle())
@@ -133,6 +137,7 @@ class LiveRun:
 
     def close(self) -> None:
         """Release connections and the lease."""
+        self._delivery.close()
         if self._engine is not None:
             self._engine.close()
         self.sources.close()

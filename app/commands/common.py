@@ -61,7 +61,7 @@ def log_to(path: Path | None) -> None:
         filename=path, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", force=True
     )
     logging.getLogger("app").setLevel(logging.DEBUG)
-    for noisy in ("httpx", "httpcore", "urllib3", "kubernetes"):
+    for noisy in ("httpx", "httpcore", "urllib3", "kubernetes", "slack_sdk"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
 
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from detectors.catalog import Catalogue
     from detectors.model import Entity, Fact
     from storage.database import Store
-    from storage.records import AnomalyRecord, Conclusion, EvidenceRecord, InvestigationRecord
+    from storage.records import Announcement, AnomalyRecord, Conclusion, EvidenceRecord, InvestigationRecord
 
 log = logging.getLogger(__name__)
 
@@ -88,6 +88,10 @@ class Investigator:
     """Whether answers take time; what is replayed has them at once, and in one order."""
     told: Callable[[], None] = field(default=lambda: None)
     """Called when ledgers and conclusions have grown, not more often than can be looked at."""
+    announce: Callable[[InvestigationRecord, Conclusion, Sequence[AnomalyRecord]], Announcement | None] = field(
+        default=lambda *_: None
+    )
+    """What the outside shall be told of a case; stored together with what it came to."""
     round_seconds: float = BUDGET_SECONDS
     """How long the investigations after one cycle may take; the other cases come after the next one."""
     clock: Callable[[], float] = time.monotonic
@@ -182,7 +186,8 @@ class Investigator:
             self._known[case.id] = _Known(around.now, _version(ordered), before)
             return
         conclusion = _carried(before, conclusion)
-        self.store.conclusions.write(conclusion, lines, (*changes, *_changes(before, conclusion)), self.owner)
+        told = self.announce(case, conclusion, ordered)
+        self.store.conclusions.write(conclusion, lines, (*changes, *_changes(before, conclusion)), self.owner, told)
         self._known[case.id] = _Known(around.now, _version(ordered), conclusion)
         self._show_soon()
 

@@ -26,7 +26,13 @@ def _allowed(info: Any) -> str:
     if isinstance(info, types.LiteralType):
         return "one of " + ", ".join(map(str, info.values))
     if isinstance(info, types.VarTupleType):
-        return "a list of texts"
+        return _several(info.item_type, "a list of texts")
     if isinstance(info, types.DictType):
-        return "pairs of texts (a=b)"
+        return _several(info.value_type, "pairs of texts (a=b)")
     return "a text"
+
+
+def _several(item: Any, usual: str) -> str:
+    if isinstance(item, types.LiteralType):
+        return "a list of " + ", ".join(map(str, item.values))
+    return "tables of the file" if isinstance(item, types.StructType) else usual

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import tomlkit
 
+from app.notify.settings import Destination, Rule
 from app.redaction import MASK, redact
 from app.settings.describing import describe
 from app.settings.loading import SettingsError, _typed, load_settings, read_file, section_fields, sections
+from app.settings.nested import NESTED
 from app.snapshot import SettingValue
 from app.sources.base import SourceError
 from app.sources.prometheus.connection import PrometheusConnection
@@ -51,9 +53,10 @@ def masked(key: str, value: Any) -> Any:
 def show(value: Any) -> str:
     """A value as a person writes it."""
     if isinstance(value, tuple | list):
-        return ", ".join(value)
+        return ", ".join(f"rule {n}" if isinstance(item, Rule) else item for n, item in enumerate(value, 1))
     if isinstance(value, dict):
-        return ", ".join(f"{key}={item}" for key, item in value.items())
+        pairs = value.items()
+        return ", ".join(key if isinstance(item, Destination) else f"{key}={item}" for key, item in pairs)
     if isinstance(value, bool):
         return "true" if value else "false"
     return "" if value is None else str(value)
@@ -123,5 +126,12 @@ def document_settings() -> str:
         lines += [f"## [{section}]", "", "| key | default | allowed | meaning |", "| --- | --- | --- | --- |"]
         mine = [row for row in rows if row.key.startswith(f"{section}.")]
         lines += [f"| `{row.key.split('.', 1)[1]}` | `{row.value}` | {row.allowed} | {row.doc} |" for row in mine]
+        lines.append("")
+    for (section, key), kind in NESTED.items():
+        lines += [f"## Each table of {section}.{key}", "", str(kind.__doc__), ""]
+        lines += ["| key | default | allowed | meaning |", "| --- | --- | --- | --- |"]
+        for field in msgspec.structs.fields(kind):
+            doc, allowed = describe(field.type)
+            lines.append(f"| `{field.name}` | `{show(field.default)}` | {allowed} | {doc} |")
         lines.append("")
     return "\n".join(lines)

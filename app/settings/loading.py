@@ -13,6 +13,7 @@ import msgspec
 from platformdirs import user_config_path, user_data_path
 
 from app.settings.describing import describe
+from app.settings.nested import explain_nested
 from app.settings.schema import Settings
 
 if TYPE_CHECKING:
@@ -177,7 +178,9 @@ def _validated(tables: dict[str, Any], origins: Mapping[str, str], path: Path) -
     try:
         return msgspec.convert(tables, Settings, strict=False)
     except msgspec.ValidationError as error:
-        raise SettingsError(explain(str(error), tables, origins, path)) from None
+        text = path.read_text("utf-8") if path.exists() else ""
+        nested = explain_nested(tables, text, path)
+        raise SettingsError(nested or explain(str(error), tables, origins, path)) from None
 
 
 def explain(message: str, tables: Mapping[str, Any], origins: Mapping[str, str], path: Path) -> str:
@@ -191,11 +194,10 @@ def explain(message: str, tables: Mapping[str, Any], origins: Mapping[str, str],
         return f"{origins.get(key, path)}: `{key}` is not a setting; allowed: {allowed}"
     section, _, name = re.sub(r"\[.*?\]", "", key).partition(".")
     base = f"{section}.{name}".rstrip(".")
-    value = tables.get(section, {}).get(name) if name else None
+    value = tables.get(section, {}).get(name)
     shown = "(hidden)" if SECRET_KEYS.search(name) else repr(value)
-    seen = f" is {shown}" if name else ""
-    if not base:
+    if not name:
         return f"{path}: {what}"
-    known = section_fields(section).get(name) if name else None
+    known = section_fields(section).get(name)
     allowed = describe(known.type)[1] if known is not None else what
-    return f"{origins.get(base, path)}: `{base}`{seen}; allowed: {allowed}"
+    return f"{origins.get(base, path)}: `{base}` is {shown}; allowed: {allowed}"

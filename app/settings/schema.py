@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from app.notify.settings import NotifySettings
 from app.sources.prometheus.connection import PrometheusConnection
 
 
@@ -187,6 +188,7 @@ class Settings(Section, frozen=True):
     store: StoreSettings = StoreSettings()
     quality: QualitySettings = QualitySettings()
     console: ConsoleSettings = ConsoleSettings()
+    notify: NotifySettings = NotifySettings()
     narrative: NarrativeSettings = NarrativeSettings()
 
     def __post_init__(self) -> None:

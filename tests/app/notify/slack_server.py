@@ -1,0 +1,168 @@
+"""A Slack of one's own: takes what the Web API's documentation allows, refuses what it does not, fails when told to.
+
+Limits: https://docs.slack.dev/reference/methods/chat.postMessage and /reference/block-kit/blocks.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+TOKEN = "xoxb-1-test"
+HOOK = "/services/T0/B0/secret"
+CHANNEL = "C0123456789"
+MAXIMUM = {"header": 150, "section": 3000, "context": 2000}
+OWN = re.compile(r"<!date\^\d+\^[^<>|]*\|[^<>|]*>")
+CHAT = {"channel", "text", "attachments", "parse", "link_names", "unfurl_links", "unfurl_media", "thread_ts", "ts"}
+SILENT = "(no answer)"
+
+
+class SlackServer:
+    """Messages by (channel, ts), every request, and what to answer instead; use it as a context manager."""
+
+    def __init__(self) -> None:
+        self.messages: dict[str, dict[str, Any]] = {}
+        self.replies: list[dict[str, Any]] = []
+        self.hooked: list[dict[str, Any]] = []
+        self.requests: list[tuple[str, dict[str, Any]]] = []
+        self.failures: list[tuple[int, str, dict[str, str]]] = []
+        """(status, error, headers) of the next answers; `SILENT` does what it was asked and hangs up."""
+        self.faults: list[str] = []
+        """What was wrong with requests."""
+
+    def __enter__(self) -> SlackServer:
+        handler = type("Handler", (_Handler,), {"slack": self})
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01})
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._server.server_port}"
+
+    def fail(self, error: str, status: int = 200, **headers: str) -> None:
+        self.failures.append((status, error, {name.replace("_", "-"): value for name, value in headers.items()}))
+
+    def chat(self, method: str, given: dict[str, Any]) -> dict[str, Any]:
+        """What the Web API does."""
+        if given.get("channel") != CHANNEL:
+            return {"ok": False, "error": "channel_not_found"}
+        if method == "chat.update":
+            if given.get("ts") not in self.messages:
+                return {"ok": False, "error": "message_not_found"}
+            self.messages[given["ts"]] = given
+            return {"ok": True, "channel": CHANNEL, "ts": given["ts"]}
+        ts = f"1763470800.{len(self.messages) + len(self.replies):06d}"
+        if "thread_ts" in given:
+            self.replies.append(given)
+        else:
+            self.messages[ts] = given
+        return {"ok": True, "channel": CHANNEL, "ts": ts}
+
+
+class _Handler(BaseHTTPRequestHandler):
+    slack: SlackServer
+
+    def do_POST(self) -> None:
+        given = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.slack.requests.append((self.path, given))
+        hooked = self.path == HOOK
+        if not hooked and self.headers["Authorization"] != f"Bearer {TOKEN}":
+            return self._answer(200, {"ok": False, "error": "invalid_auth"})
+        if faults := list(_faults(given, hooked)):
+            self.slack.faults += faults
+            return (
+                self._answer(400, b"invalid_payload")
+                if hooked
+                else self._answer(200, {"ok": False, "error": "invalid_blocks"})
+            )
+        status, error, headers = self.slack.failures.pop(0) if self.slack.failures else (200, "", {})
+        if error and error != SILENT:
+            return self._answer(status, error.encode() if hooked else {"ok": False, "error": error}, headers)
+        if hooked:
+            self.slack.hooked.append(given)
+            answer: Any = b"ok"
+        else:
+            answer = self.slack.chat(self.path.removeprefix("/api/"), given)
+        if error == SILENT:
+            self.close_connection = True
+            return None
+        return self._answer(200, answer)
+
+    def _answer(self, status: int, body: Any, headers: dict[str, str] | None = None) -> None:
+        data = body if isinstance(body, bytes) else json.dumps(body).encode()
+        self.send_response(status)
+        for name, value in {"Content-Length": str(len(data)), **(headers or {})}.items():
+            self.send_header(name, value)
+        self.send_header("Content-Type", "text/plain" if isinstance(body, bytes) else "application/json")
+        self.end_headers()
+        self.wfile.write(data)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def _faults(given: dict[str, Any], hooked: bool) -> Iterator[str]:
+    if unknown := given.keys() - (CHAT - {"channel"} if hooked else CHAT):
+        yield f"unknown arguments {sorted(unknown)}"
+    if not given.get("text") or _length(given["text"]) > 4000:
+        yield f"text of {_length(given.get('text', ''))} characters"
+    if given.get("parse") != "none" or given.get("link_names"):
+        yield "Slack would look for names and addresses"
+    yield from _markup(given.get("text", ""))
+    for attachment in given.get("attachments", ()):
+        blocks = attachment["blocks"]
+        if not 0 < len(blocks) <= 50:
+            yield f"{len(blocks)} blocks"
+        if not re.fullmatch(r"#[0-9a-f]{6}", attachment["color"]):
+            yield f"colour {attachment['color']}"
+        for block in blocks:
+            yield from _block(block)
+
+
+def _block(block: dict[str, Any]) -> Iterator[str]:
+    kind = block["type"]
+    if kind not in MAXIMUM:
+        yield f"unexpected block {kind}"
+        return
+    texts = block["elements"] if kind == "context" else [block["text"]]
+    if not 0 < len(texts) <= 10:
+        yield f"{len(texts)} elements"
+    for text in texts:
+        if not 0 < _length(text["text"]) <= MAXIMUM[kind]:
+            yield f"{kind} of {_length(text['text'])} characters"
+        if kind == "header" and text["type"] != "plain_text":
+            yield "a header is plain text"
+        if text["type"] == "mrkdwn":
+            if text.get("verbatim") is not True:
+                yield "Slack would look for names and addresses"
+            yield from _markup(text["text"])
+
+
+def _markup(text: str) -> Iterator[str]:
+    """What could mention somebody, link somewhere or break the format."""
+    rest = OWN.sub("", text)
+    if "<" in rest or ">" in rest:
+        yield f"markup in {rest[:200]!r}"
+    if re.search(r"&(?!amp;|lt;|gt;)", rest):
+        yield f"an entity cut in two in {rest[-60:]!r}"
+    if re.search(r"@(here|channel|everyone)\b", rest):
+        yield f"a mention in {rest[:200]!r}"
+    if rest.count("`") % 2:
+        yield f"a code span that does not end in {rest[-80:]!r}"
+
+
+def _length(text: str) -> int:
+    return len(text.encode("utf-16-le")) // 2
