@@ -37,6 +37,7 @@ COMMANDS = {
     "rule": "show, accept and take back rules that mute findings",
     "backtest": "run the engine over the past: what it would have said, and how often",
     "inject": "measure how small a fault the detectors can see in this cluster, and how soon",
+    "notify": "test which rule sends which case where, list the outbox, send again what was not sent",
     "coverage": "show what each row of the coverage matrix sees in this cluster",
     "advise": "compare requests and limits with what containers used, and say what to change",
     "doctor": "check connections, permissions, conventions, clocks and the store",

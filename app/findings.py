@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         Conclusion,
         CoverageRecord,
         InvestigationRecord,
+        MessageRecord,
         VerificationRecord,
     )
 
@@ -54,6 +55,28 @@ def _entity(entity: Entity) -> dict[str, str]:
         "name": entity.name,
         "type": str(entity.type),
         "peer": entity.peer,
+    }
+
+
+def message(record: MessageRecord) -> dict[str, Any]:
+    """One message of the outbox."""
+    return {
+        "schema": SCHEMA,
+        "id": record.id,
+        "investigation": record.investigation,
+        "destination": record.destination,
+        "rule": record.rule,
+        "state": str(record.state),
+        "priority": str(record.priority),
+        "headline": record.headline,
+        "wanted": record.wanted,
+        "sent": record.sent,
+        "attempts": record.attempts,
+        "created": instant(record.created),
+        "posted": instant(record.posted),
+        "next": instant(record.next_at or None) if record.state == "waiting" else None,
+        "error": record.error,
+        "hint": record.hint,
     }
 
 

@@ -47,7 +47,7 @@ def announce(connection: sqlite3.Connection, case: int, announcement: Announceme
             continue
         connection.execute(
             """UPDATE message SET priority = ?1, headline = ?2, body = ?3, wanted = wanted + 1,
-                state = CASE WHEN state = 'sent' OR (state = 'held' AND summary IS NULL AND ?1 = 'P1')
+                state = CASE WHEN state = 'sent' OR (state = 'held' AND (sent > 0 OR (?1 = 'P1' AND summary IS NOT 0)))
                     THEN 'waiting' ELSE state END
             WHERE id = ?4 AND (priority, headline, body) <> (?1, ?2, ?3)""",
             (*body, identity),
@@ -55,8 +55,8 @@ def announce(connection: sqlite3.Connection, case: int, announcement: Announceme
     for destination in wanted.keys() - {row[1] for row in known}:
         connection.execute(
             """INSERT INTO message (investigation, destination, rule, state, priority, headline, body, next_at, created)
-            VALUES (?, ?, ?, 'waiting', ?, ?, ?, ?, ?)""",
-            (case, destination, clean(wanted[destination], NAME_LIMIT), *body, at, at),
+            VALUES (?, ?, ?, 'waiting', ?, ?, ?, 0, ?)""",
+            (case, destination, clean(wanted[destination], NAME_LIMIT), *body, at),
         )
 
 
@@ -197,8 +197,8 @@ class Outbox:
             told = write(held)
             identity = connection.execute(
                 """INSERT INTO message (destination, rule, state, priority, headline, body, next_at, created)
-                VALUES (?, '', 'waiting', ?, ?, ?, ?, ?)""",
-                (destination, told.priority.value, clean(told.headline), told.body, now, now),
+                VALUES (?, '', 'waiting', ?, ?, ?, 0, ?)""",
+                (destination, told.priority.value, clean(told.headline), told.body, now),
             ).lastrowid
             connection.executemany(
                 "UPDATE message SET summary = ? WHERE id = ?", [(identity, message.id) for message in held]

@@ -389,7 +389,7 @@ class MessageRecord(msgspec.Struct, frozen=True):
     attempts: int
     """Since the last success."""
     next_at: float
-    """Not tried before."""
+    """Not tried before, by the clock of who delivers it; 0 is at once."""
     owner: str
     """Who is delivering it; empty where nobody is."""
     until: float | None

@@ -36,7 +36,7 @@ FIRST_PAUSE, LONGEST_PAUSE = 5.0, 900.0
 """Seconds before the second try, doubled for each one after it."""
 MOST_ATTEMPTS = 40
 """Half a night; then the message is given up, and the outbox says so."""
-STOP_SECONDS = 5.0
+STOP_SECONDS = 3.0
 
 
 def _courier(name: str, destination: Destination, secrets: Secrets) -> Courier:

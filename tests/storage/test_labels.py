@@ -99,7 +99,7 @@ def test_labels_given_before_there_was_a_table_are_taken_over(path):
         give(store, Label.FALSE, "flaps every night")
     connection = sqlite3.connect(path)
     connection.executescript(
-        "DROP TABLE label; DROP TABLE incident; DROP TABLE rule; DROP TABLE profile; "
+        "DROP TABLE label; DROP TABLE incident; DROP TABLE rule; DROP TABLE profile; DROP TABLE message; "
         "ALTER TABLE investigation DROP COLUMN muted"
     )
     connection.execute(f"PRAGMA user_version = {before(schema.LABELS)}")

@@ -167,6 +167,19 @@ def test_what_was_held_goes_out_when_it_becomes_the_gravest(store: Store) -> Non
     assert claimed(store, limit=0).body == NEWS.body
 
 
+def test_what_a_summary_has_told_of_goes_out_too_when_it_becomes_the_gravest(store: Store) -> None:
+    told(store)
+    assert claim(store, limit=0) is None
+    assert store.outbox.summarise("oncall", NOW, 1, lambda _: replace(TOLD, headline="1 more"))
+    told(store, replace(NEWS, priority=Priority.P1))
+    assert claimed(store, limit=0).body == NEWS.body
+
+
+def test_a_clock_of_the_cluster_that_is_ahead_delays_nothing(store: Store) -> None:
+    told(store, number=1)
+    assert claim(store, now=NOW - 600) is not None
+
+
 def test_two_processes_never_deliver_one_message(store: Store, path: Path) -> None:
     for number in range(1, 31):
         told(store, number=number)

@@ -13,7 +13,7 @@ from detectors.catalog import load
 from detectors.model import Severity
 from storage.cycles import CycleUpdate
 from storage.database import Store
-from storage.records import AnomalyState, CycleRecord, Verdict
+from storage.records import Announcement, AnomalyState, CycleRecord, MessageState, Priority, Verdict
 from tests.app.investigation.scenes import anomaly, case, entity
 from tests.detectors.states.objects import NOW, cluster, deployment, ended, healthy, pod, replica_set, waiting
 
@@ -172,3 +172,11 @@ def test_related_is_what_lives_elsewhere_since_about_the_same_time(store):
     far = crash(number=3, case=3, about=entity(name="far"), ago=5000)
     over = replace(crash(number=4, case=4, about=entity(name="over"), ago=600), closed=NOW, state=AnomalyState.CLOSED)
     assert related(Bench(store), crash(), near, far, over) == ["near"]
+
+
+def test_what_the_outside_shall_be_told_is_stored_with_what_the_case_came_to(store: Store) -> None:
+    told = Announcement("real", Priority.P1, b"{}", (("oncall", "default"),))
+    bench = Bench(store, announce=lambda case, found, anomalies: told if found.verdict is Verdict.REAL else None)
+    bench.after(crash())
+    [message] = store.outbox.listed()
+    assert (message.investigation, message.destination, message.state) == (1, "oncall", MessageState.WAITING)
