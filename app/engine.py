@@ -11,7 +11,6 @@ import dataclasses
 import logging
 import time
 from dataclasses import dataclass, field
-from functools import partial
 from typing import TYPE_CHECKING
 
 from app.advisor import Advisor
@@ -128,9 +127,10 @@ class Engine:
             self.owner,
             not self.replayed,
             lambda: self.told(),
-            # What is replayed happened long ago: nobody is told again.
-            partial(announcement, NotifySettings() if self.replayed else self.settings.notify, self.catalogue),
+            lambda *told: announcement(self.notify, self.catalogue, *told),
         )
+        self.notify = NotifySettings()
+        """Whom to tell of cases; nobody, unless who runs the cycles delivers it."""
         self._verifier = Verifier(self.cluster, self.store)
         self._unsolved: Unsolved | None = None
         """What the last cycle leaves to be investigated."""

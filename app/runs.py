@@ -104,11 +104,13 @@ class LiveRun:
         # Its questions are not part of a recording, and would make one enormous.
         engine.advisor.background = engine.past.wanted = self._writer is None
         if self._writer is None:
-            self._delivery.start()
+            engine.notify = self._loaded.settings.notify
         while not stop.is_set():
             began = self._clock.now()
             done(engine.cycle())
             engine.look_again()
+            # Not before: what is over since the last run is withdrawn by now.
+            self._delivery.start()
             if self._writer is not None:
                 self._writer.flush()
             # The machine's clock may be set meanwhile: never wait for longer than one interval.
