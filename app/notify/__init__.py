@@ -1,7 +1,10 @@
 """Telling the outside of cases: which rule takes which, the message, where it goes, and its delivery.
 
-rules       settings -> which destinations a case goes to, and why
+settings    destinations and rules, as the settings file has them
+rules       a case -> which destinations it goes to, and why
 message     a case -> a message that knows of no destination
-slack       a message -> Slack, and Slack's answers -> what to do about them
-delivery    claims messages from the outbox and sends them
+blocks      a message -> Slack's Block Kit, within its limits
+courier     what brings messages to a destination
+slack       the two that bring them to Slack, and what its answers mean
+delivery    claims messages from the outbox and has them brought
 """
