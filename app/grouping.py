@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from storage.records import AnomalyRecord, RuleRecord
 
 
+NOTICED_SECONDS = 120.0
+"""How long after a node has fallen silent that is noticed, at most: what runs there may suffer before."""
+
+
 @dataclass
 class Casebook:
     """Keeps the investigations of one cluster that may still change."""
@@ -58,18 +62,23 @@ class Casebook:
     def _enter(self, anomaly: AnomalyRecord) -> None:
         case = self.cases.get(anomaly.investigation)
         if case is not None and case.lifecycle is Lifecycle.OPEN:
-            for each in self.topology.related(anomaly.entity):
+            for each in self._places(anomaly):
                 insort(self._onsets.setdefault(each, []), (anomaly.onset, case.id))
 
     def _near(self, anomaly: AnomalyRecord) -> int:
         """The open case with a related member and a near onset; 0 when there is none."""
         found = []
-        for each in self.topology.related(anomaly.entity):
+        for each in self._places(anomaly):
             known = self._onsets.get(each, [])
             place = bisect_left(known, (anomaly.onset - self.grouping_seconds, 0))
             if place < len(known) and known[place][0] <= anomaly.onset + self.grouping_seconds:
                 found.append(known[place])
         return min(found)[1] if found else 0
+
+    def _places(self, anomaly: AnomalyRecord) -> list[Subject]:
+        """Where its case is looked for: whatever it stands on, but for what went wrong only after it had begun."""
+        latest = anomaly.onset + NOTICED_SECONDS
+        return [each for each in self.topology.related(anomaly.entity) if self.topology.began(each) <= latest]
 
     def _begin(self, number: int, anomaly: AnomalyRecord, now: float) -> int:
         self.cases[number] = InvestigationRecord(

@@ -8,6 +8,7 @@ counts: a workload that also fails elsewhere fails for a reason of its own.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -48,6 +49,13 @@ class Topology:
         bases = (base for key in keys for base in self._stands_on.get(key, ()))
         others = ((entity.cluster, namespace, kind, name) for kind, namespace, name in (*keys[1:], *bases))
         return tuple(dict.fromkeys((subject(entity), *others)))
+
+    def began(self, place: Subject) -> float:
+        """Since when a node is as it is, unix seconds; minus infinity for everything else."""
+        _, _, kind, name = place
+        node = self.state.nodes.get(name) if kind == "Node" else None
+        ready = node.status.condition("Ready") if node is not None else None
+        return ready.since or -math.inf if ready is not None else -math.inf
 
     def _behind(self, entity: Entity) -> Iterable[Key]:
         """Whose pods an object without pods of its own speaks of; the claim of a volume."""

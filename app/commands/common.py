@@ -33,6 +33,24 @@ OPTION_KEYS = {
 }
 
 
+def positive(text: str) -> int:
+    """A whole number from 1 on, for an option. Raises ArgumentTypeError."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r}: a whole number from 1 on is needed")
+    return int(text)
+
+
+def speed(text: str) -> float:
+    """Recorded seconds per second, for an option. Raises ArgumentTypeError."""
+    try:
+        found = float(text)
+    except ValueError:
+        found = -1.0
+    if not 0 <= found < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r}: a number from 0 on is needed")
+    return found
+
+
 def loaded_settings(options: argparse.Namespace) -> LoadedSettings:
     """Settings with the command line on top. Raises SettingsError."""
     overrides = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from app.commands.common import speed
 from app.commands.replay import play
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ SPEED = 60.0
 
 def declare(parser: argparse.ArgumentParser) -> None:
     """Its own options."""
-    parser.add_argument("--speed", type=float, default=SPEED, help="recorded seconds per second (default: %(default)s)")
+    parser.add_argument("--speed", type=speed, default=SPEED, help="recorded seconds per second (default: %(default)s)")
 
 
 def run(options: argparse.Namespace) -> int:

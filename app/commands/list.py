@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from app.commands.common import loaded_settings
+from app.commands.common import loaded_settings, positive
 from app.exits import Exit
 from storage.records import Lifecycle
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def declare(parser: argparse.ArgumentParser) -> None:
     """Its own options."""
     parser.add_argument("--all", action="store_true", help="also those that recovered or were closed")
-    parser.add_argument("--limit", type=int, default=100)
+    parser.add_argument("--limit", type=positive, default=100, help="how many at most")
     parser.add_argument("--json", action="store_true", help="print JSON lines")
 
 

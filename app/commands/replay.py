@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from app.commands.common import console_options, loaded_settings, remote_session
+from app.commands.common import console_options, loaded_settings, remote_session, speed
+from app.errors import say
 from app.exits import Exit
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 def declare(parser: argparse.ArgumentParser) -> None:
     """Its own options."""
     parser.add_argument("file", metavar="FILE")
-    parser.add_argument("--speed", type=float, default=None, help="recorded seconds per second; 0: as fast as it goes")
+    parser.add_argument("--speed", type=speed, default=None, help="recorded seconds per second; 0: as fast as it goes")
     parser.add_argument("--json", action="store_true", help="no console: print every finding as a JSON line")
 
 
@@ -23,6 +24,9 @@ def run(options: argparse.Namespace) -> int:
     """Replay in the console, or print what the engine finds."""
     if options.json:
         return _print(options)
+    if options.db:
+        text = "the console forgets what a replay finds: --db works with --json only"
+        return say(text, Exit.USAGE)
     if options.speed is None:
         options.speed = 1.0
     return play(Path(options.file), options, "replay")
@@ -50,10 +54,11 @@ def _print(options: argparse.Namespace) -> int:
     from app.findings import finding, json_line
     from app.opening import open_catalogue, temporary_store
     from app.runs import ReplayRun
+    from storage.database import Store
 
     loaded = loaded_settings(options)
     stop = threading.Event()
-    with temporary_store() as store:
+    with Store.open(loaded.database) if options.db else temporary_store() as store:
         clock = ManualClock(0.0, options.speed or 0.0)
         run = ReplayRun(Path(options.file), loaded, store, open_catalogue(loaded), clock, "replay")
         run.run(stop, threading.Event(), lambda _: None)

@@ -8,6 +8,7 @@ could not be read, and a competitor that is as likely.
 from __future__ import annotations
 
 from collections import defaultdict
+from string import Formatter
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace as changed
@@ -118,13 +119,20 @@ def _ruled_out(cause: Cause, clues: Clues) -> CauseRecord:
     against = [clue for name in named for clue in clues.by_name.get(name, ()) if clue.holds is False]
     return CauseRecord(
         id=cause.id,
-        title=filled(cause.title, against),
+        title=_general(cause, against),
         points=0,
         confidence=Confidence.LOW,
         sum=(),
         supports=(),
         contradicts=tuple(dict.fromkeys(clue.text for clue in against)),
     )
+
+
+def _general(cause: Cause, clues: Sequence[Clue]) -> str:
+    """The title of what is ruled out; by its id where there is nobody to name."""
+    named = {name for clue in clues for name in clue.fills}
+    wanted = {name for _, name, _, _ in Formatter().parse(cause.title) if name}
+    return filled(cause.title, clues) if wanted <= named else cause.id.replace("-", " ")
 
 
 def confidence(points: int) -> Confidence:

@@ -17,7 +17,10 @@ if TYPE_CHECKING:
     from app.investigation.scene import Scene
     from storage.records import CauseRecord
 
-EFFECT = ("impact.errors", "impact.latency", "impact.not-ready", "impact.no-endpoints", "impact.dependents")
+EFFECT = (
+    "impact.errors", "impact.latency", "impact.not-ready", "impact.no-endpoints", "impact.dependents",
+    "impact.lost-requests",
+)  # fmt: skip
 """Clues that somebody notices."""
 
 
@@ -56,8 +59,8 @@ def priority_of(scene: Scene, book: Playbook, clues: Clues, finding: Finding, ou
     if finding.verdict is Verdict.NOISE:
         return Priority.P5, "nothing to do"
     if finding.verdict is Verdict.RECOVERED:
-        return Priority.P4, "it healed by itself"
-    found, why = _by_impact(scene, book, outcome)
+        return Priority.P4, "it is over"
+    found, why = _by_impact(scene, book, clues, outcome)
     if scene.subject.environment.lower() in LESSER_ENVIRONMENTS:
         data_at_risk = clues.hold("impact.data-at-risk")
         lowered = min(found.lowered(), Priority.P2) if data_at_risk else found.lowered()
@@ -65,7 +68,7 @@ def priority_of(scene: Scene, book: Playbook, clues: Clues, finding: Finding, ou
     return found, why
 
 
-def _by_impact(scene: Scene, book: Playbook, outcome: Outcome) -> tuple[Priority, str]:
+def _by_impact(scene: Scene, book: Playbook, clues: Clues, outcome: Outcome) -> tuple[Priority, str]:
     impact = impact_of(scene)
     if why := outcome.applied("R4"):
         return Priority.P1, why
@@ -75,4 +78,6 @@ def _by_impact(scene: Scene, book: Playbook, outcome: Outcome) -> tuple[Priority
         return Priority.P3, "the new revision fails, the old one still serves"
     if why := outcome.applied("R5") or outcome.applied("R2") or outcome.applied("R3"):
         return Priority.P2, why
+    if lost := clues.holding("impact.lost-requests"):
+        return Priority.P2, lost[0].text
     return book.priority, ", ".join(impact.lines()) if impact is not None else book.title

@@ -17,14 +17,17 @@ MEANINGS: Mapping[Reason, str] = {
     Reason.THRESHOLD: "it is so, and too little to tell",
     Reason.DUPLICATE: "another investigation tells the same",
 }
-FIRST = {Label.TRUE: Reason.REAL, Label.FALSE: Reason.NOISE, Label.UNSURE: Reason.EXPECTED}
-"""The usual reason of each label, where the cursor begins."""
+FITTING: Mapping[Label, tuple[Reason, ...]] = {
+    Label.TRUE: (Reason.REAL, Reason.DUPLICATE),
+    Label.FALSE: (Reason.NOISE, Reason.EXPECTED, Reason.THRESHOLD, Reason.DUPLICATE),
+    Label.UNSURE: (Reason.EXPECTED, Reason.THRESHOLD, Reason.DUPLICATE),
+}
+"""By label: the reasons that do not contradict it, the usual one first, where the cursor begins."""
 
 
 class ReasonDialog(ChoiceDialog[Reason]):
-    """The reasons, the usual one of the label first."""
+    """The reasons that fit a label."""
 
     def __init__(self, label: Label, cases: int) -> None:
         title = f"Label {label}" if cases == 1 else f"Label {cases} investigations {label}"
-        ordered = sorted(MEANINGS, key=lambda reason: reason is not FIRST[label])
-        super().__init__(title, [(f"{reason:<16} {MEANINGS[reason]}", reason) for reason in ordered])
+        super().__init__(title, [(f"{reason:<16} {MEANINGS[reason]}", reason) for reason in FITTING[label]])

@@ -43,6 +43,13 @@ def test_a_silent_node_and_its_workloads_are_one_case_whoever_is_seen_first():
         assert len(set(cases(SILENT, *order).values())) == 1
 
 
+def test_what_began_before_the_node_fell_silent_is_no_impact_of_it():
+    down = anomaly("node-not-ready", NODE, number=3, case=0)
+    for order in itertools.permutations((about("web", 1, ago=1000), down)):
+        found = cases(SILENT, *order)
+        assert found["web"] != found["n1"]
+
+
 def test_a_workload_that_fails_elsewhere_too_has_a_case_of_its_own():
     crashing = [deployment("cart"), replica_set(owner="cart"), lost(0, "cart")]
     crashing.append(pod(1, waiting("CrashLoopBackOff", 4), owner="cart", node="n2"))

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from app.investigation.scene import Scene
-    from detectors.objects import Pod
+    from detectors.objects import Pod, ReplicaSet
     from detectors.revisions import Change
 
 Made = TypeVar("Made", bound=Object)
@@ -93,6 +93,9 @@ def rollouts(scene: Scene) -> Iterator[Clue]:
     for change in rollout.changes:
         if change.field in _FIELDS:
             yield _changed_field(scene, rollout, change)
+    if scene.revisions and rollout.item is not scene.revisions[0]:
+        # Its pods are gone: there is nothing left to compare.
+        return
     yield from _whose_pods_fail(scene, failing, [pod for pod in scene.unwell if pod in old], len(serving))
 
 
@@ -112,21 +115,36 @@ def _whose_pods_fail(scene: Scene, new: list[Pod], old: list[Pod], serving: int)
 
 
 def newest_rollout(scene: Scene) -> Rollout | None:
-    """The newest revision of the workload; None where only one is known."""
-    sets = scene.revisions
-    if len(sets) > 1:
-        newest, older = sets[:2]
-        back = HISTORY in newest.metadata.annotations or newest.metadata.created < older.metadata.created
-        at = newest.metadata.created
+    """The newest rollout that can have brought the case about, else the newest; None where one revision is known.
+
+    What was rolled out later is more likely the remedy than the cause.
+    """
+    if len(scene.revisions) < 2:
+        return None if scene.revisions else _by_pods(scene)
+    found = list(_rollouts(scene))
+    return next((each for each in found if each.at <= scene.onset + AFTER_SECONDS), found[0])
+
+
+def _rollouts(scene: Scene) -> Iterator[Rollout]:
+    """All that the ReplicaSets tell of, newest first."""
+    for newer, older in zip(scene.revisions, scene.revisions[1:], strict=False):
+        back = HISTORY in newer.metadata.annotations or newer.metadata.created < older.metadata.created
+        yield _rollout(newer, older, _since(scene, newer, older) if back else newer.metadata.created, back)
         if back:
-            # The ReplicaSet is older than the rollback; the pods that it then made are not.
-            pods = (
-                pod.metadata.created for pod in _of_hash(scene, newest.metadata.labels.get("pod-template-hash", ""))
-            )
-            at = min((born for born in pods if born >= older.metadata.created), default=older.metadata.created)
-        what = differences(older.spec.template, newest.spec.template)
-        return Rollout(newest, str(newest.revision), at, back, told(older, newest), what)
-    return None if sets else _by_pods(scene)
+            # The template that is back is also the one from which the other had been rolled out.
+            yield _rollout(older, newer, older.metadata.created, False)
+
+
+def _rollout(newer: ReplicaSet, older: ReplicaSet, at: float, back: bool) -> Rollout:
+    what = differences(older.spec.template, newer.spec.template)
+    return Rollout(newer, str(newer.revision), at, back, told(older, newer), what)
+
+
+def _since(scene: Scene, newer: ReplicaSet, older: ReplicaSet) -> float:
+    """When an older pod template came back: its ReplicaSet is older than that, the pods that it then made are not."""
+    pods = _of_hash(scene, newer.metadata.labels.get("pod-template-hash", ""))
+    births = (pod.metadata.created for pod in pods if pod.metadata.created >= older.metadata.created)
+    return min(births, default=older.metadata.created)
 
 
 def _by_pods(scene: Scene) -> Rollout | None:

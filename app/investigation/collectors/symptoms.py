@@ -33,6 +33,8 @@ _SIGNALS = {
     "cluster-tcp-retransmits": "signal.network",
     "cluster-network-error-spike": "signal.network",
 }
+LOST_SHARE = 0.75
+"""Of the least traffic that is usual: as much has to be missing for users to be taken as lost."""
 NAMES = tuple(dict.fromkeys((*_TROUBLES.values(), *_SIGNALS.values())))
 
 
@@ -50,6 +52,25 @@ def symptoms(scene: Scene) -> Iterator[Clue]:
         if name is not None and (name, anomaly.entity.key) not in told:
             told.add((name, anomaly.entity.key))
             yield of_anomaly(scene, name, anomaly)
+
+
+@collector(Step.IMPACT, "impact.lost-requests", needs=())
+def lost_requests(scene: Scene) -> Iterator[Clue]:
+    """Whether most of the requests that should come do not: nobody fails, because nobody gets through."""
+    for anomaly in scene.living:
+        row = scene.rows.get(anomaly.signal)
+        if row is None or trouble_of(row) is not Trouble.DROP or not anomaly.low > 0:
+            continue
+        missing = 1 - anomaly.observed / anomaly.low
+        text = (
+            f"{quantity(anomaly.observed, anomaly.unit)} come, at least {quantity(anomaly.low, anomaly.unit)} should: "
+            f"{missing:.0%} of the requests are missing"
+        )
+        holds = anomaly.present and missing >= LOST_SHARE
+        yield Clue(
+            name="impact.lost-requests", holds=holds, text=text, source=anomaly.source.query, origin=Origin.METRIC,
+            at=anomaly.onset,
+        )  # fmt: skip
 
 
 @collector(Step.CAUSE, "latency.everything", "latency.tail-only", needs=())

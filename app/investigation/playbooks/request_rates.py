@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from app.investigation.collectors.neighbours import callees, callers
-from app.investigation.collectors.symptoms import symptoms
+from app.investigation.collectors.symptoms import lost_requests, symptoms
 from app.investigation.collectors.usage import calm, scaled, season
 from app.investigation.model import Cause, Noise, Playbook, Scope
 from storage.records import Priority
@@ -17,7 +17,7 @@ PLAYBOOK = Playbook(
         "ext-http-request-rate-drop",
         "ext-http-request-rate-surge",
     ),
-    collectors=(symptoms, callers, callees, scaled, season, calm),
+    collectors=(symptoms, lost_requests, callers, callees, scaled, season, calm),
     causes=(
         Cause(
             "no-endpoints",

@@ -100,3 +100,11 @@ def test_the_points_are_the_sum_that_is_shown(names, holds):
     given_, out = weigh([RELEASE], Clues.of([clue(n, holds) for n in names]), Scope.REVISION, ONSET)
     for record in (*given_, *(each for each in out if each.sum)):
         assert record.points == sum(worth for _, worth in record.sum)
+
+
+def test_what_is_ruled_out_names_nobody_it_does_not_know():
+    told = clue("rollout", holds=False)
+    _, out = weigh([RELEASE], Clues.of([told]), Scope.UNKNOWN, ONSET)
+    assert [record.title for record in out] == ["release"]
+    _, out = weigh([RELEASE], Clues.of([clue("rollout", holds=False, n="7")]), Scope.UNKNOWN, ONSET)
+    assert [record.title for record in out] == ["revision 7 fails"]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from app.investigation.collectors.changes import rollouts
 from tests.app.investigation.playbooks.workloads import (
     NEW,
     a_pod,
@@ -11,7 +12,8 @@ from tests.app.investigation.playbooks.workloads import (
     spec,
     steady,
 )
-from tests.detectors.states.objects import NOW, at, node
+from tests.app.investigation.scenes import anomaly, scene
+from tests.detectors.states.objects import NOW, at, deployment, healthy, node, replica_set
 
 LOOP = "pod-crashloopbackoff"
 
@@ -90,3 +92,15 @@ def test_a_stateful_sets_revisions_are_told_by_its_pods():
     found = investigated(scene([("statefulsets", owner), *pods], anomaly(LOOP, about)))
     assert found.conclusion.causes[0].id == "release"
     assert [entry.at for entry in found.changes] == [NOW - 650.0]
+
+
+def test_the_rollout_that_brought_it_stays_the_cause_after_it_was_rolled_back():
+    good, bad = replica_set("aaaa", age=86400), replica_set("bbbb", age=1300)
+    good[1]["metadata"]["annotations"]["deployment.kubernetes.io/revision"] = "9000003"
+    bad[1]["metadata"]["annotations"]["deployment.kubernetes.io/revision"] = "9000002"
+    back = [healthy(n, age=300) for n in (0, 1)]
+    serving = deployment(replicas=2, readyReplicas=2, availableReplicas=2)
+    where = scene([serving, good, bad, *back], anomaly("http-server-5xx-spike", ago=1200))
+    held = {clue.name: clue for clue in rollouts.collect(where) if clue.holds}
+    assert held["change.rollout"].fills["revision"] == "9000002"
+    assert "change.no-rollout" not in held

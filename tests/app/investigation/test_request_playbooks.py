@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from app.call_graph import CallGraph
 from app.investigation.collectors.splits import POD, ROUTE, VERSION
 from detectors.model import Confidence, Views
-from storage.records import Outcome, Verdict, VerificationRecord
+from storage.records import Outcome, Priority, Verdict, VerificationRecord
 from tests.app.investigation.scenes import Answers, anomaly, entity, investigated, scene
 from tests.app.investigation.tracks import latency, level, requests, workload
 from tests.app.test_consequences import graph
@@ -258,3 +258,18 @@ def test_refused_metrics_are_unknown_and_never_health() -> None:
     assert any("no answer" in text for text in found.unknown)
     surge = investigated(scene(OBJECTS, anomaly(SURGE), sources=Answers(numbers={}), graph=CALLS)).conclusion
     assert surge.verdict is not Verdict.NOISE
+
+
+@pytest.mark.parametrize(
+    ("observed", "passes", "verdict", "priority"),
+    [
+        (5.0, 0, Verdict.REAL, Priority.P2),
+        (50.0, 0, Verdict.INCONCLUSIVE, Priority.P3),
+        (5.0, 1, Verdict.INCONCLUSIVE, Priority.P3),
+    ],
+    ids=["most are missing", "half are missing", "they are back"],
+)
+def test_requests_that_do_not_come_are_an_effect(observed, passes, verdict, priority):
+    low = anomaly("http-server-request-rate-drop", observed=observed, low=80.0, high=120.0, clean_passes=passes)
+    found = investigated(scene([], low)).conclusion
+    assert (found.verdict, found.priority) == (verdict, priority)
