@@ -9,6 +9,7 @@ def _opened(self, event): ...event.row.detail, event.row.command...
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from textual.content import Content
@@ -17,7 +18,7 @@ from detectors.model import Confidence
 from widgets import palette
 from widgets.row_list import RowList
 from widgets.rows import Column
-from widgets.text import plain
+from widgets.text import clean
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,6 +27,10 @@ if TYPE_CHECKING:
 
 RULED_OUT, NEXT = "not", "$"
 STYLES = {Confidence.HIGH: palette.BAD, Confidence.MEDIUM: palette.DOUBTFUL, Confidence.LOW: ""}
+
+
+_PLACE = re.compile(r"^kubectl (?:--context \S+ )?(?:--namespace \S+ )?")
+"""What all commands of a case begin with: a list has room for what tells them apart. Copied they are whole."""
 
 
 class Line(NamedTuple):
@@ -56,7 +61,8 @@ class CauseList(RowList[Line]):
 
     @staticmethod
     def _text(line: Line, width: int) -> Content:
-        return plain(line.text, width, palette.MUTED if line.mark == RULED_OUT else "")
+        text = _PLACE.sub("kubectl ", line.text) if line.command else line.text
+        return Content.styled(clean(text, width, middle=False), palette.MUTED if line.mark == RULED_OUT else "")
 
 
 def lines(conclusion: Conclusion) -> Iterator[Line]:
