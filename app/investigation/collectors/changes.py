@@ -132,7 +132,9 @@ def _rollouts(scene: Scene) -> Iterator[Rollout]:
         yield _rollout(newer, older, _since(scene, newer, older) if back else newer.metadata.created, back)
         if back:
             # The template that is back is also the one from which the other had been rolled out.
-            yield _rollout(older, newer, older.metadata.created, False)
+            what = differences(newer.spec.template, older.spec.template)
+            text = f"rollout revision {older.revision}: {', '.join(change.text for change in what)}"
+            yield Rollout(older, str(older.revision), older.metadata.created, False, text, what)
 
 
 def _rollout(newer: ReplicaSet, older: ReplicaSet, at: float, back: bool) -> Rollout:
@@ -188,7 +190,9 @@ def _told_of(scene: Scene, name: str, holds: bool, rollout: Rollout) -> Clue:
     path, made = "{.metadata.creationTimestamp}", rollout.item.metadata.creation_timestamp or ""
     return scene.of_field(
         name, holds, rollout.item, rollout.text, path, value=made, at=rollout.at, fills=fills,
-        change="rollout" if name == "change.rollout" and holds else "",
+        # One that has been taken back was told when it came.
+        change="rollout" if name == "change.rollout" and holds and rollout.item in (scene.revisions[:1] or scene.pods)
+        else "",
     )  # fmt: skip
 
 
