@@ -149,15 +149,14 @@ class Measurer:
     def known(self, source: RowSource, kind: EntityType) -> Measurement | None:
         """The numbers of one source where they have been measured in this cycle; never waits."""
         found = self._measured.get(_key(source, kind))
-        return found if found is None or found.source is source else replace(found, source=source)
+        return found if found is None else _told_by(source, found)
 
     def measure(self, source: RowSource, kind: EntityType) -> Measurement:
         """The numbers of one source. Raises SourceError when its query failed."""
         key = _key(source, kind)
         if key not in self._measured:
             self._measured[key] = self._measure(source, kind)
-        found = self._measured[key]
-        return found if found.source is source else replace(found, source=source)
+        return _told_by(source, self._measured[key])
 
     def close(self) -> None:
         """Stop fetching; queries that have not begun are dropped."""
@@ -246,6 +245,13 @@ class Measurer:
         ):
             found[key] = max(found.get(key, 0.0), value)
         return found
+
+
+def _told_by(source: RowSource, found: Measurement) -> Measurement:
+    """What one source has measured as another's: the same numbers, of which it shows its own query."""
+    if found.source is source:
+        return found
+    return replace(found, source=source, query=source.told(found.frame.rendered(source.display)))
 
 
 def _key(source: RowSource, kind: EntityType) -> tuple[object, ...]:
