@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from app.investigation.collectors.beside import beside
 from app.investigation.collectors.containers import EXITS, creation, exits, kills, single_restarts
 from app.investigation.collectors.init_containers import init_containers
 from app.investigation.collectors.logs import REASONS, log_news, named_dependency, reasons
 from app.investigation.collectors.memory import memory_limits, memory_usage, node_memory
 from app.investigation.collectors.probes import failing_probes, probe_answers, slow_starts
 from app.investigation.collectors.references import missing_references, reference_events
+from app.investigation.collectors.symptoms import symptoms
 from app.investigation.logs import TOPICS
 from app.investigation.model import Cause, Scope
 
@@ -72,7 +72,7 @@ MEMORY_CAUSES = (
     Cause(
         "memory-traffic",
         "more requests than usual need more memory than the limit of {limit}",
-        requires=("container.oom-killed", "memory.limit", "beside.surge"),
+        requires=("container.oom-killed", "memory.limit", "signal.surge"),
         supports=("memory.at-limit",),
         contradicts=("memory.at-start", "memory.growing", "memory.below-limit", "node.memory-pressure"),
         scopes=(Scope.WORKLOAD,),
@@ -88,7 +88,7 @@ MEMORY_CAUSES = (
             "memory.below-limit",
             "node.memory-pressure",
             "node.other-victims",
-            "beside.surge",
+            "signal.surge",
         ),
         scopes=ANYWHERE,
         points=60,
@@ -187,14 +187,14 @@ KILL_CAUSES = (
         "container {container} takes longer to start than its liveness probe allows ({grace})",
         requires=("kill.by-kubelet", "probe.slow-start"),
         supports=("kill.liveness", "change.rollout"),
-        contradicts=("container.oom-killed", "beside.throttled"),
+        contradicts=("container.oom-killed", "signal.throttled"),
         scopes=(Scope.REVISION, Scope.WORKLOAD),
         points=65,
     ),
     Cause(
         "starved",
         "container {container} gets too little CPU to answer its probe in time",
-        requires=("kill.by-kubelet", "beside.throttled"),
+        requires=("kill.by-kubelet", "signal.throttled"),
         supports=("kill.liveness", "probe.timeout"),
         contradicts=("container.oom-killed", "probe.refused"),
         scopes=(Scope.WORKLOAD, Scope.NODE, Scope.POD),
@@ -206,7 +206,7 @@ KILL_CAUSES = (
         requires=("kill.by-kubelet",),
         any_of=ENDED,
         supports=("kill.liveness", *PROBE_ANSWERS),
-        contradicts=("probe.slow-start", "beside.throttled", "change.probe"),
+        contradicts=("probe.slow-start", "signal.throttled", "change.probe"),
         scopes=ANYWHERE,
         points=60,
     ),
@@ -320,6 +320,7 @@ CAUSES = (
 
 COLLECTORS = (
     exits, single_restarts, init_containers, creation, kills, missing_references, reference_events, memory_limits,
-    memory_usage, node_memory, failing_probes, probe_answers, slow_starts, reasons, log_news, named_dependency, beside,
+    memory_usage, node_memory, failing_probes, probe_answers, slow_starts, reasons, log_news, named_dependency,
+    symptoms,
 )  # fmt: skip
 """Who tells what these causes refer to, besides what every class collects."""

@@ -10,6 +10,7 @@ import logging
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -210,6 +211,7 @@ class Investigator:
             now=around.now,
             newest=around.newest,
             facts=around.facts,
+            silence=self._silence(case, around.now),
             graph=self._calls.graph,
             attached=tuple(attached),
             elsewhere=tuple(a for a in around.anomalies if a.investigation != case.id and a.closed is None),
@@ -219,6 +221,14 @@ class Investigator:
                 if a.investigation != case.id and a.closed is None and abs(a.onset - case.onset) <= NEAR_SECONDS
             ),
         )
+
+    def _silence(self, case: InvestigationRecord, now: float) -> str:
+        """The rule that mutes a case, in words; empty where none does."""
+        rule = self.store.rules.get(case.muted) if case.muted is not None else None
+        if rule is None or not rule.holds(now):
+            return ""
+        until = f" until {datetime.fromtimestamp(rule.expires, UTC):%Y-%m-%d %H:%M} UTC" if rule.expires else ""
+        return f"muted by {rule.owner}{until}: {rule.reason}"
 
     def _tell(self, lines: tuple[EvidenceRecord, ...]) -> None:
         if lines and self.live:

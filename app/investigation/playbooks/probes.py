@@ -17,7 +17,7 @@ from app.investigation.model import Cause, Noise, Playbook, Scope
 from storage.records import Priority
 
 _WORDS = ("log.new", "log.surging", *REASONS)
-_EXPLAINED = ("probe.undeclared-port", "change.probe", "change.only-new-pods-fail", "beside.throttled")
+_EXPLAINED = ("probe.undeclared-port", "change.probe", "change.only-new-pods-fail", "signal.throttled")
 _ANYWHERE = (Scope.WORKLOAD, Scope.POD, Scope.REVISION)
 
 PLAYBOOK = Playbook(
@@ -48,7 +48,7 @@ PLAYBOOK = Playbook(
         Cause(
             "probe-starved",
             "container {container} gets too little CPU to answer its probe in time",
-            requires=("beside.throttled",),
+            requires=("signal.throttled",),
             any_of=("probe.timeout", "probe.failing"),
             contradicts=("probe.refused", "probe.status"),
             scopes=(Scope.WORKLOAD, Scope.POD, Scope.NODE),
@@ -62,7 +62,7 @@ PLAYBOOK = Playbook(
                 "change.only-new-pods-fail",
                 "change.probe",
                 "probe.undeclared-port",
-                "beside.throttled",
+                "signal.throttled",
             ),
             scopes=_ANYWHERE,
             points=40,

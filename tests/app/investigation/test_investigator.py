@@ -13,7 +13,7 @@ from detectors.catalog import load
 from detectors.model import Severity
 from storage.cycles import CycleUpdate
 from storage.database import Store
-from storage.records import Announcement, AnomalyState, CycleRecord, MessageState, Priority, Verdict
+from storage.records import Announcement, AnomalyState, CycleRecord, MessageState, Pattern, Priority, Verdict
 from tests.app.investigation.scenes import anomaly, case, entity
 from tests.detectors.states.objects import NOW, cluster, deployment, ended, healthy, pod, replica_set, waiting
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from storage.records import AnomalyRecord
 
+case_of = case
 CRASHED = waiting("CrashLoopBackOff", restarts=4, last=ended(60, code=2))
 BROKEN = cluster(
     [deployment(replicas=1), replica_set(age=7200), replica_set("bbbb", age=700), pod(0, CRASHED, revision="bbbb")]
@@ -180,3 +181,16 @@ def test_what_the_outside_shall_be_told_is_stored_with_what_the_case_came_to(sto
     bench.after(crash())
     [message] = store.outbox.listed()
     assert (message.investigation, message.destination, message.state) == (1, "oncall", MessageState.WAITING)
+
+
+@pytest.mark.parametrize(("expires", "verdict"), [(NOW + 600, Verdict.NOISE), (NOW - 600, Verdict.REAL)])
+def test_a_muted_case_is_noise_while_its_rule_holds_and_says_whose_it_is(store, expires, verdict):
+    pattern = Pattern(signal="pod-crashloopbackoff", workload="prod/web")
+    store.history.add_rule("lab", pattern, reason="nightly batch", expires=expires, actor="kim", at=NOW - 900)
+    bench = Bench(store)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(f"{__name__}.case", lambda *given: replace(case_of(*given), muted=1))
+        bench.after(crash())
+    found = store.conclusions.of(1)
+    assert found.verdict is verdict
+    assert ("muted by kim until" in found.reason and "nightly batch" in found.reason) is (verdict is Verdict.NOISE)

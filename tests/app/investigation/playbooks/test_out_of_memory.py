@@ -101,5 +101,5 @@ def test_a_limit_that_a_rollout_lowered_is_the_cause():
 def test_more_requests_explain_more_memory():
     surge = anomaly("http-server-request-rate-surge", number=9, case=2)
     objects = steady(a_pod(0, killed()), a_pod(1, killed()))
-    found = come_to(objects, OOM, sources=measured(busy(255.0)), related=(surge,))
+    found = come_to(objects, OOM, sources=measured(busy(255.0)), elsewhere=(surge,))
     assert causes(found)[0] == ("memory-traffic", "high")

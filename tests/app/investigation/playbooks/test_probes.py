@@ -98,7 +98,7 @@ def test_a_release_that_never_gets_ready_is_the_cause():
 def test_too_little_cpu_explains_probes_that_time_out():
     pods = [a_pod(n, running()) for n in range(2)]
     late = told("Unhealthy", "Readiness probe failed: context deadline exceeded", pods[0])
-    found = come_to([*steady(*pods), late], UNREADY, related=(anomaly("workload-cpu-throttling", number=9, case=2),))
+    found = come_to([*steady(*pods), late], UNREADY, elsewhere=(anomaly("workload-cpu-throttling", number=9, case=2),))
     assert causes(found)[0] == ("probe-starved", "high")
 
 
