@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from app.doctor import check_run
 from app.engine import Engine
@@ -28,6 +28,42 @@ if TYPE_CHECKING:
     from app.sources.recording import RecordingWriter
     from detectors.catalog import Catalogue
     from storage.database import Store
+
+
+class Run(Protocol):
+    """What a session runs: a live cluster or a recording. Everything but `cluster` blocks."""
+
+    @property
+    def cluster(self) -> str:
+        """The name of the cluster it is about; known before anything is asked."""
+        ...
+
+    @property
+    def advisor(self) -> Advisor | None:
+        """Compares requests and limits with what is used; None where nobody does, or not yet."""
+        ...
+
+    mode: str
+    interval: float
+    progress: Callable[[str], None]
+    told: Callable[[], None]
+    """Called when an investigation has come to something between two cycles."""
+
+    def run(self, stop: threading.Event, wake: threading.Event, done: Callable[[Outcome], None]) -> None:
+        """Connect, then run cycles until `stop` is set or there are no more; `wake` ends a pause early."""
+        ...
+
+    def statuses(self, outcome: Outcome | None) -> tuple[SourceStatus, ...]:
+        """How the sources are doing."""
+        ...
+
+    def checks(self) -> tuple[CheckResult, ...]:
+        """What `tocsin doctor` says of them."""
+        ...
+
+    def close(self) -> None:
+        """Release connections; a running cycle fails soon."""
+        ...
 
 
 class LiveRun:

@@ -9,7 +9,7 @@ import os
 import threading
 import uuid
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
@@ -27,11 +27,11 @@ from storage.errors import StoreError
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from app.advisor import Advisor
     from app.clock import Clock
     from app.engine import Outcome
     from app.quality.proposals import Proposal
     from app.quality.report import Report
+    from app.runs import Run
     from app.settings.loading import LoadedSettings
     from app.snapshot import Case, CheckResult, Face, SettingValue
     from detectors.catalog import Catalogue
@@ -42,42 +42,6 @@ log = logging.getLogger(__name__)
 
 STOP_SECONDS = 5.0
 PRUNE_SECONDS = 3600.0
-
-
-class Run(Protocol):
-    """What a session runs: a live cluster or a recording. Everything but `cluster` blocks."""
-
-    @property
-    def cluster(self) -> str:
-        """The name of the cluster it is about; known before anything is asked."""
-        ...
-
-    @property
-    def advisor(self) -> Advisor | None:
-        """Compares requests and limits with what is used; None where nobody does, or not yet."""
-        ...
-
-    mode: str
-    interval: float
-    progress: Callable[[str], None]
-    told: Callable[[], None]
-    """Called when an investigation has come to something between two cycles."""
-
-    def run(self, stop: threading.Event, wake: threading.Event, done: Callable[[Outcome], None]) -> None:
-        """Connect, then run cycles until `stop` is set or there are no more; `wake` ends a pause early."""
-        ...
-
-    def statuses(self, outcome: Outcome | None) -> tuple[SourceStatus, ...]:
-        """How the sources are doing."""
-        ...
-
-    def checks(self) -> tuple[CheckResult, ...]:
-        """What `tocsin doctor` says of them."""
-        ...
-
-    def close(self) -> None:
-        """Release connections; a running cycle fails soon."""
-        ...
 
 
 class EngineSession:
