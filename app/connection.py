@@ -36,7 +36,10 @@ class SessionFactory(Protocol):
 
 
 class Connections(Protocol):
-    """What the connection screen can find out before there is a session. Blocks: called from worker threads only."""
+    """What the connection screen can find out before there is a session. Its methods block: for worker threads only."""
+
+    configured: Choice
+    """What the settings say."""
 
     def contexts(self) -> tuple[str, ...]:
         """The contexts of the kubeconfig, the current one first; empty when there is none."""
@@ -53,6 +56,8 @@ class Connections(Protocol):
 
 class NoConnections:
     """Where nothing can be chosen: replays and the demo."""
+
+    configured = Choice()
 
     def contexts(self) -> tuple[str, ...]:
         """None."""

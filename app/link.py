@@ -67,6 +67,8 @@ class Link:
         """Which session is listened to."""
         self.refused = False
         """The last attempt to open one failed."""
+        self.choice: Choice | None = None
+        """What was chosen for it; None for what the settings say."""
 
     def tell(self, message: Message, receiver: MessagePump | None = None) -> None:
         """Post a message from any thread; after the console has closed, nothing happens."""
@@ -79,7 +81,7 @@ class Link:
         """End the session there is, open another; it starts to run once its store has told what it remembers."""
         self.number += 1
         number, old = self.number, self.session
-        self.session, self.refused = None, False
+        self.session, self.refused, self.choice = None, False, choice
 
         def open_session() -> None:
             session = None

@@ -131,6 +131,9 @@ class FilterBar(Horizontal):
     shown: reactive[tuple[int, int] | None] = reactive(None)
     """How many rows match, of how many; set by the screen after filtering."""
 
+    names: reactive[tuple[str, ...]] = reactive(())
+    """The fields that a row of the list has."""
+
     class Changed(WidgetMessage):
         """The filter is another one."""
 
@@ -156,10 +159,16 @@ class FilterBar(Horizontal):
         if not self.children:
             self.mount(
                 Static("/", id="filter-sign"),
-                LineInput("text  !not  field:value"),
+                LineInput(self._grammar),
                 Static(self._told, id="filter-count"),
             )
         return self.query_one(LineInput)
+
+    @property
+    def _grammar(self) -> str:
+        """What can be typed, with the names there are."""
+        names = f"   fields: {', '.join(self.names)}" if self.names else ""
+        return f"text  !not  field:value{names}"
 
     @property
     def _told(self) -> Content:
@@ -194,6 +203,11 @@ class FilterBar(Horizontal):
         """Write the count."""
         if self.children:
             self.query_one("#filter-count", Static).update(self._told)
+
+    def watch_names(self) -> None:
+        """Name them in the empty line."""
+        if self.children:
+            self._line.placeholder = self._grammar
 
     @on(Input.Changed)
     def _typed(self, event: Input.Changed) -> None:

@@ -129,7 +129,12 @@ class Rows(Generic[Row]):
         """Why the filter leaves nothing of what there is; empty where it is not the filter's doing."""
         if self.order or not self.query or not self.items:
             return ""
-        return unmatched(self.query, self.fields(next(iter(self.items.values()))))
+        return unmatched(self.query, self.names)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The fields that a filter can name; empty while there is no row."""
+        return next((tuple(self.fields(item)) for item in self.items.values()), ())
 
     def replace(self, items: Iterable[Row], *, hold: bool = False) -> None:
         """Take other rows. While held, rows keep their places and new ones are pending; those that are gone, go."""

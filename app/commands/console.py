@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 from msgspec import structs
 
 from app.commands.common import console_options, loaded_settings, remote_session
+from app.connection import Choice
 
 if TYPE_CHECKING:
     import argparse
 
-    from app.connection import Choice
     from app.settings.loading import LoadedSettings
     from app.snapshot import ActResult, CheckResult
     from detectors.catalog import Catalogue
@@ -49,6 +49,8 @@ class KubeconfigConnections:
 
     def __init__(self, loaded: LoadedSettings) -> None:
         self._loaded = loaded
+        settings = loaded.settings
+        self.configured = Choice(settings.prometheus.url, settings.kubernetes.context)
 
     def contexts(self) -> tuple[str, ...]:
         """The contexts of the kubeconfig, the current one first."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
 from textual import on
 from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 WELCOME = "Tocsin reads a Prometheus server and a Kubernetes cluster, and writes to neither."
 AS_SET = "as the settings say"
 HOLDS = "Connect holds until you quit; Keep also writes to the settings file."
+NO_URL = "http://prometheus.example:9090   empty: as the settings say, or found in the cluster"
 AS_SET_ROW = 0
 """The first of the offered contexts: the kubeconfig's own choice."""
 
@@ -50,7 +52,7 @@ class ConnectionScreen(View):
         with VerticalScroll(id="connection", can_focus=False):
             yield Static(self._reason(), id="reason", markup=False)
             yield Static(Content("Prometheus URL, with its path prefix if it has one"), classes="label", markup=False)
-            yield Input(placeholder="http://prometheus.example:9090   empty: found in the cluster", id="url")
+            yield Input(self._known.prometheus, placeholder=NO_URL, id="url")
             yield Static(Content("Kubernetes context"), classes="label", markup=False)
             yield OptionList(Content(AS_SET), id="contexts", markup=False)
             yield Static(Content(HOLDS), classes="label", id="holds", markup=False)
@@ -60,6 +62,12 @@ class ConnectionScreen(View):
                 yield Button(Content("Keep  ctrl+y"), id="keep", compact=True)
                 yield Button(Content("Demo  ctrl+o"), id="demo", compact=True)
             yield Static(id="results", markup=False)
+
+    @property
+    def _known(self) -> Choice:
+        """What is in use: chosen before, or as the settings say. An address that holds a secret is not shown."""
+        known = self.console.link.choice or self.console.connections.configured
+        return replace(known, prometheus="") if "@" in known.prometheus else known
 
     @property
     def _go_on(self) -> str:
@@ -89,7 +97,8 @@ class ConnectionScreen(View):
         options = self.query_one(OptionList)
         options.clear_options()
         options.add_options([Content(AS_SET), *(plain(context) for context in message.contexts)])
-        options.highlighted = AS_SET_ROW
+        chosen = self._known.context
+        options.highlighted = message.contexts.index(chosen) + 1 if chosen in message.contexts else AS_SET_ROW
 
     @property
     def choice(self) -> Choice:
@@ -100,8 +109,12 @@ class ConnectionScreen(View):
 
     def do_test(self) -> None:
         """Try what is chosen."""
-        self._say([Content.styled("testing ...", palette.DOUBTFUL)])
         connections, choice = self.console.connections, self.choice
+        asked = (
+            f"asking Prometheus at {choice.prometheus or 'the address of the settings, or where the cluster has it'} ...",
+            f"asking Kubernetes in the context {choice.context or 'that the kubeconfig chooses'} ...",
+        )
+        self._say([plain(line, style=palette.DOUBTFUL) for line in asked])
         self.console.link.run("checks", "test", lambda: ConnectionsTested(connections.test(choice)), self)
 
     def do_use(self) -> None:

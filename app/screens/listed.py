@@ -49,6 +49,7 @@ class ListedView(View):
 
     def do_filter(self, text: str = "") -> None:
         """Type a filter, or set one."""
+        self.bar.names = self.rows.rows.names
         if text:
             self.bar.set_text(text)
         else:

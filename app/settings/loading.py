@@ -13,7 +13,7 @@ import msgspec
 from platformdirs import user_config_path, user_data_path
 
 from app.settings.describing import describe
-from app.settings.nested import explain_nested
+from app.settings.nested import NESTED, explain_nested
 from app.settings.schema import Settings
 
 if TYPE_CHECKING:
@@ -178,9 +178,20 @@ def _validated(tables: dict[str, Any], origins: Mapping[str, str], path: Path) -
     try:
         return msgspec.convert(tables, Settings, strict=False)
     except msgspec.ValidationError as error:
-        text = path.read_text("utf-8") if path.exists() else ""
-        nested = explain_nested(tables, text, path)
-        raise SettingsError(nested or explain(str(error), tables, origins, path)) from None
+        found = list(dict.fromkeys(_problems(tables, origins, path)))
+        raise SettingsError("\n".join(found) or explain(str(error), tables, origins, path)) from None
+
+
+def _problems(tables: Mapping[str, Any], origins: Mapping[str, str], path: Path) -> Iterator[str]:
+    """Every value that is wrong by itself; each is tried alone, since a conversion stops at its first."""
+    text = path.read_text("utf-8") if path.exists() else ""
+    for section, table in tables.items():
+        for part in [{key: value} for key, value in table.items() if (section, key) not in NESTED] or [{}]:
+            try:
+                msgspec.convert({section: part}, Settings, strict=False)
+            except msgspec.ValidationError as error:
+                yield explain(str(error), tables, origins, path)
+    yield from explain_nested(tables, text, path)
 
 
 def explain(message: str, tables: Mapping[str, Any], origins: Mapping[str, str], path: Path) -> str:

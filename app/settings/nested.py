@@ -20,8 +20,8 @@ NESTED: dict[tuple[str, str], type[msgspec.Struct]] = {
 """Table and key -> what each table under it is."""
 
 
-def explain_nested(tables: Mapping[str, Any], text: str, path: object) -> str:
-    """What is wrong with the first nested table that is: file, line, key, value, what is allowed; empty if none is.
+def explain_nested(tables: Mapping[str, Any], text: str, path: object) -> Iterator[str]:
+    """What is wrong with each nested table that is: file, line, key, value, what is allowed.
 
     Args:
         tables: as the file has them.
@@ -35,8 +35,7 @@ def explain_nested(tables: Mapping[str, Any], text: str, path: object) -> str:
             what, _, where = str(error).partition(" - at ")
             name = re.sub(r"\[.*?\]", "", where.strip("`").removeprefix("$").lstrip("."))
             line = _line(text, header, turn, name)
-            return f"{path}:{line}: {_what(what, title, name, value, kind)}"
-    return ""
+            yield f"{path}:{line}: {_what(what, title, name, value, kind)}"
 
 
 def _each(tables: Mapping[str, Any]) -> Iterator[tuple[str, str, int, Any, type[msgspec.Struct]]]:

@@ -52,6 +52,7 @@ class Kubeconfig:
     """What the connection screen may ask."""
 
     def __init__(self) -> None:
+        self.configured = Choice()
         self.tested: list[Choice] = []
         self.kept: list[Choice] = []
 
@@ -111,6 +112,29 @@ async def test_what_is_chosen_can_be_kept_and_the_screen_says_where(size):
         await eventually(pilot, lambda: console.snapshot is factory.session.snapshot)
         assert kubeconfig.kept[1:] == factory.choices[1:] == [Choice("http://prom:9090")]
         assert toasts(console) == ["prometheus.url written to /etc/config.toml"]
+    console.link.close()
+
+
+@pytest.mark.parametrize(
+    ("known", "url"),
+    [(Choice("http://prom:9090/x"), "http://prom:9090/x"), (Choice("http://me:hunter2@prom:9090"), "")],
+)
+async def test_what_is_in_use_stands_in_the_fields_and_typing_replaces_it(known, url):
+    factory, kubeconfig = Refusing(FakeSession(), REFUSAL), Kubeconfig()
+    kubeconfig.configured = replace(known, context="staging")
+    console = console_of(factory.session, factory=factory, connections=kubeconfig)
+    async with console.run_test(size=(120, 36)) as pilot:
+        await eventually(pilot, lambda: "[red]staging[/]" in painted(console))
+        screen = console.screen
+        assert isinstance(screen, ConnectionScreen)
+        assert screen.choice == Choice(url)
+        assert "hunter2" not in painted(console)
+        await pilot.press(*"http://b", "ctrl+s")
+        await eventually(pilot, lambda: console.snapshot is factory.session.snapshot)
+        assert factory.choices == [None, Choice("http://b")]
+        console.do_connect()
+        await eventually(pilot, lambda: isinstance(console.screen, ConnectionScreen))
+        assert console.screen.choice.prometheus == "http://b"
     console.link.close()
 
 

@@ -104,6 +104,18 @@ def test_what_cannot_be_used_is_named_with_its_place(file: Path, text: str, part
     assert "hunter2" not in message
 
 
+def test_everything_that_is_wrong_is_named_at_once(file: Path) -> None:
+    text = (
+        "[engine]\ninterval_seconds = 4\nintervall = 5\n[budget]\npart_series = 10\n[consol]\nmotion = 'none'\nx = 1\n"
+        "[notify.destinations.team]\nkind = 'pigeon'\n"
+    )
+    lines = _refusal(file, text).splitlines()
+    assert len(lines) == 5
+    for line, part in zip(lines, (":2", ":3", ":5", "`consol`", ":10"), strict=True):
+        assert str(file) in line or part == "`consol`"
+        assert part in line, lines
+
+
 def test_a_bad_variable_is_named(file: Path) -> None:
     message = _refusal(file, "", TOCSIN_ENGINE_INTERVAL_SECONDS="4")
     assert "environment TOCSIN_ENGINE_INTERVAL_SECONDS" in message

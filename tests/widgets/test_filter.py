@@ -75,6 +75,17 @@ async def test_typing_filters_and_enter_keeps_it() -> None:
         assert bar.display
 
 
+async def test_the_empty_line_says_what_can_be_typed_and_which_fields_there_are() -> None:
+    bar = FilterBar()
+    async with staged(bar) as stage:
+        bar.open()
+        await stage.pilot.pause()
+        assert "text  !not  field:value" in stage.lines()[0] and "fields" not in stage.lines()[0]
+        bar.names = ("workload", "state")
+        await stage.pilot.pause()
+        assert "fields: workload, state" in stage.lines()[0]
+
+
 async def test_escape_clears_and_then_closes() -> None:
     bar = FilterBar()
     async with staged(bar) as stage:
