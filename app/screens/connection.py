@@ -111,7 +111,7 @@ class ConnectionScreen(View):
         """Try what is chosen."""
         connections, choice = self.console.connections, self.choice
         asked = (
-            f"asking Prometheus at {choice.prometheus or 'the address of the settings, or where the cluster has it'} ...",
+            f"asking Prometheus at {choice.prometheus or 'the address that is set, or where the cluster has it'} ...",
             f"asking Kubernetes in the context {choice.context or 'that the kubeconfig chooses'} ...",
         )
         self._say([plain(line, style=palette.DOUBTFUL) for line in asked])
