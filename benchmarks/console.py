@@ -146,7 +146,7 @@ def main(arguments: Sequence[str] | None = None) -> list[Goal]:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     sys.setswitchinterval(SWITCH_SECONDS)
     gc.set_threshold(*COLLECT_AFTER)
-    with serving(options.series) as servers:
+    with serving(options.series, yielding=True) as servers:
         found = connected(servers)
         database = stored(found, options.rows)
         found.objects.close()

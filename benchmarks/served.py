@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from multiprocessing import Pipe, get_context
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlencode
@@ -27,6 +29,7 @@ from tests.lab.servers import Prometheus
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from multiprocessing.connection import Connection
 
     from app.settings.loading import LoadedSettings
 
@@ -93,14 +96,36 @@ class Bench:
 
 
 @contextmanager
-def serving(series: int) -> Iterator[Servers]:
-    """Start the servers."""
+def serving(series: int, *, yielding: bool = False) -> Iterator[Servers]:
+    """Start the servers, in a process of their own: what they do is none of the console's work.
+
+    Args:
+        series: So many, about.
+        yielding: They get the processor when nobody else wants it, since in life they have machines of their own.
+    """
+    with tempfile.TemporaryDirectory() as name:
+        ours, theirs = Pipe()
+        process = get_context("spawn").Process(target=_serve, args=(series, yielding, Path(name), theirs))
+        process.start()
+        # Only the child has it then: where that ends early, nobody waits for it.
+        theirs.close()
+        try:
+            yield ours.recv()
+        finally:
+            ours.send(None)
+            process.join()
+
+
+def _serve(series: int, yielding: bool, folder: Path, pipe: Connection) -> None:  # noqa: FBT001 - crosses processes
+    """Serve until told to end."""
+    if yielding:
+        os.nice(19)
     pods = cluster.replicas(series)
-    with tempfile.TemporaryDirectory() as name, KubernetesApi() as api, Prometheus(cluster.openmetrics(pods)) as server:
-        folder = Path(name)
+    with KubernetesApi() as api, Prometheus(cluster.openmetrics(pods)) as server:
         cluster.tell(api, pods)
         (folder / "config.toml").touch()
-        yield Servers(server.url, api.kubeconfig(folder / "kubeconfig"), folder)
+        pipe.send(Servers(server.url, api.kubeconfig(folder / "kubeconfig"), folder))
+        pipe.recv()
 
 
 def connected(servers: Servers) -> Bench:

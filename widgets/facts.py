@@ -1,6 +1,7 @@
 """Names and values below each other, the values aligned.
 
 facts.facts = (("url", setting.value), ("health", palette.HEALTH["ok"].full))
+facts.head = Content("what they are about")
 """
 
 from __future__ import annotations
@@ -27,8 +28,17 @@ class Facts(Widget):
     Facts { height: auto; color: $foreground; }
     """
 
-    facts: reactive[tuple[tuple[str, str | Content], ...]] = reactive((), layout=True)
+    facts: reactive[tuple[tuple[str, str | Content], ...]] = reactive((), repaint=False)
     """Name and value; a `str` may be hostile and stays in one style."""
+    head: reactive[Content | None] = reactive(None, repaint=False)
+    """A paragraph above them."""
+
+    def watch_facts(self) -> None:
+        """Where the height is the style sheet's, other facts are a matter of painting: the screen keeps its layout."""
+        height = self.styles.height
+        self.refresh(layout=height is None or height.is_auto)
+
+    watch_head = watch_facts
 
     def render(self) -> Content:
         """All facts."""
@@ -39,6 +49,9 @@ class Facts(Widget):
         return len(list(self._lines(width)))
 
     def _lines(self, width: int) -> Iterator[Content]:
+        if self.head is not None:
+            yield from self.head.wrap(max(1, width))
+            yield Content("")
         left = min(WIDEST_NAME, max((len(name) for name, _ in self.facts), default=0))
         for name, value in self.facts:
             content = plain(value) if isinstance(value, str) else harmless(value)

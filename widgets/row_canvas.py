@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple
 
 from rich.cells import cell_len
 from rich.segment import Segment
 from textual.cache import LRUCache
+from textual.content import Content
 from textual.geometry import Region, Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from typing import ClassVar
 
-    from textual.content import Content
+    from textual.content import Span
     from textual.style import Style
 
     from widgets.rows import Column, Placed
@@ -211,10 +213,23 @@ def cell(value: str | Content, placed: Placed[Row], base: Style) -> list[Segment
         text = clean(value, width, middle=column.middle)
         padding = " " * (width - cell_len(text))
         return [Segment(padding + text if column.right else text + padding, base.rich_style)]
-    content = harmless(value).truncate(width, ellipsis=True)
-    segments = content.render_segments(base)
-    blank = Segment(" " * (width - content.cell_length), base.rich_style)
-    return [blank, *segments] if column.right else [*segments, blank]
+    drawn = _drawn(value.plain, tuple(value.spans), width, base)
+    blank = Segment(" " * (width - drawn.cells), base.rich_style)
+    return [blank, *drawn.segments] if column.right else [*drawn.segments, blank]
+
+
+class _DrawnCell(NamedTuple):
+    """Styled text as segments, and how many cells they take."""
+
+    segments: list[Segment]
+    cells: int
+
+
+@lru_cache(4096)
+def _drawn(text: str, spans: tuple[Span, ...], width: int, base: Style) -> _DrawnCell:
+    """Styled text in at most that many cells; signs and words of severity, state and label come again in every row."""
+    content = harmless(Content(text, list(spans))).truncate(width, ellipsis=True)
+    return _DrawnCell(content.render_segments(base), content.cell_length)
 
 
 def titled(placed: Placed[Row], arrow: str) -> str:

@@ -106,8 +106,8 @@ class Preview(Container):
             fill_chart(parts.chart, worst, zone)
             parts.chart.border_title = plain(f"{record.entity.title}   {short_title(record.title)}", 60)
             reason = Content.assemble(palette.SEVERITY[record.severity].full, "  ", plain(row.reason))
-            parts.reason.update(reason)
-            parts.line.update(reason)
+            parts.facts.head = reason
+            parts.line.update(reason, layout=False)
         parts.facts.facts = tuple(reasons(row, now, zone))
 
 
@@ -115,7 +115,6 @@ class _Parts(NamedTuple):
     """What a preview consists of; the style sheet shows what there is room for."""
 
     chart: BandChart
-    reason: Static
     facts: Facts
     line: Static
 
@@ -126,11 +125,11 @@ class _Parts(NamedTuple):
 
         chart = BandChart(id="preview-chart")
         chart.can_focus = False
-        return cls(chart, Static(id="preview-reason", markup=False), Facts(), Static(id="preview-line", markup=False))
+        return cls(chart, Facts(), Static(id="preview-line", markup=False))
 
     def arranged(self) -> tuple[Widget, ...]:
         """Beside each other."""
-        why = Vertical(self.reason, self.facts, id="preview-why")
+        why = Vertical(self.facts, id="preview-why")
         why.border_title = Content("Why and what next")
         return self.chart, why, self.line
 
