@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from app.exits import Exit
+from app.exits import Exit, UsageError
 
 if TYPE_CHECKING:
     import argparse
@@ -35,6 +35,8 @@ def _told(error: Exception) -> int:
     from storage.errors import StoreError
 
     match error:
+        case UsageError():
+            return say(str(error), Exit.USAGE)
         case SettingsError() | CatalogError() | RecordingError():
             return say(str(error), Exit.SETTINGS)
         case SourceError():

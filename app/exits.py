@@ -5,6 +5,10 @@ from __future__ import annotations
 from enum import IntEnum
 
 
+class UsageError(Exception):
+    """The command line asks for what cannot be: the message names the option, its value and what is allowed."""
+
+
 class Exit(IntEnum):
     """Exit codes of every command."""
 
@@ -22,7 +26,7 @@ class Exit(IntEnum):
         """What each says."""
         return {
             cls.OK: "Done. `scan`: nothing is wrong, and all of it could be read; `doctor`: every check passed.",
-            cls.FINDINGS: "`scan`, `replay`: something is wrong; `doctor`: a check failed; `show`: no such case.",
+            cls.FINDINGS: "`scan`, `replay`: something is wrong; `doctor`: a check failed; there is no such number.",
             cls.USAGE: "The command line is not understood.",
             cls.SETTINGS: "A setting, a catalogue entry or a recording cannot be used; nothing was changed.",
             cls.SOURCE: "Neither Prometheus nor Kubernetes could be read: nothing is known, which is not healthy.",

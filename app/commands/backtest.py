@@ -13,7 +13,7 @@ from app.commands.common import (
     tell_progress,
     until_interrupted,
 )
-from app.exits import Exit
+from app.exits import Exit, UsageError
 
 if TYPE_CHECKING:
     import argparse
@@ -97,20 +97,19 @@ def _over_server(trials: list[Trial], options: argparse.Namespace, stop: threadi
 
 
 def span(options: argparse.Namespace, loaded: LoadedSettings, now: float) -> tuple[float, float, int]:
-    """Begin, end and seconds between two cycles, as they were asked for. Raises SettingsError."""
+    """Begin, end and seconds between two cycles, as they were asked for. Raises UsageError."""
     from app.durations import seconds_of
-    from app.settings.loading import SettingsError
 
     since = parse_instant(options.since, "--since", now)
     until = parse_instant(options.until, "--until", now) if options.until else now
     if not since < until <= now:
-        raise SettingsError("--since must lie before --until, and neither after now")
+        raise UsageError("--since must lie before --until, and neither after now")
     step = loaded.settings.detection.step_seconds
     if not options.every:
         return since, until, step
     every = seconds_of(options.every)
     if every is None or every % step:
-        raise SettingsError(f"--every is {options.every!r}; allowed: a multiple of detection.step_seconds ({step} s)")
+        raise UsageError(f"--every is {options.every!r}; allowed: a multiple of detection.step_seconds ({step} s)")
     return since, until, int(every)
 
 

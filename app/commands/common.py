@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from app.durations import seconds_of
-from app.exits import Exit
+from app.exits import Exit, UsageError
 from app.settings.loading import load_settings
 
 if TYPE_CHECKING:
@@ -84,7 +84,9 @@ def log_to(path: Path | None) -> None:
 
 
 def console_options(loaded: LoadedSettings) -> dict[str, Any]:
-    """What the settings say of the console's looks, for `run_console`."""
+    """What the settings say of the console's looks, for `run_console`. Raises UsageError without a terminal."""
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise UsageError("the console needs a terminal; `tocsin scan`, `watch` and `list` print, --json for scripts")
     console = loaded.settings.console
     return {
         "theme": console.theme,
@@ -149,10 +151,8 @@ def parse_instant(text: str, option: str = "--at", now: float | None = None) -> 
         now: unix seconds; None where no length of time is allowed.
 
     Raises:
-        SettingsError: it is none of these.
+        UsageError: it is none of these.
     """
-    from app.settings.loading import SettingsError
-
     if now is not None and (ago := seconds_of(text)) is not None:
         return now - ago
     with suppress(ValueError):
@@ -161,7 +161,7 @@ def parse_instant(text: str, option: str = "--at", now: float | None = None) -> 
         when = datetime.fromisoformat(text)
     except ValueError:
         lengths = "" if now is None else ", or 30m, 2h, 7d ago"
-        raise SettingsError(f"{option} is {text!r}; allowed: 2026-03-14T02:40:00Z, or unix seconds{lengths}") from None
+        raise UsageError(f"{option} is {text!r}; allowed: 2026-03-14T02:40:00Z, or unix seconds{lengths}") from None
     return (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp()
 
 

@@ -7,13 +7,16 @@ import sys
 from typing import TYPE_CHECKING
 
 from app.commands.common import cluster_of, loaded_settings, parse_instant
-from app.exits import Exit
+from app.exits import Exit, UsageError
 
 if TYPE_CHECKING:
     import argparse
 
     from storage.database import Store
     from storage.records import IncidentRecord
+
+MOST_CASES = 100_000
+"""That are looked through for a workload's name."""
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
@@ -43,16 +46,17 @@ def run(options: argparse.Namespace) -> int:
 
 def _add(store: Store, cluster: str, options: argparse.Namespace) -> int:
     from app.clock import SystemClock
+    from app.quality.matching import same_workload
     from app.redaction import redact
-    from app.settings.loading import SettingsError
+    from widgets.text import clean
 
     now = SystemClock().now()
     if not options.workload or not options.since:
-        raise SettingsError("incident add needs --workload NAME and --since TIME")
+        raise UsageError("incident add needs --workload NAME and --since TIME")
     since = parse_instant(options.since, "--since", now)
     until = parse_instant(options.until, "--until", now) if options.until else now
     if not since < until <= now:
-        raise SettingsError("--since must lie before --until, and neither after now")
+        raise UsageError("--since must lie before --until, and neither after now")
     record = store.incidents.add(
         cluster,
         options.workload,
@@ -63,6 +67,9 @@ def _add(store: Store, cluster: str, options: argparse.Namespace) -> int:
         at=now,
     )
     print(_line(record))
+    cases = store.investigations.page(limit=MOST_CASES, attached=True)
+    if not any(case.entity.cluster == cluster and same_workload(record, case.entity) for case in cases):
+        sys.stderr.write(f"note: no case is about {clean(record.workload)}: is it spelt so? It counts as missed\n")
     return Exit.OK
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from app.commands.backtest import span
 from app.commands.common import loaded_settings, tell_progress, until_interrupted
-from app.exits import Exit
+from app.exits import Exit, UsageError
 
 if TYPE_CHECKING:
     import argparse
@@ -35,14 +35,13 @@ def run(options: argparse.Namespace) -> int:
     """Lay faults over the server's past, and print what would have been seen; ctrl+c prints what is known so far."""
     from app.clock import SystemClock
     from app.findings import json_line
-    from app.settings.loading import SettingsError
 
     loaded = loaded_settings(options)
     now = SystemClock().now()
     options.every = None
     since, until, step = span(options, loaded, now)
     if options.instants < 1:
-        raise SettingsError(f"--instants is {options.instants}; allowed: 1 or more")
+        raise UsageError(f"--instants is {options.instants}; allowed: 1 or more")
     instants = [until - (until - since) * place / options.instants for place in reversed(range(options.instants))]
     stop = threading.Event()
     results = _inject(options, loaded, [at // step * step for at in instants], stop)
@@ -61,13 +60,12 @@ def _inject(
     from app.clock import SystemClock
     from app.opening import open_catalogue
     from app.quality.injection import Injection
-    from app.settings.loading import SettingsError
     from app.wiring import metrics_of
 
     catalogue = open_catalogue(loaded)
     unknown = set(options.row) - {row.id for row in catalogue.rows}
     if unknown:
-        raise SettingsError(f"--row: no row is called {', '.join(sorted(unknown))}; `tocsin coverage` lists them")
+        raise UsageError(f"--row: no row is called {', '.join(sorted(unknown))}; `tocsin coverage` lists them")
     found: list[tuple[Sensitivity, ...]] = []
     with metrics_of(loaded.settings, SystemClock(), tell_progress) as (cluster, metrics):
         injection = Injection(

@@ -10,7 +10,7 @@ import msgspec
 
 from app.commands.common import cluster_of, loaded_settings
 from app.durations import DAY, seconds_of
-from app.exits import Exit
+from app.exits import Exit, UsageError
 
 if TYPE_CHECKING:
     import argparse
@@ -36,7 +36,6 @@ def run(options: argparse.Namespace) -> int:
     from app.opening import open_catalogue
     from app.quality.as_json import report_object
     from app.quality.measures import report
-    from app.settings.loading import SettingsError
     from storage.database import Store
 
     loaded = loaded_settings(options)
@@ -44,7 +43,7 @@ def run(options: argparse.Namespace) -> int:
     if options.since:
         seconds = seconds_of(options.since)
         if seconds is None:
-            raise SettingsError(f"--since is {options.since!r}; allowed: a length of time such as 24h or 7d")
+            raise UsageError(f"--since is {options.since!r}; allowed: a length of time such as 24h or 7d")
         days = seconds / DAY
     if not loaded.database.exists():
         sys.stderr.write(f"tocsin: {loaded.database}: nothing was stored there yet; scan or the console writes it\n")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from app.findings import SCHEMA, finding, instant, number
 from app.quality.as_json import report_object
+from app.quality.measures import DAY, LEAST_DAYS
 from app.quality.report import Group, Line
 from app.quality.wording import rate_text, share_text, targets
 from detectors.words import counted
@@ -62,10 +64,13 @@ def _summary(said: Said, *, named: bool) -> Iterator[str]:
     if named:
         yield f"\n{clean(said.name)}:"
     total = said.report.total
-    yield (
-        f"  would have told of {counted(total.fired, 'investigations')}: {rate_text(total.per_day)} a day, of which "
-        f"{rate_text(total.actionable_per_day)} ask for somebody (wanted: {targets(said.report)[-1][2]})"
+    rate = (
+        f"{rate_text(total.per_day)} a day, of which {rate_text(total.actionable_per_day)} ask for somebody "
+        f"(wanted: {targets(said.report)[-1][2]})"
     )
+    if math.isnan(total.per_day):
+        rate = f"too short for a rate, which takes {age(LEAST_DAYS * DAY)}"
+    yield f"  would have told of {counted(total.fired, 'investigations')}: {rate}"
     if total.recall.trials:
         yield f"  recorded incidents found: {share_text(total.recall)} of {total.recall.trials}"
     echo = said.echo

@@ -35,6 +35,8 @@ RECENT = 7 * DAY
 """What drift is about: the last week against the time before."""
 EARLY = 600.0
 """Seconds before an incident's recorded begin at which what is told already counts: nobody looks at the clock then."""
+LEAST_DAYS = 0.5
+"""Watched, below which nothing is said of a day: one bad hour would count as twenty-four."""
 GAP_CYCLES = 3.0
 """Intervals between two cycles from which on nobody was watching."""
 LEAST_GAP = 180.0
@@ -263,7 +265,7 @@ def _drift(past: Past, cases: Iterable[InvestigationRecord]) -> Drift:
 
 
 def _per_day(count: int, days: float) -> float:
-    return count / days if days > 0 else math.nan
+    return count / days if days >= LEAST_DAYS else math.nan
 
 
 def _completeness(store: Store, cluster: str, now: float, watch: WatchRecord | None) -> Completeness:

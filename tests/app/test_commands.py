@@ -185,7 +185,7 @@ class TestScan:
 
     def test_a_time_that_is_none_is_refused(self, tocsin: Callable[..., Said]) -> None:
         said = tocsin("scan", "--at", "yesterday", "--prometheus", NOBODY)
-        assert said.code == Exit.SETTINGS
+        assert said.code == Exit.USAGE
         assert "'yesterday'" in said.err
         assert "2026-" in said.err
 

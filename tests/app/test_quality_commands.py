@@ -97,6 +97,6 @@ def test_a_proposal_is_accepted_and_taken_back(capsys, database):
 )
 def test_what_cannot_be_understood_is_refused_with_what_is_allowed(capsys, database, arguments):
     code, _, err = tocsin(capsys, database, *arguments)
-    assert code == Exit.SETTINGS and "--since" in err
+    assert code == Exit.USAGE and "--since" in err
     with Store.open(database) as store:
         assert store.incidents.of(CLUSTER) == ()

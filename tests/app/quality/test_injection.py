@@ -88,6 +88,6 @@ def test_by_command(capsys, tmp_path, world):
     assert main([*map(str, common)]) == Exit.OK
     out = capsys.readouterr().out
     assert "SHIFT" in out and "more fail" in out
-    assert main([*map(str, common), "--row", "no-such-row"]) == Exit.SETTINGS
+    assert main([*map(str, common), "--row", "no-such-row"]) == Exit.USAGE
     assert "no-such-row" in capsys.readouterr().err
-    assert main([*map(str, common), "--instants", "0"]) == Exit.SETTINGS
+    assert main([*map(str, common), "--instants", "0"]) == Exit.USAGE
