@@ -7,22 +7,42 @@ from typing import Any
 
 MASK = "[redacted]"
 
+_KEYS = (
+    r"(?:pass(?:word|wd|phrase)?|pwd|secret|token|credentials?"
+    r"|(?:secret|private|encryption|signing|shared|account|access|client|auth|api)[_-]?key)"
+)
+"""How the name of a setting ends whose value is a secret."""
+_QUOTED = r"""\\"(?:(?!\\").)*(?:\\"|\Z)|"(?:[^"\\]|\\.)*(?:"|\Z)|'(?:[^'\\]|\\.)*(?:'|\Z)"""
+"""A value in quotes, those of JSON within JSON too; what was cut off goes to the end."""
+
+# Where a pattern begins with a run of characters, it says what may not stand before it: `\b` would let it begin
+# anew at every dot of the run, which takes minutes for a line of 100 KB, and Python's regular expressions hold the
+# interpreter's lock.
 _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.S), MASK),
-    (re.compile(r"\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*"), MASK),
+    (re.compile(r"(?<![\w-])eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*"), MASK),
     (re.compile(r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"), MASK),
     (re.compile(r"\b(?:gh[pousr]_[A-Za-z0-9]{20,}|xox[abeoprs]-[A-Za-z0-9-]{10,}|glpat-[A-Za-z0-9_-]{16,})"), MASK),
-    (re.compile(r"\b([a-z][a-z0-9+.-]*://)[^\s/:@]*:[^\s/@]+@", re.I), rf"\1{MASK}@"),
-    (re.compile(r"\b((?:bearer|basic)\s+)[A-Za-z0-9+/._~=-]{8,}", re.I), rf"\1{MASK}"),
+    (re.compile(r"(https://hooks\.slack\.com/)[^\s\"'<>]+", re.I), rf"\1{MASK}"),
     (
-        re.compile(
-            r"((?:pass(?:word|wd)?|secret|token|api[_-]?key|access[_-]?key|authorization|credential)[\"']?\s*[=:]\s*)"
-            r"(?!\[redacted\]|bearer|basic)(?:\"[^\"]*\"|'[^']*'|[^\s,;&\"'}]+)",
-            re.I,
-        ),
+        re.compile(r"(?<![a-z0-9+.-])([a-z][a-z0-9+.-]*://)[^\s/:@]{0,256}:(?!\d{1,5}[/?#])[^\s@]{1,256}@", re.I),
+        rf"\1{MASK}@",
+    ),
+    (re.compile(r"(?<![\w.-])[\w.-]+:[^\s@]{1,256}@(?=(?:tcp|udp|unix)\()"), f"{MASK}@"),
+    (
+        re.compile(r"(authorization\\?[\"']?\s*[=:]\s*\\?[\"']?)(?!\[redacted\])[^\s\"'\\][^\r\n\"'\\]*", re.I),
         rf"\1{MASK}",
     ),
-    (re.compile(r"\b[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,}\b"), MASK),
+    (re.compile(r"\b((?:bearer|basic)\s+)[A-Za-z0-9+/._~=-]{8,}", re.I), rf"\1{MASK}"),
+    (
+        re.compile(rf"({_KEYS}\\?[\"']?\s*[=:]\s*)(?!\[redacted\])(?:{_QUOTED}|[^\s,;&\"'}}\\]+)", re.I | re.S),
+        rf"\1{MASK}",
+    ),
+    (
+        re.compile(rf"(?<![\w-])(--?[\w-]*{_KEYS}\s+)(?!\[redacted\])(?:{_QUOTED}|[^\s\"'-][^\s\"']*)", re.I | re.S),
+        rf"\1{MASK}",
+    ),
+    (re.compile(r"(?<![\w.%+-])[\w.%+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,}\b", re.A), MASK),
 )
 
 

@@ -106,6 +106,8 @@ class ResourceWatch:
         self._path = ""
         self._version = ""
         """Where a watch goes on."""
+        self._opened = False
+        """The newest watch was answered."""
         self._decoder = Decoder(resource.kind)
         self._backoff = Backoff(pace)
         self._say(AccessStatus.LOADING)
@@ -207,7 +209,8 @@ class ResourceWatch:
                     return self._pace.poll
                 self._say(AccessStatus.ERROR, self._told(error.response).message)
             except SourceError as error:
-                if error.trouble is not Trouble.TIMEOUT:
+                # Silence of an open watch is nothing new; of one that could not be opened, what is known gets old.
+                if error.trouble is not Trouble.TIMEOUT or not self._opened:
                     self._say(AccessStatus.ERROR, error.message)
             again = True
             if self._version == begun:
@@ -222,7 +225,9 @@ class ResourceWatch:
             "resourceVersion": self._version,
             "timeoutSeconds": str(int(self._pace.watch * random.uniform(1.0, 2.0))),
         }
+        self._opened = False
         with self._client.stream(self._path, query, self._pace.silence) as lines:
+            self._opened = True
             self._say(AccessStatus.LISTED)
             for line in lines:
                 self._apply(line)

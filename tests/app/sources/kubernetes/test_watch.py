@@ -1,13 +1,20 @@
 from __future__ import annotations
 
+import threading
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
-from app.sources.kubernetes.watch import Backoff, Pace
+from app.clock import ManualClock
+from app.sources.base import SourceError, Trouble
+from app.sources.kubernetes import KubernetesClient
+from app.sources.kubernetes.cache import ClusterCache
+from app.sources.kubernetes.resources import BY_NAME
+from app.sources.kubernetes.watch import Backoff, Pace, ResourceWatch
 from detectors.cluster import AccessStatus
-from tests.app.sources.kubernetes.conftest import BRISK, pod, until
+from tests.app.sources.kubernetes.conftest import BRISK, NOW, pod, until
 
 if TYPE_CHECKING:
     from tests.lab.kubernetes_api import KubernetesApi
@@ -169,12 +176,56 @@ def test_events_come_from_the_other_api_where_only_that_is_allowed(api, connect)
     assert [event.message for event in state.events] == ["again"]
 
 
-def test_the_server_says_when_to_come_back(api, connect):
-    headers = {"Retry-After": "0"}
-    api.failures["pods"] = [(429, {"kind": "Status", "code": 429, "message": "too many requests"}, headers)]
+class Waits(threading.Event):
+    """Never set while it is waited for; notes for how long it was, and ends after so many."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__()
+        self.noted: list[float] = []
+        self._most = most
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.noted.append(timeout or 0.0)
+        if len(self.noted) >= self._most:
+            self.set()
+        return self.is_set()
+
+
+def test_the_server_says_when_to_come_back(api, tmp_path):
+    busy = {"kind": "Status", "code": 429, "message": "too many requests"}
+    api.failures["pods"] = [(429, busy, {"Retry-After": "7"}), (429, busy, {"Retry-After": "7000"})]
+    client, waits = KubernetesClient(str(api.kubeconfig(tmp_path / "kubeconfig"))), Waits(most=4)
+    pace = replace(BRISK, longest_retry=60.0)
+    ResourceWatch(client, ClusterCache("lab"), BY_NAME["pods"], ManualClock(NOW), pace, waits).run()
+    client.close()
+    assert waits.noted[0] == 7.0
+    assert waits.noted[2] == 60.0, "no server keeps us away for two hours"
+
+
+@pytest.mark.parametrize("opened", [True, False])
+def test_silence_of_an_open_watch_is_nothing_and_of_one_that_does_not_open_it_is_an_error(
+    api, connect, monkeypatch, opened
+):
     api.put(pod("a"))
-    source = connect(ready=False)
-    until(source, lambda s: names(s) == {"a"})
+    tried = threading.Semaphore(0)
+
+    @contextmanager
+    def stream(_client, _path, _query, _timeout):
+        tried.release()
+        if opened:
+            yield iter(())
+        raise SourceError(Trouble.TIMEOUT, "no answer within 30 s")
+
+    monkeypatch.setattr(KubernetesClient, "stream", stream)
+    source = connect()
+    for _ in range(200):
+        assert tried.acquire(timeout=10)
+    if opened:
+        assert source.state(NOW).access["pods"].status is AccessStatus.LISTED
+    else:
+        state = until(source, lambda s: s.access["pods"].status is AccessStatus.ERROR)
+        assert state.access["pods"].detail == "no answer within 30 s"
+        assert names(state) == {"a"}
 
 
 def test_a_login_page_is_no_list(api, connect):
