@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections import Counter
 from dataclasses import dataclass
@@ -151,6 +152,8 @@ def _commonest(found: Sequence[Judged]) -> str:
 
 def kubectl(key: ContainerKey | UsageKey, source: str) -> str:
     """The command that shows what our own history of a source is made of."""
-    top = f"kubectl top pod --containers -n {key.entity.namespace}"
-    raw = "kubectl get --raw /api/v1/nodes/NODE/proxy/stats/summary"
-    return f"{raw if source == KUBELETS else top}  # {source}, kept by Tocsin once a minute"
+    words = ["top", "pod", "--containers", "-n", key.entity.namespace]
+    if source == KUBELETS:
+        words = ["get", "--raw", "/api/v1/nodes/NODE/proxy/stats/summary"]
+    command = shlex.join(["kubectl", "--context", key.entity.cluster, *words])
+    return f"{command}  # {source}, kept by Tocsin once a minute"

@@ -131,7 +131,7 @@ class Engine:
         )
         self.notify = NotifySettings()
         """Whom to tell of cases; nobody, unless who runs the cycles delivers it."""
-        self._verifier = Verifier(self.cluster, self.store)
+        self._verifier = Verifier(self.cluster, self.store, self.owner)
         self._unsolved: Unsolved | None = None
         """What the last cycle leaves to be investigated."""
         self._restored = False
@@ -360,6 +360,7 @@ class Engine:
                 self.past.learn(self.look, seen[0], self.progress)
             except Exception:
                 log.exception("learning what is usual")
+        self.profiles.save()
 
     def _left(
         self,

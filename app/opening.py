@@ -107,9 +107,9 @@ def replay_session(
 
 def chosen(loaded: LoadedSettings, choice: Choice | None) -> LoadedSettings:
     """The settings as they are now, with what was chosen on the connection screen on top where it is something else."""
-    if choice is None:
-        return loaded
     fresh = _again(loaded, {})
+    if choice is None:
+        return fresh
     other = {key: value for key, value in choice.settings.items() if fresh.value(key) != value}
     return _again(loaded, {key: (value, "the connection screen") for key, value in other.items()}) if other else fresh
 

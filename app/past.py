@@ -84,7 +84,6 @@ class Past:
         if self._waiting:
             self._read(look, resolver, progress)
             progress("")
-        self._profiles.save()
 
     def _read(self, look: MetricsLook, resolver: Resolver, progress: Callable[[str], None]) -> None:
         until = self._clock() + SECONDS

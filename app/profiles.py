@@ -81,9 +81,10 @@ class Profiles:
         if row.detector not in QUANTITIES or not len(places):
             return data
         stream = self.stream(row, measurement.source, windows.step)
-        if not len(stream) and sum(map(len, self._streams.values())) + len(places) > MOST_SERIES:
-            return data
         names = [name_of(measurement, place) for place in places]
+        unknown = sum(name not in stream for name in names)
+        if unknown and sum(map(len, self._streams.values())) + unknown > MOST_SERIES:
+            return data
         entities = [measurement.entities[place] for place in places]
         # What is new begins with this instant: the past is asked for after the cycle.
         columns = stream.places(names, entities, float(data.times[-1] - windows.step))
@@ -121,14 +122,18 @@ class Profiles:
             self._saved[Followed.of(row, source)] = 0.0
 
     def save(self, *, at_once: bool = False) -> None:
-        """Store what has been learnt for a while, or all of it; what cannot be stored is tried again later."""
+        """Store what has been learnt for a while, or all of it; what cannot be stored is tried again later.
+
+        Series that have been gone for long are let go of, whether there is anything to store or not.
+        """
+        latest = max((float(stream.seen.max(initial=0.0)) for stream in self._streams.values()), default=0.0)
         for key, stream in self._streams.items():
+            stream.forget(latest - FORGET_SECONDS)
             newest = float(stream.seen.max(initial=0.0))
             learnt = newest - self._saved.setdefault(key, newest)
             if not (stream.seasonal and learnt >= (1.0 if at_once else SAVE_SECONDS)):
                 continue
             try:
-                stream.forget(newest - FORGET_SECONDS)
                 self._store.profiles.put(self._cluster, *key, stream.records())
             except StoreError as error:
                 log.warning("profiles: %s", error)

@@ -66,6 +66,10 @@ class Run(Protocol):
         ...
 
 
+PRUNE_SECONDS = 3600.0
+"""Between two looks for what may be forgotten."""
+
+
 class LiveRun:
     """A cluster as it is now: a cycle every interval.
 
@@ -101,6 +105,7 @@ class LiveRun:
         self.progress: Callable[[str], None] = lambda _: None
         self.told: Callable[[], None] = lambda: None
         self.interval = loaded.settings.engine.interval_seconds
+        self._pruned = 0.0
         self.sources = connect(loaded.settings, clock, self._observe if writer else None)
 
     @property
@@ -145,6 +150,7 @@ class LiveRun:
             began = self._clock.now()
             done(engine.cycle())
             engine.look_again()
+            self._prune(began)
             # Not before: what is over since the last run is withdrawn by now.
             self._delivery.start()
             if self._writer is not None:
@@ -153,6 +159,13 @@ class LiveRun:
             passed = max(0.0, self._clock.now() - began)
             self._clock.wait(self.interval - passed, wake)
             wake.clear()
+
+    def _prune(self, now: float) -> None:
+        """Let go of what is older than the settings keep, now and then."""
+        if now - self._pruned >= PRUNE_SECONDS:
+            self._pruned = now
+            keep = self._loaded.settings.store
+            self._store.retention.prune(now, days=keep.retention_days, label_days=keep.label_days)
 
     def statuses(self, outcome: Outcome | None) -> tuple[SourceStatus, ...]:
         """How Prometheus and Kubernetes are doing."""

@@ -41,7 +41,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 STOP_SECONDS = 5.0
-PRUNE_SECONDS = 3600.0
 
 
 class EngineSession:
@@ -85,10 +84,12 @@ class EngineSession:
         """What takes over after a change of settings."""
         self._lock = threading.Lock()
         self._telling = threading.RLock()
-        """Snapshots are told in the order in which they were made, whichever thread makes them."""
+        """Snapshots are told in the order in which they were made, whichever thread makes them: what they are made of
+        is read under it, too."""
         self._snapshot = Snapshot(0, clock.now(), run.cluster, run.mode, interval=run.interval)
         self._seen = WorkloadCoverage()
-        self._pruned = 0.0
+        self._unlearnt = True
+        """The labels of the run's cluster have not been learnt from."""
 
     # The cycles
 
@@ -125,8 +126,8 @@ class EngineSession:
         """What the store remembers."""
         last = self._store.cycles.last(self._run.cluster)
         now = last.at if last is not None else self._clock.now()
-        composed, sources = self._composed(now), self._run.statuses(None)
-        return self._publish(lambda known: replace(known, **composed, cycle=0, sources=sources), tell=False)
+        sources = self._run.statuses(None)
+        return self._publish(lambda known: replace(known, **self._composed(now), cycle=0, sources=sources), tell=False)
 
     def _work(self) -> None:
         while not self._closing:
@@ -152,7 +153,7 @@ class EngineSession:
             self._leave.clear()
             if (fresh := self._handed_over(None)) is not None:
                 self._run.close()
-                self._run = fresh
+                self._run, self._unlearnt = fresh, True
 
     def _handed_over(self, run: Run | None) -> Run | None:
         """Leave a run to be taken, or nothing; returns the one that was left there before."""
@@ -162,20 +163,19 @@ class EngineSession:
 
     def _done(self, outcome: Outcome) -> None:
         state, self._seen = outcome.state, seen(outcome, self._catalogue, self._loaded)
-        composed = self._composed(outcome.at)
-        composed |= {
+        fields = {
             "sources": (*self._run.statuses(outcome), self._store_status()),
             "warnings": outcome.warnings,
             "namespaces": tuple(sorted(state.namespaces)) if state is not None else (),
             "workloads": len(self._seen.workloads) if state is not None else _workloads(outcome),
             "series": outcome.series,
         }
-        shown = self._publish(lambda known: replace(known, **composed, cycle=known.cycle + 1))
-        if shown.cycle == 1:
+        self._publish(lambda known: replace(known, **self._composed(outcome.at) | fields, cycle=known.cycle + 1))
+        if self._unlearnt:
+            self._unlearnt = False
             self._learn()
             # What the first cycle learnt stays: a full collection that walks it holds up the interface for 40 ms.
             gc.freeze()
-        self._prune(outcome.at)
 
     def _failed(self, error: Exception) -> None:
         name = "store" if isinstance(error, StoreError) else "engine"
@@ -214,18 +214,10 @@ class EngineSession:
     def _publish(self, change: Callable[[Snapshot], Snapshot], *, tell: bool = True) -> Snapshot:
         """Change the newest snapshot, whoever made it, and tell the listener."""
         with self._telling:
-            with self._lock:
-                self._snapshot = changed = change(self._snapshot)
+            self._snapshot = changed = change(self._snapshot)
             if tell:
                 self._listener(changed)
         return changed
-
-    def _prune(self, now: float) -> None:
-        if now - self._pruned < PRUNE_SECONDS:
-            return
-        self._pruned = now
-        keep = self._loaded.settings.store
-        self._store.retention.prune(now, days=keep.retention_days, label_days=keep.label_days)
 
     def _store_status(self) -> SourceStatus:
         where = str(self._store.path) if self._keep is None else "forgotten when the replay ends"
@@ -306,8 +298,7 @@ class EngineSession:
 
     def _shown_again(self) -> None:
         """The rows as the store has them now, without waiting for a cycle."""
-        rows = self._inbox.rows(self._run.cluster, self._snapshot.now)
-        self._publish(lambda known: replace(known, rows=rows))
+        self._publish(lambda known: replace(known, rows=self._inbox.rows(self._run.cluster, known.now)))
 
     def narrate(self, investigation: int) -> ActResult:
         """Let a model put a ledger into words."""

@@ -59,7 +59,8 @@ class Inbox:
         """All of them, ranked: pinned, living, not noise, priority, severity, not noise by the labels, score, onset."""
         with self._lock:
             if cluster != self._cluster:
-                self._cluster, self._versions, self._rows, self._ranked = cluster, {}, {}, ()
+                self._cluster, self._member = cluster, None
+                self._versions, self._rows, self._ranked = {}, {}, ()
             known, cases = self._versions, self._store.investigations
             versions = cases.listed(cluster, since=now - RECENT_SECONDS, limit=RECENT_CASES)
             asleep = (row for row in self._rows.values() if row.state == SNOOZED)

@@ -94,10 +94,12 @@ class Verifier:
     Args:
         cluster: its name.
         store: where verifications go.
+        owner: names this process's lease on the cluster; empty for a store of one's own.
     """
 
     cluster: str
     store: Store
+    owner: str = ""
     _known: dict[tuple[str, float], VerificationRecord] = field(default_factory=dict)
     """By entity key and begin."""
 
@@ -176,7 +178,7 @@ class Verifier:
             entry = TimelineEntry(record.at, "verify", summary(record))
             cases = self.store.investigations.about(record.entity)
             entries = [(case.id, entry) for case in cases if case.ended is None or case.ended >= record.began]
-        self.store.verifications.write(record, entries)
+        self.store.verifications.write(record, entries, self.owner)
         self._known[key] = record
 
 

@@ -353,7 +353,8 @@ def gone(state: ClusterState, entity: Entity) -> bool:
     if not state.readable(resource) or state.access[resource].namespaces:
         return False
     if entity.kind == "Pod":
-        return not state.workload_pods(entity.kind, entity.namespace, entity.name)
+        pod = state.pod_named(entity.namespace, entity.name)
+        return pod is None or pod.metadata.uid not in state.pods
     if entity.kind in _NAMESPACED:
         return (entity.namespace, entity.name) not in getattr(state, _NAMESPACED[entity.kind])
     return (entity.kind, entity.namespace, entity.name) not in state.workloads

@@ -8,11 +8,11 @@ import msgspec
 
 from storage import evidence, outbox, timeline
 from storage.codec import clean, struct_json
-from storage.cycles import require_lease
+from storage.lease import require_lease_of
 from storage.records import Conclusion
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from storage.connections import Connections
     from storage.records import Announcement, EvidenceRecord, TimelineEntry
@@ -42,13 +42,20 @@ class Conclusions:
             )
             return {number: _read(body) for number, body in rows}
 
-    def tell(self, lines: Iterable[EvidenceRecord]) -> None:
+    def tell(self, lines: Sequence[EvidenceRecord], owner: str = "") -> None:
         """Add to ledgers what an investigation has found so far.
 
+        Args:
+            lines: of cases of one cluster.
+            owner: the process that runs the cycles of the cluster; empty where nobody else can write.
+
         Raises:
+            LeaseError: another process took over the cluster; nothing was stored.
             StoreError: nothing was stored.
         """
         with self._connections.write() as connection:
+            if owner and lines:
+                require_lease_of(connection, self._connections.path, lines[0].investigation, owner)
             evidence.append(connection, lines)
 
     def write(
@@ -75,8 +82,7 @@ class Conclusions:
         case = conclusion.investigation
         with self._connections.write() as connection:
             if owner:
-                row = connection.execute("SELECT cluster FROM investigation WHERE id = ?", (case,)).fetchone()
-                require_lease(connection, self._connections.path, row[0] if row else 0, owner)
+                require_lease_of(connection, self._connections.path, case, owner)
             evidence.withdraw(connection, case)
             evidence.append(connection, lines)
             timeline.append(connection, ((case, entry) for entry in changes))

@@ -12,7 +12,7 @@ import msgspec
 from detectors.model import Coverage
 from storage import anomalies, conventions, events, evidence, investigations, timeline
 from storage.codec import NAME_LIMIT, Names, clean, cluster_id, names_json, next_ids, read_names
-from storage.errors import LeaseError
+from storage.lease import require_lease
 from storage.records import CoverageRecord, CycleRecord, WatchRecord
 
 if TYPE_CHECKING:
@@ -170,17 +170,6 @@ class Cycles:
             connection.execute(
                 "DELETE FROM lease WHERE cluster = ? AND owner = ?", (cluster_id(connection, cluster), owner)
             )
-
-
-def require_lease(connection: sqlite3.Connection, path: Path, cluster: int, owner: str) -> None:
-    """Fence off a process that was asleep while another took over a cluster, by its id.
-
-    Raises:
-        LeaseError: another process holds it, or nobody does.
-    """
-    row = connection.execute("SELECT owner FROM lease WHERE cluster = ?", (cluster,)).fetchone()
-    if row is None or row[0] != owner:
-        raise LeaseError(path, "another process now writes the cycles of this cluster", "This one follows as a reader.")
 
 
 def _alive(pid: int) -> bool:

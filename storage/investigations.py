@@ -20,6 +20,7 @@ from storage.codec import (
     read_entity,
     read_names,
 )
+from storage.lease import require_lease_of
 from storage.records import InvestigationRecord, Label, Lifecycle, Priority, Verdict
 
 if TYPE_CHECKING:
@@ -106,17 +107,21 @@ class Investigations:
             values = {"cluster": cluster_id(connection, cluster), "since": since, "limit": limit}
             return {row[0]: row for row in connection.execute(_LISTED, values)}
 
-    def attach(self, roots: Mapping[int, int], entries: Iterable[tuple[int, TimelineEntry]]) -> None:
+    def attach(self, roots: Mapping[int, int], entries: Iterable[tuple[int, TimelineEntry]], owner: str = "") -> None:
         """Make cases part of others, or let them stand for themselves again.
 
         Args:
             roots: by id of a case, that of the case that it is a consequence of; 0 for none.
             entries: what the timelines of cases say of it.
+            owner: the process that runs the cycles of their cluster; empty where nobody else can write.
 
         Raises:
+            LeaseError: another process took over the cluster; nothing was stored.
             StoreError: nothing was stored.
         """
         with self._connections.write() as connection:
+            if owner and roots:
+                require_lease_of(connection, self._connections.path, next(iter(roots)), owner)
             connection.executemany(
                 "UPDATE investigation SET part_of = ? WHERE id = ?", ((root, case) for case, root in roots.items())
             )

@@ -8,6 +8,7 @@ import msgspec
 
 from storage import timeline
 from storage.codec import Names, cluster_id
+from storage.lease import require_lease
 from storage.records import VerificationRecord
 
 if TYPE_CHECKING:
@@ -26,18 +27,24 @@ class Verifications:
     def __init__(self, connections: Connections) -> None:
         self._connections = connections
 
-    def write(self, record: VerificationRecord, entries: Iterable[tuple[int, TimelineEntry]] = ()) -> None:
+    def write(
+        self, record: VerificationRecord, entries: Iterable[tuple[int, TimelineEntry]] = (), owner: str = ""
+    ) -> None:
         """Store the verification of a rollout in place of what is known of it.
 
         Args:
             record: what it came to so far.
             entries: what it says on the timelines of cases, by their ids.
+            owner: the process that runs the cycles of the cluster; empty where nobody else can write.
 
         Raises:
+            LeaseError: another process took over the cluster; nothing was stored.
             StoreError: nothing was stored.
         """
         with self._connections.write() as connection:
             names = Names(connection)
+            if owner:
+                require_lease(connection, self._connections.path, names.cluster(record.cluster), owner)
             connection.execute(
                 "INSERT OR REPLACE INTO verification VALUES (?, ?, ?, ?, ?, ?)",
                 (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import threading
 from typing import TYPE_CHECKING
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     import argparse
 
     from app.engine import Outcome
+
+log = logging.getLogger(__name__)
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
@@ -32,7 +35,8 @@ def run(options: argparse.Namespace) -> int:
     loaded = loaded_settings(options)
     stop, wake = threading.Event(), threading.Event()
     with Store.open(loaded.database) as store:
-        live = LiveRun(loaded, store, open_catalogue(loaded), SystemClock(), owner=owner_name())
+        clock = SystemClock()
+        live = LiveRun(loaded, store, open_catalogue(loaded), clock, owner=owner_name())
 
         said: set[str] = set()
 
@@ -47,8 +51,19 @@ def run(options: argparse.Namespace) -> int:
                 changed = [known[number] for number in sorted(ids) if number in known]
                 print_anomalies((*changed, *outcome.changes.closed), outcome.at, loaded, as_json=options.json)
 
+        def for_ever() -> None:
+            live.prepare()
+            while not stop.is_set():
+                try:
+                    live.run(stop, wake, done)
+                except Exception as error:
+                    # A store that is busy, a disk that is full, a laptop that slept: nobody is there to start it again.
+                    log.exception("the cycle failed")
+                    sys.stderr.write(f"warning: the cycle failed, the next one tries again: {clean(str(error))}\n")
+                    clock.wait(live.interval, wake)
+
         try:
-            until_interrupted(lambda: live.run(stop, wake, done), stop, wake)
+            until_interrupted(for_ever, stop, wake)
         finally:
             live.close()
     return Exit.OK

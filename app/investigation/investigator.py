@@ -145,7 +145,7 @@ class Investigator:
             cases.values(), living, self._calls.graph, around.state, partial(_rolled_out, around.state), around.now
         )
         if changed:
-            self.store.investigations.attach(changed, _attachments(cases, changed, around.now))
+            self.store.investigations.attach(changed, _attachments(cases, changed, around.now), self.owner)
             self._untold = True
         return cases | {number: replace(cases[number], part_of=root) for number, root in changed.items()}
 
@@ -232,7 +232,7 @@ class Investigator:
 
     def _tell(self, lines: tuple[EvidenceRecord, ...]) -> None:
         if lines and self.live:
-            self.store.conclusions.tell(lines)
+            self.store.conclusions.tell(lines, self.owner)
             self._show_soon()
 
     def _show_soon(self) -> None:

@@ -10,6 +10,7 @@ from textual import on
 from app.messages import AddressFound
 from app.screens.view import View
 from app.wording import pasted
+from widgets.text import clean
 
 if TYPE_CHECKING:
     from app.snapshot import Session
@@ -71,8 +72,8 @@ class QueryView(View):
         self.copy(self.console.situation.query)
 
     def do_copy_name(self) -> None:
-        """Copy the selected line's name."""
-        self.copy(self.console.situation.name)
+        """Copy the selected line's name: the cluster's text, and it may end up in a shell."""
+        self.copy(clean(self.console.situation.name))
 
     def do_browse(self) -> None:
         """Open the selected line's query."""

@@ -6,6 +6,10 @@ from typing import Any
 
 from msgspec import inspect as types
 
+from app.redaction import MASK
+
+TENANT = "x-scope-orgid"
+
 
 def describe(annotation: Any) -> tuple[str, str]:
     """(meaning, what is allowed) of a setting's type."""
@@ -36,3 +40,10 @@ def _several(item: Any, usual: str) -> str:
     if isinstance(item, types.LiteralType):
         return "a list of " + ", ".join(map(str, item.values))
     return "tables of the file" if isinstance(item, types.StructType) else usual
+
+
+def masked(key: str, value: Any) -> Any:
+    """Header values may be credentials: only the tenant's and references to the environment are shown."""
+    if key != "prometheus.headers" or not isinstance(value, dict):
+        return value
+    return {name: item if name.lower() == TENANT or "${" in str(item) else MASK for name, item in value.items()}

@@ -10,8 +10,8 @@ import msgspec
 import tomlkit
 
 from app.notify.settings import Destination, Rule
-from app.redaction import MASK, redact
-from app.settings.describing import describe
+from app.redaction import redact
+from app.settings.describing import describe, masked
 from app.settings.loading import SettingsError, _typed, load_settings, read_file, section_fields, sections
 from app.settings.nested import NESTED
 from app.snapshot import SettingValue
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
     from app.settings.loading import LoadedSettings
 
-TENANT = "x-scope-orgid"
 PASSWORDS = "allowed: prometheus.username with password_env, password_file or password_keyring"
 
 
@@ -41,13 +40,6 @@ def _list(loaded: LoadedSettings) -> Iterator[SettingValue]:
             value = getattr(values, name)
             key = f"{section}.{name}"
             yield SettingValue(key, redact(show(masked(key, value))), loaded.origin(key), doc, allowed)
-
-
-def masked(key: str, value: Any) -> Any:
-    """Header values may be credentials: only the tenant's and references to the environment are shown."""
-    if key != "prometheus.headers":
-        return value
-    return {name: item if name.lower() == TENANT or "${" in item else MASK for name, item in value.items()}
 
 
 def show(value: Any) -> str:

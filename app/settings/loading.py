@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from platformdirs import user_config_path, user_data_path
 
-from app.settings.describing import describe
+from app.redaction import redact
+from app.settings.describing import describe, masked
 from app.settings.nested import NESTED, explain_nested
 from app.settings.schema import Settings
 
@@ -206,7 +207,7 @@ def explain(message: str, tables: Mapping[str, Any], origins: Mapping[str, str],
     section, _, name = re.sub(r"\[.*?\]", "", key).partition(".")
     base = f"{section}.{name}".rstrip(".")
     value = tables.get(section, {}).get(name)
-    shown = "(hidden)" if SECRET_KEYS.search(name) else repr(value)
+    shown = "(hidden)" if SECRET_KEYS.search(name) else redact(repr(masked(base, value)))
     if not name:
         return f"{path}: {what}"
     known = section_fields(section).get(name)

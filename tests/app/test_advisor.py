@@ -204,7 +204,7 @@ class TestOwnHistory:
         assert roomy.points == 120
         assert roomy.span == pytest.approx(30 * HOUR, abs=900)
         assert roomy.source.convention == "metrics.k8s.io"
-        assert roomy.source.query.startswith("kubectl top pod --containers -n shop")
+        assert roomy.source.query.startswith("kubectl --context lab top pod --containers -n shop")
 
     def test_a_day_that_has_passed_is_not_announced(self, own: OwnHistory) -> None:
         own.watch(2, workloads=self.STEADY)

@@ -11,6 +11,7 @@ from app.clock import SystemClock
 from app.connection import Choice
 from app.opening import chosen, keep, open_catalogue
 from app.session import EngineSession
+from app.settings.editing import change_settings
 from app.settings.loading import load_settings
 from storage.database import Store
 from tests.app.test_session import Script
@@ -47,6 +48,12 @@ def test_what_is_only_used_leaves_the_file_alone(file: Path) -> None:
     assert now["prometheus.url"] == (CHOICE.prometheus, "the connection screen")
     assert now["kubernetes.context"] == (CHOICE.context, "the connection screen")
     assert file.read_text() == BEFORE
+
+
+def test_without_a_choice_the_file_is_read_as_it_is_now(file: Path) -> None:
+    loaded = load_settings(file)
+    change_settings(file, {"engine.interval_seconds": "120"})
+    assert chosen(loaded, None).settings.engine.interval_seconds == 120
 
 
 def test_what_is_kept_comes_from_the_file_at_once_and_after_a_restart(file: Path) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import pytest
 
+from app.profiles import FORGET_SECONDS, Profiles
 from app.streams import Stream
 from detectors.catalog import CatalogError, load
 from detectors.model import Coverage, Direction
@@ -19,6 +21,8 @@ from tests.lab.fixtures import needs_servers
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from detectors.catalog.model import RowSource
 
 JUMP = MIDNIGHT + 3 * HOUR
 
@@ -101,3 +105,17 @@ def test_a_mistake_names_what_is_allowed(tmp_path: Path, change: tuple[str, str]
     catalogue_of(tmp_path, text.replace('"z-score"', '"zscore"') if change[0] == "z-score" else text.replace(*change))
     with pytest.raises(CatalogError, match=message):
         load(tmp_path / "catalog")
+
+
+def test_series_that_are_gone_are_let_go_of_though_nothing_is_stored_of_them(tmp_path: Path) -> None:
+    catalogue_of(tmp_path, row_of("z-score"))
+    row, sources = load(tmp_path / "catalog").row("by-z-score"), SimpleNamespace(convention="custom", instrument="x")
+    with Store.open(tmp_path / "tocsin.db") as store:
+        profiles = Profiles("lab", store)
+        stream = profiles.stream(row, cast("RowSource", sources), MINUTE)
+        old = stream.places([("old", "")], [workload("old")], 0.0)
+        stream.follow(np.array([MIDNIGHT]), np.array([[1.0]]), old)
+        new = stream.places([("new", "")], [workload("new")], 0.0)
+        stream.follow(np.array([MIDNIGHT + FORGET_SECONDS + 1]), np.array([[1.0]]), new)
+        profiles.save()
+        assert ("new", "") in stream and ("old", "") not in stream

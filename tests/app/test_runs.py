@@ -11,13 +11,18 @@ import msgspec
 import pytest
 
 from app import __version__
-from app.clock import ManualClock
+from app.cli import main
+from app.clock import ManualClock, SystemClock
+from app.engine import Engine, Outcome
+from app.exits import Exit
 from app.opening import BUNDLED, open_catalogue, temporary_store
 from app.runs import LiveRun, ReplayRun
 from app.snapshot import Health
 from app.sources.recording import FORMAT, CycleMark, Header, RecordingError, RecordingWriter, read_recording
 from storage.database import Store
+from storage.errors import StoreError
 from storage.records import Lifecycle
+from storage.retention import Retention
 from tests.app.rig import Rig, observations, settings, wait_for
 from tests.lab.demo import World
 from tests.lab.faults import Fault
@@ -31,7 +36,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from app.engine import Outcome
 
 START = 1_763_470_800
 FAULTS = (
@@ -150,6 +154,49 @@ def test_a_live_run_has_a_cycle_whenever_it_is_woken(tmp_path: Path) -> None:
         run.close()
     assert status.health is Health.DOWN
     assert status.hint
+
+
+def test_a_live_run_lets_go_of_what_is_older_than_the_settings_keep(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded = settings(tmp_path, prometheus="http://127.0.0.1:9", store__retention_days="7", store__label_days="90")
+    stop, wake, seen, pruned = threading.Event(), threading.Event(), [], []
+    clock = ManualClock(START, speed=1.0)
+    monkeypatch.setattr(Retention, "prune", lambda _, now, **keep: pruned.append((now >= START, keep)))
+    with temporary_store() as store:
+        run = LiveRun(loaded, store, open_catalogue(loaded), clock)
+
+        def done(outcome: Outcome) -> None:
+            seen.append(outcome)
+            stop.set() if len(seen) == 3 else wake.set()
+
+        run.run(stop, wake, done)
+        run.close()
+    assert pruned == [(True, {"days": 7, "label_days": 90})], "once an hour, not with every cycle"
+
+
+def test_watching_outlives_a_cycle_that_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cycles: list[int] = []
+
+    def cycle(engine: Engine) -> Outcome:
+        cycles.append(1)
+        if len(cycles) == 2:
+            raise StoreError(tmp_path / "tocsin.db", "the database is locked", "another process is busy")
+        if len(cycles) == 4:
+            raise KeyboardInterrupt
+        return Outcome(START, 0.1, {}, None, None, None, 5, ())
+
+    monkeypatch.setattr(Engine, "cycle", cycle)
+    monkeypatch.setattr(Engine, "look_again", lambda _: None)
+    monkeypatch.setattr(SystemClock, "wait", lambda *_: None)
+    (tmp_path / "config.toml").touch()
+    options = ("--prometheus", "http://127.0.0.1:9", "--no-kubernetes", "--config", str(tmp_path / "config.toml"))
+    assert main(["watch", *options, "--db", str(tmp_path / "tocsin.db")]) == Exit.INTERRUPTED
+    assert len(cycles) == 4
+    said = capsys.readouterr().err
+    assert "the cycle failed, the next one tries again" in said and "locked" in said
 
 
 def test_what_is_no_recording_is_refused(tmp_path: Path) -> None:

@@ -230,6 +230,60 @@ def _row(listener: Listener, number: int):
     return next(row.investigation for row in listener.snapshots[-1].rows if row.investigation.id == number)
 
 
+def test_an_act_is_never_followed_by_what_was_before_it(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = Script(store)
+    run.interval = 600.0
+    session, listener = _opened(store, run, tmp_path)
+    reading, may_go_on = threading.Event(), threading.Event()
+    rows = session._inbox.rows
+
+    def slow(cluster: str, now: float) -> object:
+        found = rows(cluster, now)
+        if threading.current_thread().name == "slow":
+            reading.set()
+            may_go_on.wait(PATIENCE)
+        return found
+
+    try:
+        listener.wait(lambda s: s.cycle == 1, "the first cycle")
+        monkeypatch.setattr(session._inbox, "rows", slow)
+        threads = [
+            threading.Thread(target=session._shown_again, name="slow"),
+            threading.Thread(target=session.label, args=([1], Label.TRUE)),
+        ]
+        threads[0].start()
+        assert reading.wait(PATIENCE)
+        threads[1].start()
+        wait_for(lambda: store.investigations.get(1).label is Label.TRUE, "the label in the store")
+        may_go_on.set()
+        for thread in threads:
+            thread.join(PATIENCE)
+        assert _row(listener, 1).label is Label.TRUE, "what was read before the act was told after it"
+    finally:
+        session.stop()
+
+
+def test_a_run_that_takes_over_learns_from_the_labels_of_its_cluster(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded, learnt = settings(tmp_path), []
+    runs = iter((Script(store), Script(store)))
+    session = EngineSession(
+        loaded, store, open_catalogue(loaded), SystemClock(), next(runs), reload=lambda _: next(runs)
+    )
+    monkeypatch.setattr(session._inbox, "learn", learnt.append)
+    listener = Listener()
+    session.start(listener)
+    try:
+        listener.wait(lambda s: s.cycle >= 1, "the first cycle")
+        assert session.change_setting("engine.interval_seconds", "120").ok
+        wait_for(lambda: len(learnt) == 2, "the labels for the run that took over")
+    finally:
+        session.stop()
+
+
 def test_screen_state_is_remembered(store: Store, tmp_path: Path) -> None:
     session = _session(store, Script(store), tmp_path)
     assert session.recall("inbox") == ""

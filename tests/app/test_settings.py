@@ -116,6 +116,13 @@ def test_everything_that_is_wrong_is_named_at_once(file: Path) -> None:
         assert part in line, lines
 
 
+def test_no_credential_is_repeated_by_a_refusal(file: Path) -> None:
+    text = "[prometheus.headers]\nX-Scope-OrgID = 42\nAuthorization = 'Basic dXNlcjpodW50ZXIy'\n"
+    message = _refusal(file, text)
+    assert "prometheus.headers" in message and "42" in message
+    assert "dXNl" not in message
+
+
 def test_a_bad_variable_is_named(file: Path) -> None:
     message = _refusal(file, "", TOCSIN_ENGINE_INTERVAL_SECONDS="4")
     assert "environment TOCSIN_ENGINE_INTERVAL_SECONDS" in message

@@ -210,6 +210,14 @@ KINDS = {
 }
 
 
+def test_a_pod_with_a_controller_is_gone_once_it_was_deleted_and_not_before():
+    pod, listed = build(Pod, "cart-x", ("ReplicaSet", "cart-1")), {"pods": Access(AccessStatus.LISTED)}
+    entity = Entity(EntityType.POD, "lab", "shop", "Pod", "cart-x")
+    assert not gone(state(pod, access=listed), entity)
+    assert gone(state(access=listed), entity)
+    assert gone(state(access=listed, gone={pod.metadata.uid: GonePod(pod, 900.0)}), entity)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_an_object_is_gone_when_its_kind_may_be_read_and_it_is_not_there(kind):
     resource, make = KINDS[kind]

