@@ -165,10 +165,6 @@ def lists(folder: Path, count: int) -> list[Goal]:
             "page: since the future (none)": lambda: store.investigations.page(CLUSTER, since=newest + 9),
             "page: labelled false": lambda: store.investigations.labelled(Label.FALSE, CLUSTER),
             "past of an entity": lambda: store.investigations.about(some),
-            "label counts of an entity and signal": lambda: store.investigations.label_counts(
-                CLUSTER, entity=some, signal=SIGNALS[0]
-            ),
-            "label counts of a cluster": lambda: store.investigations.label_counts(CLUSTER),
             "one investigation": lambda: store.investigations.get(cases // 2),
             "its anomalies": lambda: store.anomalies.of(cases // 2),
             "its timeline": lambda: store.timeline.of(cases // 2),

@@ -206,25 +206,6 @@ class Investigations:
             limit=limit,
         )
 
-    def label_counts(
-        self, cluster: str, *, entity: Entity | None = None, signal: str | None = None
-    ) -> dict[Label, int]:
-        """How often investigations of a cluster got each label, of one entity and with one signal where given."""
-        where = "label IS NOT NULL AND +investigation.cluster = :cluster"
-        values: dict[str, object] = {"signal": signal}
-        if entity is not None:
-            where += f" AND {_IS_ENTITY}"
-            values |= _identity(entity)
-        if signal is not None:
-            where += """ AND EXISTS (SELECT 1 FROM anomaly JOIN subject ON subject.id = anomaly.subject
-                WHERE anomaly.investigation = investigation.id AND subject.signal = :signal)"""
-        with self._connections.read() as connection:
-            rows = connection.execute(
-                f"SELECT label, count(*) FROM investigation WHERE {where} GROUP BY label",  # noqa: S608
-                {"cluster": cluster_id(connection, cluster), **values},
-            ).fetchall()
-        return {Label(label): count for label, count in rows}
-
     def _select(self, where: str, cluster: str, **values: object) -> tuple[InvestigationRecord, ...]:
         with self._connections.read() as connection:
             cursor = connection.execute(_SELECT + where, {"cluster": cluster_id(connection, cluster), **values})

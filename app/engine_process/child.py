@@ -71,7 +71,7 @@ def main(descriptor: int) -> None:
     wire.close()
 
 
-class Outbox:
+class Sender:
     """Sends messages on a thread of its own. Of snapshots that could not be sent yet only the newest is."""
 
     def __init__(self, wire: Wire) -> None:
@@ -80,7 +80,7 @@ class Outbox:
         self._queue: queue.SimpleQueue[Iterable[Struct] | None] = queue.SimpleQueue()
         self._newest: Snapshot | None = None
         self._lock = threading.Lock()
-        threading.Thread(target=self._work, name="outbox", daemon=True).start()
+        threading.Thread(target=self._work, name="sender", daemon=True).start()
 
     def tell(self, snapshot: Snapshot) -> None:
         """Send a snapshot, after all that was put here before."""
@@ -125,7 +125,7 @@ class Server:
     def __init__(self, wire: Wire, session: Session, calls: Mapping[str, Call]) -> None:
         self._wire, self._session, self._calls = wire, session, calls
         self._lanes = Lanes()
-        self._outbox = Outbox(wire)
+        self._sender = Sender(wire)
 
     def serve(self) -> None:
         """Until the console closes its end, or is gone."""
@@ -140,16 +140,16 @@ class Server:
         except Exception as error:
             log.exception("%s failed", method)
             messages = [Failed(number, packed(error))]
-        self._outbox.put(messages)
+        self._sender.put(messages)
 
     def _result(self, number: int, method: str, arguments: bytes) -> list[Any]:
         match method:
             case "start":
-                self._session.start(self._outbox.tell)
+                self._session.start(self._sender.tell)
                 return [Done(number)]
             case "restored":
                 # It is part of the stream, so that the next one need not bring the same rows again.
-                self._outbox.tell(self._session.restored())
+                self._sender.tell(self._session.restored())
                 return [Done(number)]
         call = self._calls[method]
         result = getattr(self._session, method)(**call.decoded(arguments))

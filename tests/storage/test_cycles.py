@@ -271,17 +271,11 @@ def test_lists_can_be_narrowed(store: Store) -> None:
     assert [record.id for record in store.investigations.open(CLUSTER)] == [1, 3]
 
 
-def test_labels_are_counted(store: Store) -> None:
+def test_labelled_cases_are_listed_by_label(store: Store) -> None:
     other = Entity(EntityType.NODE, CLUSTER, "", "Node", "n1")
     store.cycles.write(samples.update(samples.case(1), samples.case(2), samples.case(3, entity=other)))
     for case, label in {1: Label.TRUE, 2: Label.FALSE, 3: Label.FALSE}.items():
         store.history.act([case], Act.LABEL, {"label": label, "label_reason": ""}, actor="kim", at=NOW)
-    counts = store.investigations.label_counts
-    assert counts(CLUSTER) == {Label.TRUE: 1, Label.FALSE: 2}
-    assert counts(CLUSTER, entity=CHECKOUT) == {Label.TRUE: 1, Label.FALSE: 1}
-    assert counts(CLUSTER, entity=other, signal="http-server-5xx-spike") == {Label.FALSE: 1}
-    assert counts(CLUSTER, signal="another-signal") == {}
-    assert counts("nowhere") == {}
     labelled = store.investigations.labelled
     assert [record.id for record in labelled(Label.FALSE, CLUSTER)] == [3, 2]
     assert [record.id for record in labelled(Label.FALSE, before=3)] == [2]

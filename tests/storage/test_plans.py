@@ -43,9 +43,6 @@ READS: dict[str, Callable[[Store], object]] = {
     "investigations.labelled": lambda store: store.investigations.labelled(Label.TRUE),
     "investigations.labelled in a cluster": lambda store: store.investigations.labelled(Label.TRUE, CLUSTER),
     "investigations.about": lambda store: store.investigations.about(CHECKOUT),
-    "investigations.label_counts of one": lambda store: store.investigations.label_counts(
-        CLUSTER, entity=CHECKOUT, signal="x"
-    ),
     "anomalies.unresolved": lambda store: store.anomalies.unresolved(CLUSTER),
     "anomalies.closed_since": lambda store: store.anomalies.closed_since(CLUSTER, NOW),
     "anomalies.of": lambda store: store.anomalies.of(1),
