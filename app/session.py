@@ -26,6 +26,7 @@ from storage.errors import StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     from app.clock import Clock
     from app.engine import Outcome
@@ -88,6 +89,10 @@ class EngineSession:
         is read under it, too."""
         self._snapshot = Snapshot(0, clock.now(), run.cluster, run.mode, interval=run.interval)
         self._seen = WorkloadCoverage()
+        self._file = stamp_of(loaded.path)
+        """The settings file as it was read last."""
+        self._refused: SourceStatus | None = None
+        """What is wrong with the settings file, as long as it is."""
         self._unlearnt = True
         """The labels of the run's cluster have not been learnt from."""
 
@@ -164,7 +169,7 @@ class EngineSession:
     def _done(self, outcome: Outcome) -> None:
         state, self._seen = outcome.state, seen(outcome, self._catalogue, self._loaded)
         fields = {
-            "sources": (*self._run.statuses(outcome), self._store_status()),
+            "sources": (*self._run.statuses(outcome), self._store_status(), *self._settings_status()),
             "warnings": outcome.warnings,
             "namespaces": tuple(sorted(state.namespaces)) if state is not None else (),
             "workloads": len(self._seen.workloads) if state is not None else _workloads(outcome),
@@ -222,6 +227,15 @@ class EngineSession:
     def _store_status(self) -> SourceStatus:
         where = str(self._store.path) if self._keep is None else "forgotten when the replay ends"
         return SourceStatus("store", Health.OK, where)
+
+    def _settings_status(self) -> tuple[SourceStatus, ...]:
+        """Use the settings file where somebody has written it; what is wrong with it, the old settings going on."""
+        if self._reload is not None and (file := stamp_of(self._loaded.path)) != self._file:
+            self._file = file
+            result = self.reread_settings()
+            hint = "Mend it, or take the change back."
+            self._refused = None if result.ok else SourceStatus("settings", Health.DEGRADED, result.message, hint)
+        return () if self._refused is None else (self._refused,)
 
     # What the engineer does
 
@@ -378,7 +392,7 @@ class EngineSession:
     def _use(self, loaded: LoadedSettings) -> str:
         """Let a run with these settings take over; returns what prevents it, empty when nothing does."""
         assert self._reload is not None
-        self._loaded = loaded
+        self._loaded, self._file, self._refused = loaded, stamp_of(loaded.path), None
         try:
             fresh = self._reload(loaded)
         except SourceError as error:
@@ -404,6 +418,15 @@ class EngineSession:
     def remember(self, key: str, value: str) -> None:
         """Keep screen state."""
         self._store.screen.remember(key, value)
+
+
+def stamp_of(path: Path) -> tuple[int, int] | None:
+    """What tells one version of a file from another; None where there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size
 
 
 def _workloads(outcome: Outcome) -> int:

@@ -379,6 +379,29 @@ def test_what_an_editor_wrote_is_used_and_what_is_wrong_is_not(store: Store, tmp
         session.stop()
 
 
+def test_what_is_written_to_the_settings_file_is_used_without_being_told(store: Store, tmp_path: Path) -> None:
+    def reload(loaded: LoadedSettings) -> Script:
+        run = Script(store)
+        run.interval = loaded.settings.engine.interval_seconds / 1000
+        return run
+
+    session, listener = _opened(store, Script(store), tmp_path, reload)
+    file = tmp_path / "config.toml"
+    try:
+        listener.wait(lambda s: s.cycle >= 1, "a cycle")
+        file.write_text("[engine]\ninterval_seconds = 45\n")
+        listener.wait(lambda s: s.interval == 0.045, "a cycle of the new run")
+        file.write_text("[engine]\ninterval_seconds = 4\n")
+        shown = listener.wait(lambda s: any(source.name == "settings" for source in s.sources), "what is wrong")
+        [status] = [source for source in shown.sources if source.name == "settings"]
+        assert status.health is Health.DEGRADED and "engine.interval_seconds" in status.detail
+        assert shown.interval == 0.045
+        file.write_text("[engine]\ninterval_seconds = 60\n")
+        listener.wait(lambda s: s.interval == 0.06 and s.sources[-1].name != "settings", "the mended file")
+    finally:
+        session.stop()
+
+
 def test_a_replay_does_not_change_settings(store: Store, tmp_path: Path) -> None:
     result = _session(store, Script(store), tmp_path).change_setting("engine.interval_seconds", "45")
     assert not result.ok
