@@ -45,6 +45,7 @@ COMMANDS = {
     "replay": "run the same engine over a recording",
     "score": "score the series of a CSV file: alerts, bands and a chart",
     "settings": "show, validate or edit the settings",
+    "serve": "open the console in a browser on this machine",
 }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import signal
 import sys
 from contextlib import suppress
@@ -85,7 +86,8 @@ def log_to(path: Path | None) -> None:
 
 def console_options(loaded: LoadedSettings) -> dict[str, Any]:
     """What the settings say of the console's looks, for `run_console`. Raises UsageError without a terminal."""
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+    served = "TEXTUAL_DRIVER" in os.environ
+    if not served and not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise UsageError("the console needs a terminal; `tocsin scan`, `watch` and `list` print, --json for scripts")
     console = loaded.settings.console
     return {
