@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
-SERVERS := prometheus prometheus-node-exporter victoria-metrics
+SERVERS := prometheus prometheus-alertmanager prometheus-node-exporter victoria-metrics
 
 .PHONY: help demo test check unit servers lab record-demo screenshots docs bench clean
 

@@ -64,6 +64,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration(10, "rules that mute findings, and what they hide", _run(schema.RULES)),
     Migration(11, "what is usual at each time of day and week", _run(schema.PROFILES)),
     Migration(12, "messages to the outside", _run(schema.OUTBOX)),
+    Migration(13, "what holds messages back", _run(schema.HOLDS)),
 )
 
 

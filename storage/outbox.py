@@ -11,21 +11,27 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from storage.codec import NAME_LIMIT, clean, names_json
-from storage.records import MessageRecord, MessageState, Priority
+from storage.records import HeldBy, MessageRecord, MessageState
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable, Sequence
 
     from storage.connections import Connections
-    from storage.records import Announcement
+    from storage.records import Announcement, Hold
 
 HOUR = 3600.0
 
 _COLUMNS = ", ".join(MessageRecord.__struct_fields__)
 
-_DUE = """state = 'waiting' AND owner = '' AND next_at <= :now AND sent < wanted
-    AND destination IN (SELECT value FROM json_each(:destinations))"""
+_SUMMED = f"('{HeldBy.LIMIT}', '{HeldBy.QUIET}', '{HeldBy.DIGEST}')"
+"""What a summary tells of."""
+_JUDGED = f"('{HeldBy.SILENCE}', '{HeldBy.TRIAGE}')"
+"""What is posted after all when nothing holds it any more."""
+
+_DUE = f"""owner = '' AND destination IN (SELECT value FROM json_each(:destinations)) AND (
+    (state = 'waiting' AND next_at <= :now AND sent < wanted)
+    OR (again <= :now AND (state = 'sent' OR (state = 'held' AND held_by IN {_JUDGED}))))"""  # noqa: S608
 
 _UNSURE = "It was being sent when its process ended: it may have arrived."
 _LOOK = "Look into the channel. If it is not there: `tocsin notify retry ID`."
@@ -34,7 +40,8 @@ _LOOK = "Look into the channel. If it is not there: `tocsin notify retry ID`."
 def announce(connection: sqlite3.Connection, case: int, announcement: Announcement, at: float) -> None:
     """Write what the destinations shall be told of a case, within a transaction.
 
-    What was never posted, and nobody is posting, is withdrawn where it shall not be told any more.
+    What was never posted, and nobody is posting, is withdrawn where it shall not be told any more. What is held back is
+    judged again where it has become graver.
     """
     body = (announcement.priority.value, clean(announcement.headline), announcement.body)
     wanted = dict(announcement.to)
@@ -46,18 +53,26 @@ def announce(connection: sqlite3.Connection, case: int, announcement: Announceme
             connection.execute("DELETE FROM message WHERE id = ?", (identity,))
             continue
         connection.execute(
-            """UPDATE message SET priority = ?1, headline = ?2, body = ?3, wanted = wanted + 1,
-                state = CASE WHEN state = 'sent' OR (state = 'held' AND (sent > 0 OR (?1 = 'P1' AND summary IS NOT 0)))
-                    THEN 'waiting' ELSE state END
-            WHERE id = ?4 AND (priority, headline, body) <> (?1, ?2, ?3)""",
-            (*body, identity),
+            f"UPDATE message SET again = CASE WHEN ? THEN coalesce(again, 0) END "  # noqa: S608
+            f"WHERE id = ? AND state = 'held' AND held_by IN {_JUDGED}",
+            (destination in wanted, identity),
         )
+        connection.execute(_BRING_UP_TO_DATE, (*body, identity))
     for destination in wanted.keys() - {row[1] for row in known}:
         connection.execute(
             """INSERT INTO message (investigation, destination, rule, state, priority, headline, body, next_at, created)
             VALUES (?, ?, ?, 'waiting', ?, ?, ?, 0, ?)""",
             (case, destination, clean(wanted[destination], NAME_LIMIT), *body, at),
         )
+
+
+_NEWS = f"(state = 'sent' OR (state = 'held' AND (sent > 0 OR (?1 < priority AND held_by IN {_SUMMED}))))"
+"""What is looked at again because it changed: what is there, and what became graver while it was held back."""
+
+_BRING_UP_TO_DATE = f"""UPDATE message SET priority = ?1, headline = ?2, body = ?3, wanted = wanted + 1,
+        state = CASE WHEN {_NEWS} THEN 'waiting' ELSE state END,
+        held_by = CASE WHEN {_NEWS} THEN NULL ELSE held_by END
+    WHERE id = ?4 AND (priority, headline, body) <> (?1, ?2, ?3)"""  # noqa: S608
 
 
 class Outbox:
@@ -84,18 +99,22 @@ class Outbox:
             return connection.execute(query, _given(now, destinations)).fetchone() is not None
 
     def claim(
-        self, owner: str, now: float, seconds: float, destinations: Sequence[str], limit: int
+        self,
+        owner: str,
+        now: float,
+        seconds: float,
+        destinations: Sequence[str],
+        hold: Callable[[MessageRecord, int], Hold | None],
     ) -> MessageRecord | None:
         """Take the most urgent message that is due; nobody else gets it until the claim runs out.
-
-        What would go beyond the limit is held back, except P1 and edits.
 
         Args:
             owner: a name that no other deliverer has.
             now: unix seconds.
             seconds: until others may take over. One that was being posted then becomes unsure.
             destinations: those that can be delivered to.
-            limit: first posts of each destination in an hour.
+            hold: says why a message that was never posted is held back, given how many were posted there in the last
+                hour; None where it may be sent.
 
         Raises:
             StoreError: nothing was claimed.
@@ -105,32 +124,59 @@ class Outbox:
             _expire(connection, now)
             while (row := connection.execute(query, _given(now, destinations)).fetchone()) is not None:
                 message = _record(row)
-                if message.sent or message.priority is Priority.P1 or _posted(connection, message, now) < limit:
+                by_hand = message.state is MessageState.WAITING and message.held_by is not None
+                reason = None if message.sent or by_hand else hold(message, _posted(connection, message, now))
+                if reason is None:
                     connection.execute(
-                        "UPDATE message SET owner = ?, until = ? WHERE id = ?", (owner, now + seconds, message.id)
+                        """UPDATE message SET owner = ?, until = ?, state = 'waiting', again = NULL,
+                            held_by = CASE WHEN state = 'held' THEN NULL ELSE held_by END,
+                            wanted = wanted + (sent >= wanted) WHERE id = ?""",
+                        (owner, now + seconds, message.id),
                     )
                     return _get(connection, message.id)
-                text = f"{message.destination} has got its {limit} messages of this hour"
-                connection.execute(
-                    "UPDATE message SET state = 'held', error = ?, hint = ? WHERE id = ?",
-                    (text, "A summary tells of it as soon as the limit allows: notify.hourly_limit.", message.id),
-                )
+                _hold(connection, message.id, reason)
             return None
 
-    def sent(self, message: MessageRecord, now: float, channel: str = "", ts: str = "") -> bool:
-        """The destination has the claimed version; returns whether it was still this owner's to say."""
+    def sent(
+        self,
+        message: MessageRecord,
+        now: float,
+        channel: str = "",
+        ts: str = "",
+        *,
+        told: str | None = None,
+        again: float | None = None,
+        remark: str = "",
+        hint: str = "",
+    ) -> bool:
+        """The destination has the claimed version; returns whether it was still this owner's to say.
+
+        Args:
+            message: as it was claimed.
+            now: unix seconds.
+            channel: of the destination, where it has some.
+            ts: names the message there; empty where it cannot be edited.
+            told: the headline that was sent, if it is not the message's own.
+            again: unix seconds at which it has to be told again; None is never.
+            remark: what is the matter although it was sent.
+            hint: what to do about that.
+        """
         with self._connections.write() as connection:
             done = connection.execute(
                 """UPDATE message SET state = CASE WHEN wanted > :version THEN 'waiting' ELSE 'sent' END,
                     sent = :version, told = :told, channel = :channel, ts = :ts, posted = coalesce(posted, :now),
-                    attempts = 0, next_at = :now, error = '', hint = '', owner = '', until = NULL
+                    attempts = 0, next_at = :now, error = :remark, hint = :hint, owner = '', until = NULL,
+                    again = :again, held_by = NULL
                 WHERE id = :id AND owner = :owner""",
                 {
                     "version": message.wanted,
-                    "told": message.headline,
+                    "told": message.headline if told is None else clean(told),
                     "channel": clean(channel, NAME_LIMIT),
                     "ts": clean(ts, NAME_LIMIT),
                     "now": now,
+                    "again": again,
+                    "remark": clean(remark),
+                    "hint": clean(hint),
                     "id": message.id,
                     "owner": message.owner,
                 },
@@ -160,10 +206,10 @@ class Outbox:
         with self._connections.write() as connection:
             connection.execute(
                 """UPDATE message SET state = ?, error = ?, hint = ?, next_at = ?, attempts = attempts + ?,
-                    summary = ?, owner = '', until = NULL WHERE id = ? AND owner = ?""",
+                    owner = '', until = NULL WHERE id = ? AND owner = ?""",
                 (
                     *(state.value, clean(error), clean(hint), max(again, wait), int(not wait)),
-                    *(0 if state is MessageState.HELD else None, message.id, message.owner),
+                    *(message.id, message.owner),
                 ),
             )
             connection.execute(
@@ -171,12 +217,18 @@ class Outbox:
                 (wait, message.destination),
             )
 
+    def hold(self, message: MessageRecord, reason: Hold) -> None:
+        """A claimed message is held back."""
+        with self._connections.write() as connection:
+            _hold(connection, message.id, reason, message.owner)
+
     def retry(self, identity: int, now: float) -> bool:
-        """Send what failed, is unsure or was held; returns whether there is such a message."""
+        """Send what failed, is unsure or was held, whatever held it; returns whether there is such a message."""
         with self._connections.write() as connection:
             done = connection.execute(
                 """UPDATE message SET state = 'waiting', attempts = 0, next_at = ?, error = '', hint = '', owner = '',
-                    until = NULL, summary = NULL WHERE id = ? AND state IN ('failed', 'unsure', 'held')""",
+                    until = NULL, summary = NULL, again = NULL
+                WHERE id = ? AND state IN ('failed', 'unsure', 'held')""",
                 (now, identity),
             )
             return done.rowcount > 0
@@ -184,14 +236,27 @@ class Outbox:
     def summarise(
         self, destination: str, now: float, limit: int, write: Callable[[Sequence[MessageRecord]], Announcement]
     ) -> bool:
-        """Write one message for all that were held back, if the limit allows one now; returns whether there is one."""
-        query = f"""SELECT {_COLUMNS} FROM message
-            WHERE state = 'held' AND summary IS NULL AND destination = ? ORDER BY priority, id"""  # noqa: S608
+        """Write one message for all that one thing holds back, if it is due and the limit allows one now.
+
+        Args:
+            destination: whose.
+            now: unix seconds.
+            limit: messages of a destination in an hour.
+            write: makes one of several, the gravest first; all are held by the same.
+
+        Returns:
+            Whether there is one.
+        """
+        query = f"""SELECT {_COLUMNS} FROM message WHERE state = 'held' AND summary IS NULL AND held_by = (
+                SELECT held_by FROM message WHERE state = 'held' AND summary IS NULL AND destination = :destination
+                AND held_by IN {_SUMMED} AND coalesce(again, 0) <= :now ORDER BY again LIMIT 1)
+            AND destination = :destination ORDER BY priority, id"""  # noqa: S608
+        given = {"destination": destination, "now": now}
         with self._connections.read() as connection:
-            if connection.execute(query, (destination,)).fetchone() is None:
+            if connection.execute(query, given).fetchone() is None:
                 return False
         with self._connections.write() as connection:
-            held = [_record(row) for row in connection.execute(query, (destination,))]
+            held = [_record(row) for row in connection.execute(query, given)]
             if not held or _posted(connection, held[0], now) >= limit:
                 return False
             told = write(held)
@@ -201,9 +266,18 @@ class Outbox:
                 (destination, told.priority.value, clean(told.headline), told.body, now),
             ).lastrowid
             connection.executemany(
-                "UPDATE message SET summary = ? WHERE id = ?", [(identity, message.id) for message in held]
+                "UPDATE message SET summary = ?, again = NULL WHERE id = ?",
+                [(identity, message.id) for message in held],
             )
             return True
+
+
+def _hold(connection: sqlite3.Connection, identity: int, reason: Hold, owner: str = "") -> None:
+    connection.execute(
+        """UPDATE message SET state = 'held', held_by = ?, error = ?, hint = ?, again = ?, summary = NULL, owner = '',
+            until = NULL WHERE id = ? AND owner = ?""",
+        (reason.by.value, clean(reason.error), clean(reason.hint), reason.until, identity, owner),
+    )
 
 
 def _expire(connection: sqlite3.Connection, now: float) -> None:

@@ -348,7 +348,35 @@ class MessageState(StrEnum):
     UNSURE = "unsure"
     """May have been sent or not, and is not sent twice: somebody has to look."""
     HELD = "held"
-    """Held back, by the limit per hour or in a dry run."""
+    """Held back, and not to be sent for now: see what by."""
+
+
+class HeldBy(StrEnum):
+    """What holds a message back."""
+
+    LIMIT = "limit"
+    """More than the destination gets in an hour: a summary tells of it."""
+    QUIET = "quiet hours"
+    """A summary tells of it when they end."""
+    DIGEST = "digest"
+    """It is told together with others."""
+    SILENCE = "silence"
+    """One of an Alertmanager; it is posted when that ends, if it is not over by then."""
+    TRIAGE = "triage"
+    """Snoozed, closed, labelled false, ... before it was posted; it is posted when that ends."""
+    DRY_RUN = "dry run"
+
+
+class Hold(msgspec.Struct, frozen=True):
+    """Why a message is not sent now."""
+
+    by: HeldBy
+    error: str
+    """In words."""
+    hint: str
+    """What becomes of it, or what to do."""
+    until: float | None = None
+    """Unix seconds at which it is looked at again, or a summary is due; None is as soon as it may be, or never."""
 
 
 class Announcement(msgspec.Struct, frozen=True):
@@ -400,7 +428,11 @@ class MessageRecord(msgspec.Struct, frozen=True):
     posted: float | None
     """When its first version was sent."""
     summary: int | None
-    """The message that tells of it because it was held back; 0 where none shall."""
+    """The message that tells of it because it was held back."""
+    held_by: HeldBy | None = None
+    """What holds it back; while it waits, what did until somebody sent it by hand. None where nothing does."""
+    again: float | None = None
+    """When it is looked at although nothing is new: what was sent is told again, what is held is judged anew."""
 
 
 class TimelineEntry(msgspec.Struct, frozen=True):

@@ -423,3 +423,12 @@ OUTBOX = (
     "CREATE INDEX message_state ON message (state, next_at)",
     "CREATE INDEX message_posted ON message (destination, posted)",
 )
+
+# What holds a message back, and when one is looked at although nothing is new. Until now `summary` was 0 in a dry run.
+HOLDS = (
+    "ALTER TABLE message ADD COLUMN held_by TEXT",
+    "ALTER TABLE message ADD COLUMN again REAL",
+    "UPDATE message SET held_by = CASE WHEN summary = 0 THEN 'dry run' ELSE 'limit' END WHERE state = 'held'",
+    "UPDATE message SET summary = NULL WHERE summary = 0",
+    "CREATE INDEX message_again ON message (again) WHERE again IS NOT NULL",
+)

@@ -98,8 +98,9 @@ def _told(store: Store, settings: NotifySettings, case: InvestigationRecord, *, 
 
 def _trial(store: Store, loaded: LoadedSettings, case: InvestigationRecord, name: str) -> int:
     """Send a case's message to a destination, past rules and outbox."""
+    from app.clock import SystemClock
+    from app.notify.courier import courier
     from app.notify.message import compose
-    from app.notify.slack import courier
     from app.opening import open_catalogue
     from app.secrets import Secrets
 
@@ -110,7 +111,8 @@ def _trial(store: Store, loaded: LoadedSettings, case: InvestigationRecord, name
     if found is None:
         return _usage(f"#{case.id} has not been investigated yet: there is nothing to tell")
     message = compose(case, found, store.anomalies.of(case.id), open_catalogue(loaded))
-    outcome = courier(name, destination, Secrets()).post(message)
+    clock = SystemClock()
+    outcome = courier(name, destination, Secrets(), clock).post(message, f"tocsin-trial-{case.id}-{int(clock.now())}")
     print(f"{name}: {outcome.state}{f': {outcome.error}' if outcome.error else ''}")
     if outcome.hint:
         print(f"    {outcome.hint}")

@@ -5,11 +5,11 @@ Limits: 150 characters of a header, 3000 of a section's text, 50 blocks (https:/
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from app.notify.message import Summary
+from app.notify.text import BREAK, copied, single, uncalled
 from storage.records import Priority
 
 if TYPE_CHECKING:
@@ -35,11 +35,6 @@ _ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "`": "ʼ", "*": "∗", "~": 
 """Slack reads the first three as entities, mentions and links; the others would end our own formatting."""
 _CODE_ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "`": "ʼ"}
 
-_BREAK = "\u200b"
-_CALLS = re.compile(r"([@#])(?=\w)|(?<=:)(?=//)")
-"""Where a mention, a channel or a link would begin."""
-_EVERYBODY = re.compile(r"(@)(?=here|channel|everyone)")
-
 
 def payload(message: Message | Summary) -> dict[str, Any]:
     """The arguments of a message but for its channel.
@@ -60,16 +55,12 @@ def payload(message: Message | Summary) -> dict[str, Any]:
 
 def escaped(text: str, limit: int = LINE) -> str:
     """Text from outside on one line, without meaning to Slack, cut to a number of characters."""
-    return fitted((_ESCAPES.get(c, c) for c in _CALLS.sub(rf"\1{_BREAK}", _single(text))), limit)
+    return fitted((_ESCAPES.get(c, c) for c in uncalled(text)), limit)
 
 
 def code(text: str, limit: int = LINE) -> str:
     """The same for what is copied from between backticks, where little else has a meaning."""
-    return fitted((_CODE_ESCAPES.get(c, c) for c in _EVERYBODY.sub(rf"\1{_BREAK}", _single(text))), limit)
-
-
-def _single(text: str) -> str:
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    return fitted((_CODE_ESCAPES.get(c, c) for c in copied(text)), limit)
 
 
 def fitted(pieces: Iterable[str], limit: int) -> str:
@@ -124,7 +115,7 @@ def _blocks(message: Message) -> Iterator[dict[str, Any]]:
 
 def _summary(summary: Summary) -> Iterator[dict[str, Any]]:
     yield _header(summary.headline)
-    yield _section([f"#{_BREAK}{number} {escaped(headline)}\n" for number, headline in summary.held])
+    yield _section([f"#{BREAK}{number} {escaped(headline)}\n" for number, headline in summary.held])
     yield {"type": "context", "elements": [_text("`tocsin list`")]}
 
 
@@ -134,7 +125,7 @@ def _bullets(texts: Iterable[str], sign: str = "• ") -> Iterator[str]:
 
 
 def _header(text: str) -> dict[str, Any]:
-    return {"type": "header", "text": {"type": "plain_text", "text": fitted(_single(text), HEADER), "emoji": False}}
+    return {"type": "header", "text": {"type": "plain_text", "text": fitted(single(text), HEADER), "emoji": False}}
 
 
 def _section(pieces: Iterable[str]) -> dict[str, Any]:

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from app.clock import SystemClock
-from app.notify.courier import Outcome
+from app.notify.courier import Outcome, courier
+from app.notify.holding import DRY_RUN, held, quiet
 from app.notify.message import Message, Summary, message_of, summary
+from app.notify.silences import Silences
 from app.secrets import Secrets
 from app.sources.base import SourceError
 from storage.errors import StoreError
@@ -23,9 +25,10 @@ if TYPE_CHECKING:
 
     from app.clock import Clock
     from app.notify.courier import Courier
-    from app.notify.settings import Destination, NotifySettings
+    from app.notify.destinations import Destination
+    from app.notify.settings import NotifySettings
     from storage.database import Store
-    from storage.records import MessageRecord
+    from storage.records import Hold, MessageRecord
 
 log = logging.getLogger(__name__)
 
@@ -34,16 +37,7 @@ CLAIM_SECONDS = 60.0
 """How long a message is this process's; more than a request may take."""
 FIRST_PAUSE, LONGEST_PAUSE = 5.0, 900.0
 """Seconds before the second try, doubled for each one after it."""
-MOST_ATTEMPTS = 40
-"""Half a night; then the message is given up, and the outbox says so."""
 STOP_SECONDS = 3.0
-
-
-def _courier(name: str, destination: Destination, secrets: Secrets) -> Courier:
-    # slack-sdk is imported only where a message goes there.
-    from app.notify.slack import courier
-
-    return courier(name, destination, secrets)
 
 
 class Delivery:
@@ -61,12 +55,13 @@ class Delivery:
         store: Store,
         settings: NotifySettings,
         clock: Clock | None = None,
-        courier: Callable[[str, Destination, Secrets], Courier] = _courier,
+        courier: Callable[[str, Destination, Secrets, Clock], Courier] = courier,
     ) -> None:
         self._store, self._settings, self._courier = store, settings, courier
         self._clock = clock or SystemClock()
         self._owner = f"{os.getpid()}-{uuid.uuid4().hex[:8]}"
         self._secrets = Secrets()
+        self._silences = Silences(settings, self._secrets, self._clock)
         self._leaving = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -101,26 +96,32 @@ class Delivery:
         Raises:
             StoreError: what became of it could not be stored; a first post becomes unsure.
         """
-        now, limit = self._clock.now(), self._settings.hourly_limit
+        now, outbox = self._clock.now(), self._store.outbox
         names = tuple(self._settings.destinations)
         for name in names:
-            self._store.outbox.summarise(name, now, limit, summary)
-        if not self._store.outbox.busy(now, names):
+            if not quiet(self._settings, name, now):
+                outbox.summarise(name, now, self._settings.hourly_limit, summary)
+        if not outbox.busy(now, names):
             return False
-        record = self._store.outbox.claim(self._owner, now, CLAIM_SECONDS, names, limit)
+        record = outbox.claim(
+            self._owner, now, CLAIM_SECONDS, names, lambda message, posted: held(self._settings, message, posted, now)
+        )
         if record is None:
             return False
         if self._settings.dry_run:
-            hint = "Switch notify.dry_run off; then `tocsin notify retry ID` sends it."
-            self._store.outbox.unsent(record, MessageState.HELD, "a dry run: it was not sent", hint)
+            outbox.hold(record, DRY_RUN)
             return True
         self._deliver(record)
         return True
 
     def _deliver(self, record: MessageRecord) -> None:
+        destination = self._settings.destinations[record.destination]
         try:
             message = message_of(record)
-            courier = self._courier(record.destination, self._settings.destinations[record.destination], self._secrets)
+            if (reason := self._kept_back(record, message)) is not None:
+                self._store.outbox.hold(record, reason)
+                return
+            courier = self._courier(record.destination, destination, self._secrets, self._clock)
         except SourceError as error:
             self._unsent(record, Outcome(MessageState.WAITING, error.message, error.hint))
             return
@@ -132,17 +133,30 @@ class Delivery:
         if outcome.state is not MessageState.SENT:
             self._unsent(record, outcome)
             return
-        mine = self._store.outbox.sent(record, self._clock.now(), outcome.channel, outcome.ts)
+        now = self._clock.now()
+        again = now + outcome.again if outcome.again else None
+        remark = outcome.error or "; ".join(self._silences.troubles())
+        mine = self._store.outbox.sent(
+            record, now, outcome.channel, outcome.ts, again=again, remark=remark, hint=outcome.hint
+        )
         # After it is known that it was sent: a line too few in a thread is better than one twice.
         if mine and record.sent and outcome.ts and record.told != record.headline:
             told = courier.reply(record.headline, outcome.channel, outcome.ts)
             if told.state is not MessageState.SENT:
                 log.warning("%s: the thread was not told: %s", record.destination, told.error)
 
+    def _kept_back(self, record: MessageRecord, message: Message | Summary) -> Hold | None:
+        """What keeps a message from being posted that nothing in the outbox does."""
+        if record.sent or record.held_by is not None or isinstance(message, Summary):
+            return None
+        if self._settings.destinations[record.destination].kind == "alertmanager":
+            return None
+        return self._silences.holding(message)
+
     def _unsent(self, record: MessageRecord, outcome: Outcome) -> None:
         now, state, error = self._clock.now(), outcome.state, outcome.error
-        if state is MessageState.WAITING and record.attempts + 1 >= MOST_ATTEMPTS and not outcome.wait:
-            state, error = MessageState.FAILED, f"{error}; given up after {MOST_ATTEMPTS} tries"
+        if state is MessageState.WAITING and record.attempts + 1 >= self._settings.attempts and not outcome.wait:
+            state, error = MessageState.FAILED, f"{error}; given up after {self._settings.attempts} tries"
         pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(record.attempts, 10))
         wait = now + outcome.wait if outcome.wait else 0.0
         self._store.outbox.unsent(record, state, error, outcome.hint, again=now + pause, wait=wait)
@@ -150,11 +164,12 @@ class Delivery:
 
 def _brought(courier: Courier, record: MessageRecord, message: Message | Summary) -> Outcome:
     """Post it, or bring up to date what is there."""
+    key = f"tocsin-{record.id}-{int(record.created)}-{record.wanted}"
     if not record.sent:
-        return courier.post(message)
+        return courier.post(message, key)
     if record.ts:
-        return courier.edit(message, record.channel, record.ts)
+        return courier.edit(message, key, record.channel, record.ts)
     if record.told == record.headline:
         # It cannot be edited, and a second message that says the same is no news.
         return Outcome(MessageState.SENT)
-    return courier.post(message)
+    return courier.post(message, key)

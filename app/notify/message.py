@@ -11,10 +11,10 @@ from app.redaction import redact_tree
 from app.wording import reason
 from detectors.model import Confidence
 from storage.codec import struct_json
-from storage.records import Announcement, Priority, Verdict
+from storage.records import Announcement, HeldBy, Priority, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from app.notify.settings import NotifySettings
     from detectors.catalog import Catalogue
@@ -56,6 +56,12 @@ class Message(msgspec.Struct, frozen=True):
     unknown: tuple[str, ...]
     commands: tuple[str, ...]
     """What to run next."""
+    kind: str = ""
+    """The Kubernetes kind of what it is about."""
+    namespace: str = ""
+    name: str = ""
+    playbook: str = ""
+    """The class: `C4`."""
 
     @property
     def headline(self) -> str:
@@ -75,15 +81,29 @@ class Message(msgspec.Struct, frozen=True):
 
 
 class Summary(msgspec.Struct, frozen=True):
-    """What is told, in one message, of those that a limit held back."""
+    """What is told, in one message, of those that were held back."""
 
     held: tuple[tuple[int, str], ...]
     """Cases with their headlines, the gravest first."""
+    by: HeldBy = HeldBy.LIMIT
+    """What held them back."""
 
     @property
     def headline(self) -> str:
         """One line."""
-        return f"{len(self.held)} more cases were held back by the limit per hour"
+        one, several = _SUMMARIES[self.by]
+        return one if len(self.held) == 1 else several.format(len(self.held))
+
+
+_SUMMARIES = {
+    HeldBy.LIMIT: (
+        "1 more case was held back by the limit per hour",
+        "{} more cases were held back by the limit per hour",
+    ),
+    HeldBy.QUIET: ("1 case was held back in the quiet hours", "{} cases were held back in the quiet hours"),
+    HeldBy.DIGEST: ("Digest of 1 case", "Digest of {} cases"),
+}
+"""What holds cases back that a summary tells of -> its headline, of one and of several."""
 
 
 read_message = msgspec.json.Decoder(Message).decode
@@ -128,6 +148,10 @@ def compose(
         contradicts=lead.contradicts if lead else (),
         unknown=found.unknown,
         commands=found.commands,
+        kind=case.entity.kind,
+        namespace=case.entity.namespace,
+        name=case.entity.name,
+        playbook=found.playbook,
     )
     return msgspec.convert(redact_tree(msgspec.to_builtins(message)), Message)
 
@@ -146,7 +170,8 @@ def announcement(
     return Announcement(message.headline, found.priority, struct_json(message), chosen(settings, case, found, found.at))
 
 
-def summary(held: Iterable[MessageRecord]) -> Announcement:
-    """One announcement of several messages that were held back."""
-    told = Summary(tuple((each.investigation or 0, each.headline) for each in held))
+def summary(held: Sequence[MessageRecord]) -> Announcement:
+    """One announcement of several messages that the same thing held back."""
+    cases = tuple((each.investigation or 0, each.headline) for each in held)
+    told = Summary(cases, held[0].held_by or HeldBy.LIMIT)
     return Announcement(told.headline, Priority.P5, struct_json(told), ())

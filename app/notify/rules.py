@@ -7,6 +7,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, NamedTuple
 from zoneinfo import ZoneInfo
 
+from app.notify.hours import within
 from app.notify.settings import Rule
 from storage.records import Label, Lifecycle
 
@@ -91,13 +92,8 @@ def _misses(rule: Rule, case: InvestigationRecord, found: Conclusion, now: float
         has = values(case, found)
         if patterns and not any(fnmatchcase(value, pattern) for value in has for pattern in patterns):
             yield f"{what} {has[-1] or 'none'} is not among {', '.join(patterns)}"
-    local = datetime.fromtimestamp(now, ZoneInfo(zone))
-    if rule.minutes is not None and not _within(local.hour * 60 + local.minute, *rule.minutes):
-        yield f"{local:%H:%M} {zone} is not within {rule.hours}"
-
-
-def _within(minute: int, first: int, last: int) -> bool:
-    return first <= minute < last if first <= last else minute >= first or minute < last
+    if rule.minutes is not None and not within(rule.minutes, now, zone):
+        yield f"{datetime.fromtimestamp(now, ZoneInfo(zone)):%H:%M} {zone} is not within {rule.hours}"
 
 
 def _fit(rule: Rule, case: InvestigationRecord, found: Conclusion) -> str:

@@ -1,62 +1,15 @@
-"""The settings of notification: destinations, and the rules that choose among them. Without a destination it is off."""
+"""The settings of notification: the rules that choose among destinations. Without a destination it is off."""
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
 import msgspec
 from msgspec import Meta
 
-if TYPE_CHECKING:
-    from app.secrets import Secret, Secrets
-
-_HOURS = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-3]):([0-5]\d)")
-
-
-class Destination(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A table `[notify.destinations.NAME]`. Secrets are named here, never held."""
-
-    kind: Annotated[Literal["slack"], Meta(description="What it is.")] = "slack"
-    channel: Annotated[
-        str, Meta(description="With a bot token: the channel's id (`C0123456789`) or `#name`; the bot must be in it.")
-    ] = ""
-    token_env: Annotated[
-        str, Meta(description="Environment variable that holds the bot token (`xoxb-...`, scope `chat:write`).")
-    ] = ""
-    token_file: Annotated[str, Meta(description="File that holds it; read again when it changes.")] = ""
-    token_keyring: Annotated[str, Meta(description="`service/name` of it in the system keyring.")] = ""
-    webhook_env: Annotated[
-        str,
-        Meta(description="Environment variable that holds an incoming webhook's address, in place of a token."),
-    ] = ""
-    webhook_file: Annotated[str, Meta(description="File that holds it; read again when it changes.")] = ""
-    webhook_keyring: Annotated[str, Meta(description="`service/name` of it in the system keyring.")] = ""
-    api: Annotated[str, Meta(description="Address of the Web API; GovSlack has its own.")] = "https://slack.com/api/"
-
-    def __post_init__(self) -> None:
-        token = any((self.token_env, self.token_file, self.token_keyring))
-        webhook = any((self.webhook_env, self.webhook_file, self.webhook_keyring))
-        if token == webhook:
-            raise ValueError(
-                "it takes a bot token (token_env, token_file or token_keyring) or an incoming webhook "
-                "(webhook_env, webhook_file or webhook_keyring), one of the two"
-            )
-        if token != bool(self.channel):
-            raise ValueError("channel is needed with a bot token, and an incoming webhook brings its own")
-        if not self.api.startswith(("https://", "http://127.0.0.1:", "http://localhost:")):
-            raise ValueError(f"api is {self.api!r}; allowed: an https address")
-
-    def token(self, name: str, secrets: Secrets) -> Secret:
-        """The bot token; empty where it goes through a webhook. Raises SourceError where it cannot be read."""
-        return secrets.read(f"notify.destinations.{name}.token", self.token_env, self.token_file, self.token_keyring)
-
-    def webhook(self, name: str, secrets: Secrets) -> Secret:
-        """The webhook's address; empty where it goes by token. Raises SourceError where it cannot be read."""
-        return secrets.read(
-            f"notify.destinations.{name}.webhook", self.webhook_env, self.webhook_file, self.webhook_keyring
-        )
+from app.notify.destinations import Destination
+from app.notify.hours import Minutes, minutes_of
 
 
 class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -82,17 +35,12 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     hours: Annotated[str, Meta(description="`08:00-18:00` of notify.time_zone; empty: always.")] = ""
 
     def __post_init__(self) -> None:
-        if self.hours and not _HOURS.fullmatch(self.hours):
-            raise ValueError(f"hours is {self.hours!r}; allowed: HH:MM-HH:MM, or empty")
+        minutes_of("hours", self.hours)
 
     @property
-    def minutes(self) -> tuple[int, int] | None:
-        """First and last minute of the day, the last one excluded; None is always."""
-        found = _HOURS.fullmatch(self.hours)
-        if found is None:
-            return None
-        first, first_minute, last, last_minute = map(int, found.groups())
-        return first * 60 + first_minute, last * 60 + last_minute
+    def minutes(self) -> Minutes | None:
+        """The hours; None is always."""
+        return minutes_of("hours", self.hours)
 
 
 class NotifySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -109,8 +57,14 @@ class NotifySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
             description="New messages of a destination in an hour; what is beyond, except P1, is told in one summary.",
         ),
     ] = 20
-    dry_run: Annotated[bool, Meta(description="Decide and record everything, send nothing.")] = False
-    time_zone: Annotated[str, Meta(description="IANA zone of the rules' hours.")] = "UTC"
+    attempts: Annotated[
+        int,
+        Meta(ge=1, le=1000, description="Tries after which a message that cannot be delivered is given up: failed."),
+    ] = 40
+    dry_run: Annotated[
+        bool, Meta(description="Decide and write down everything, send nothing: `--dry-run` does the same.")
+    ] = False
+    time_zone: Annotated[str, Meta(description="IANA zone of the rules' hours and the quiet hours.")] = "UTC"
     destinations: Annotated[
         dict[str, Destination], Meta(description="Where messages can go: tables `[notify.destinations.NAME]`.")
     ] = {}

@@ -8,7 +8,7 @@ from urllib.error import URLError
 from urllib.parse import urlsplit
 
 from app.notify.blocks import escaped, payload
-from app.notify.courier import Outcome
+from app.notify.courier import LATER, LOOK, TIMEOUT, Outcome
 from app.redaction import redact
 from app.secrets import Secrets, misconfigured
 from storage.records import MessageState
@@ -18,13 +18,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from app.notify.courier import Courier
+    from app.notify.destinations import Destination
     from app.notify.message import Message, Summary
-    from app.notify.settings import Destination
 
 log = logging.getLogger(__name__)
 
-TIMEOUT = 15
-"""Seconds; a claim lasts longer."""
 RATE_SECONDS = 30.0
 """How long to wait where Slack names no time."""
 
@@ -34,8 +32,6 @@ _ARCHIVED = "Unarchive the channel or name another; then `tocsin notify retry ID
 _WEBHOOK = "Make a new incoming webhook and put its address where the settings say; then `tocsin notify retry ID`."
 _POLICY = "A workspace setting forbids it: ask its administrators, or name another channel."
 _OURS = "Slack does not take the message: please report this; the case itself is in `tocsin show`."
-_LATER = "It is tried again."
-_LOOK = "Look into the channel. If it is not there: `tocsin notify retry ID`."
 
 REFUSALS: Mapping[str, str] = {
     **dict.fromkeys(
@@ -82,17 +78,17 @@ class SlackBot:
         from slack_sdk import WebClient
 
         # The library's own second try would post twice what arrived unanswered.
-        self._client = WebClient(token, base_url=api, timeout=TIMEOUT, ssl=_trust(), retry_handlers=[])
+        self._client = WebClient(token, base_url=api, timeout=int(TIMEOUT), ssl=_trust(), retry_handlers=[])
         self._channel = channel
 
-    def post(self, message: Message | Summary) -> Outcome:
+    def post(self, message: Message | Summary, key: str) -> Outcome:  # noqa: ARG002
         """A new message, in the channel of the settings."""
         more = {"unfurl_links": False, "unfurl_media": False}
         return self._call(
             self._client.chat_postMessage, MessageState.UNSURE, channel=self._channel, **payload(message), **more
         )
 
-    def edit(self, message: Message | Summary, channel: str, ts: str) -> Outcome:
+    def edit(self, message: Message | Summary, key: str, channel: str, ts: str) -> Outcome:  # noqa: ARG002
         """Another text in its place."""
         return self._call(self._client.chat_update, MessageState.WAITING, channel=channel, ts=ts, **payload(message))
 
@@ -120,9 +116,9 @@ class SlackWebhook:
     def __init__(self, url: str) -> None:
         from slack_sdk.webhook import WebhookClient
 
-        self._client = WebhookClient(url, timeout=TIMEOUT, ssl=_trust(), retry_handlers=[])
+        self._client = WebhookClient(url, timeout=int(TIMEOUT), ssl=_trust(), retry_handlers=[])
 
-    def post(self, message: Message | Summary) -> Outcome:
+    def post(self, message: Message | Summary, key: str) -> Outcome:  # noqa: ARG002
         """A new message, in the webhook's channel."""
         try:
             answer = self._client.send_dict(payload(message))
@@ -132,27 +128,27 @@ class SlackWebhook:
             return Outcome(MessageState.SENT)
         return _refused(answer.body.strip(), answer.status_code, answer.headers, MessageState.UNSURE, {})
 
-    def edit(self, message: Message | Summary, channel: str, ts: str) -> Outcome:  # noqa: ARG002
+    def edit(self, message: Message | Summary, key: str, channel: str, ts: str) -> Outcome:  # noqa: ARG002
         """A new message: it cannot do otherwise."""
-        return self.post(message)
+        return self.post(message, key)
 
     def reply(self, text: str, channel: str, ts: str) -> Outcome:  # noqa: ARG002
         """Nothing: a webhook knows no threads."""
         return Outcome(MessageState.SENT)
 
 
-def courier(name: str, destination: Destination, secrets: Secrets) -> Courier:
+def slack(name: str, destination: Destination, secrets: Secrets) -> Courier:
     """What brings messages to a destination of the settings.
 
     Raises:
         SourceError: its secret cannot be read.
     """
-    if url := destination.webhook(name, secrets).reveal():
+    if url := destination.secret("webhook", name, secrets).reveal():
         parts = urlsplit(url)
         if parts.scheme != "https" and parts.hostname not in ("127.0.0.1", "localhost"):
             raise misconfigured(f"notify.destinations.{name}.webhook: not an https address", "Copy it again.")
         return SlackWebhook(url)
-    token = destination.token(name, secrets).reveal()
+    token = destination.secret("token", name, secrets).reveal()
     if not token:
         raise misconfigured(f"notify.destinations.{name}: its secret is empty", "Put the token or address there.")
     return SlackBot(token, destination.channel, destination.api)
@@ -170,11 +166,11 @@ def _refused(
     known = {name.lower(): value for name, value in headers.items()}
     if status == 429 or error in ("ratelimited", "rate_limited"):
         wait = _seconds(known.get("retry-after"))
-        return Outcome(MessageState.WAITING, f"Slack wants no more for {wait:.0f} s (ratelimited)", _LATER, wait=wait)
+        return Outcome(MessageState.WAITING, f"Slack wants no more for {wait:.0f} s (ratelimited)", LATER, wait=wait)
     if error in PASSING or status == 503:
-        return Outcome(MessageState.WAITING, f"Slack: {_short(error)}", _LATER)
+        return Outcome(MessageState.WAITING, f"Slack: {_short(error)}", LATER)
     if error in UNCLEAR or status >= 500:
-        hint = _LATER if unclear is MessageState.WAITING else _LOOK
+        hint = LATER if unclear is MessageState.WAITING else LOOK
         return Outcome(unclear, f"Slack: {_short(error)} ({status})", hint)
     needed = f", needed: {_short(str(answer['needed']))}" if "needed" in answer else ""
     return Outcome(MessageState.FAILED, f"Slack: {_short(error)}{needed}", REFUSALS.get(error, _OURS))
@@ -186,8 +182,8 @@ def _unanswered(error: Exception, unclear: MessageState) -> Outcome:
     if isinstance(error, URLError):
         reason = error.reason if isinstance(error.reason, Exception) else error
         text = redact(str(getattr(reason, "strerror", None) or reason))
-        return Outcome(MessageState.WAITING, f"Slack cannot be reached: {text}", f"Check the network. {_LATER}")
-    hint = _LATER if unclear is MessageState.WAITING else _LOOK
+        return Outcome(MessageState.WAITING, f"Slack cannot be reached: {text}", f"Check the network. {LATER}")
+    hint = LATER if unclear is MessageState.WAITING else LOOK
     return Outcome(unclear, f"Slack did not answer ({type(error).__name__})", hint)
 
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import tomlkit
 
-from app.notify.settings import Destination, Rule
+from app.notify.destinations import Destination
+from app.notify.settings import Rule
 from app.redaction import redact
 from app.settings.describing import describe, masked
 from app.settings.loading import SettingsError, _typed, load_settings, read_file, section_fields, sections

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from app.notify.settings import Destination, Rule
+from app.notify.destinations import Destination
+from app.notify.settings import Rule
 from app.settings.describing import describe
 
 if TYPE_CHECKING:

@@ -29,7 +29,12 @@ from urllib.parse import urlsplit
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-BINARIES = {"prometheus": "prometheus", "promtool": "prometheus", "victoria-metrics": "victoria-metrics"}
+BINARIES = {
+    "prometheus": "prometheus",
+    "promtool": "prometheus",
+    "victoria-metrics": "victoria-metrics",
+    "prometheus-alertmanager": "prometheus-alertmanager",
+}
 """Program to the Debian package that has it."""
 
 
@@ -298,3 +303,24 @@ class VictoriaMetrics(Server):
         if status != 204:
             raise ValueError(f"import: {status} {answer[:500].decode(errors='replace')}")
         self.get("/internal/force_flush")
+
+
+class Alertmanager(Server):
+    """An Alertmanager that sends to nobody."""
+
+    def prepare(self) -> None:
+        """Write its configuration."""
+        nobody = {"route": {"receiver": "nobody"}, "receivers": [{"name": "nobody"}]}
+        (self.folder / "alertmanager.yml").write_text(json.dumps(nobody))
+
+    def command(self) -> list[str]:
+        """The command line: one of its own, without a cluster of others."""
+        return [
+            "prometheus-alertmanager",
+            f"--config.file={self.folder / 'alertmanager.yml'}",
+            f"--storage.path={self.folder / 'data'}",
+            f"--web.listen-address=127.0.0.1:{self.port}",
+            f"--web.route-prefix={self.prefix or '/'}",
+            "--cluster.listen-address=",
+            *self.flags,
+        ]

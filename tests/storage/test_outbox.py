@@ -12,7 +12,7 @@ import pytest
 from msgspec.structs import replace
 
 from storage.errors import LeaseError
-from storage.records import Announcement, MessageState, Priority
+from storage.records import Announcement, HeldBy, Hold, MessageState, Priority
 from tests.storage.samples import CLUSTER, NOW, case, update
 from tests.storage.test_conclusions import conclusion
 
@@ -37,7 +37,11 @@ def told(store: Store, announcement: Announcement = TOLD, number: int = 1, **mor
 
 
 def claim(store: Store, now: float = NOW, owner: str = "me", limit: int = 20) -> MessageRecord | None:
-    return store.outbox.claim(owner, now, 60, PLACES, limit)
+    def hold(message: MessageRecord, posted: int) -> Hold | None:
+        free = message.priority is Priority.P1 or posted < limit
+        return None if free else Hold(HeldBy.LIMIT, "enough for this hour", "")
+
+    return store.outbox.claim(owner, now, 60, PLACES, hold)
 
 
 def claimed(store: Store, **more: Any) -> MessageRecord:

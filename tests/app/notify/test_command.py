@@ -87,7 +87,7 @@ def test_the_outbox_tells_what_to_do_and_sends_again_when_told(
     notify: Callable[..., tuple[int, str]], tmp_path: Path
 ) -> None:
     with Store.open(tmp_path / "t.db") as store:
-        claimed = store.outbox.claim("me", NOW, 60, ("oncall",), 9)
+        claimed = store.outbox.claim("me", NOW, 60, ("oncall",), lambda *_: None)
         assert claimed is not None
         store.outbox.unsent(claimed, MessageState.FAILED, "Slack: is_archived", "then `tocsin notify retry ID`.")
     code, said = notify("outbox")

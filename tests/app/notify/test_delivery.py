@@ -8,57 +8,23 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from app.clock import ManualClock
-from app.notify.delivery import MOST_ATTEMPTS, Delivery
-from storage.database import Store
 from storage.records import MessageState, Priority
-from tests.app.notify.samples import NOW, case, conclude, recover, settings
-from tests.app.notify.slack_server import CHANNEL, HOOK, SILENT, TOKEN, SlackServer
+from tests.app.notify.bench import Bench as Plain
+from tests.app.notify.samples import NOW, conclude, recover
+from tests.app.notify.slack_server import CHANNEL, SILENT, TOKEN, SlackServer
 from tests.app.rig import wait_for
-from tests.storage.samples import update
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from storage.records import MessageRecord
+    from storage.database import Store
 
 
-class Bench:
-    """A store with cases, a Slack, and a delivery that works when the test says."""
+class Bench(Plain):
+    """One with a Slack."""
 
     def __init__(self, store: Store, slack: SlackServer, **given: Any) -> None:
         api = {"channel": CHANNEL, "token_env": "SLACK_TOKEN", "api": f"{slack.url}/api/"}
-        self.settings = settings(**{"destinations": {"oncall": api}, **given})
-        self.store, self.slack, self.clock = store, slack, ManualClock(NOW)
-        self.delivery = Delivery(store, self.settings, self.clock)
-
-    def run(self, later: float = 0.0) -> None:
-        """Deliver everything that is due."""
-        self.clock.set(self.clock.now() + later)
-        while self.delivery.step():
-            pass
-
-    @property
-    def only(self) -> MessageRecord:
-        [record] = self.store.outbox.listed()
-        return record
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with Store.open(tmp_path / "t.db") as opened:
-        opened.cycles.write(update(*(case(number) for number in range(1, 31))))
-        yield opened
-
-
-@pytest.fixture
-def slack(monkeypatch: pytest.MonkeyPatch) -> Iterator[SlackServer]:
-    with SlackServer() as server:
-        monkeypatch.setenv("SLACK_TOKEN", TOKEN)
-        monkeypatch.setenv("SLACK_HOOK", f"{server.url}{HOOK}")
-        yield server
-        assert server.faults == []
+        super().__init__(store, **{"destinations": {"oncall": api}, **given})
+        self.slack = slack
 
 
 @pytest.fixture
@@ -198,7 +164,7 @@ def test_what_never_left_is_tried_again_ever_more_slowly_and_given_up_at_last(st
         bench = Bench(store, slack, destinations=away)
         conclude(store, bench.settings)
         tries = [bench.clock.now()]
-        for _ in range(MOST_ATTEMPTS):
+        for _ in range(bench.settings.attempts):
             bench.run()
             tries.append(bench.only.next_at)
             bench.clock.set(bench.only.next_at)

@@ -95,10 +95,10 @@ def test_a_secret_in_the_file_is_refused_without_being_repeated(tmp_path: Path) 
 def test_secrets_come_from_where_the_settings_say(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     destination = load_settings(_written(tmp_path), {}).settings.notify.destinations["oncall"]
     monkeypatch.setenv("SLACK_TOKEN", "xoxb-1")
-    assert destination.token("oncall", Secrets()).reveal() == "xoxb-1"
+    assert destination.secret("token", "oncall", Secrets()).reveal() == "xoxb-1"
     monkeypatch.delenv("SLACK_TOKEN")
     with pytest.raises(SourceError, match=r"notify\.destinations\.oncall\.token_env"):
-        destination.token("oncall", Secrets())
+        destination.secret("token", "oncall", Secrets())
 
 
 def _written(folder: Path) -> Path:
