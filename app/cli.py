@@ -37,7 +37,7 @@ COMMANDS = {
     "rule": "show, accept and take back rules that mute findings",
     "backtest": "run the engine over the past: what it would have said, and how often",
     "inject": "measure how small a fault the detectors can see in this cluster, and how soon",
-    "notify": "test which rule sends which case where, list the outbox, send again what was not sent",
+    "notify": "test which rule sends which case where, list the outbox, show a message, send again what was not sent",
     "coverage": "show what each row of the coverage matrix sees in this cluster",
     "advise": "compare requests and limits with what containers used, and say what to change",
     "doctor": "check connections, permissions, conventions, clocks and the store",
@@ -115,6 +115,7 @@ def shared_options() -> argparse.ArgumentParser:
     group.add_argument("--no-kubernetes", action="store_true", help="work from Prometheus alone")
     group.add_argument("--namespace", metavar="NAME", action="append", help="watch only this namespace (repeatable)")
     group.add_argument("--environment", metavar="NAME", action="append", help="only this environment (repeatable)")
+    group.add_argument("--dry-run", action="store_true", help="write down what would be told to others, tell nobody")
     group.add_argument("--db", metavar="FILE", help="database of investigations")
     group.add_argument("--config", metavar="FILE", help="settings file")
     group.add_argument("--log-file", metavar="FILE", help="write a debug log; it holds no secrets")

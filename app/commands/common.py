@@ -63,6 +63,8 @@ def loaded_settings(options: argparse.Namespace) -> LoadedSettings:
         overrides["scope.environments"] = (",".join(options.environment), "--environment")
     if options.no_kubernetes:
         overrides["kubernetes.enabled"] = ("false", "--no-kubernetes")
+    if options.dry_run:
+        overrides["notify.dry_run"] = ("true", "--dry-run")
     log_to(Path(options.log_file) if options.log_file else None)
     return load_settings(Path(options.config) if options.config else None, overrides=overrides)
 

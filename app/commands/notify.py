@@ -12,6 +12,8 @@ from storage.records import Lifecycle, MessageState
 if TYPE_CHECKING:
     import argparse
 
+    from app.notify.destinations import Destination
+    from app.notify.message import Message, Summary
     from app.notify.settings import NotifySettings
     from app.settings.loading import LoadedSettings
     from storage.database import Store
@@ -25,10 +27,13 @@ def declare(parser: argparse.ArgumentParser) -> None:
     """Its own options."""
     parser.add_argument(
         "action",
-        choices=("test", "outbox", "retry"),
-        help="test: which rule takes which case, and why; outbox: what was sent and what was not; retry: send again",
+        choices=("test", "outbox", "show", "retry"),
+        help="test: which rule takes which case, and why; outbox: what was sent and what was not; "
+        "show: a message as its destination gets it; retry: send again",
     )
-    parser.add_argument("id", metavar="ID", type=investigation_id, nargs="?", help="retry: the number in the outbox")
+    parser.add_argument(
+        "id", metavar="ID", type=investigation_id, nargs="?", help="show, retry: the number in the outbox"
+    )
     parser.add_argument("--case", metavar="ID", type=investigation_id, help="test: this investigation only")
     parser.add_argument("--send", metavar="DESTINATION", help="test: send the message of --case there, as a trial")
     parser.add_argument("--json", action="store_true", help="print JSON lines")
@@ -45,6 +50,8 @@ def run(options: argparse.Namespace) -> int:
     with Store.open(loaded.database) as store:
         if options.action == "outbox":
             return _outbox(store, loaded.settings.notify, as_json=options.json)
+        if options.action == "show":
+            return _show(store, loaded.settings.notify, options.id)
         if options.action == "retry":
             return _retry(store, options.id)
         return _test(store, loaded, options)
@@ -112,6 +119,9 @@ def _trial(store: Store, loaded: LoadedSettings, case: InvestigationRecord, name
         return _usage(f"#{case.id} has not been investigated yet: there is nothing to tell")
     message = compose(case, found, store.anomalies.of(case.id), open_catalogue(loaded))
     clock = SystemClock()
+    if loaded.settings.notify.dry_run:
+        print(_rendered(destination, message, clock.now()))
+        return Exit.OK
     outcome = courier(name, destination, Secrets(), clock).post(message, f"tocsin-trial-{case.id}-{int(clock.now())}")
     print(f"{name}: {outcome.state}{f': {outcome.error}' if outcome.error else ''}")
     if outcome.hint:
@@ -144,6 +154,29 @@ def _trouble(record: MessageRecord, settings: NotifySettings) -> tuple[str, ...]
     if record.destination not in settings.destinations:
         return (f"{record.destination} is no destination of the settings any more: it waits",)
     return tuple(filter(None, (record.error, record.hint.replace("retry ID", f"retry {record.id}"))))
+
+
+def _show(store: Store, settings: NotifySettings, number: int | None) -> int:
+    """Print what a destination gets."""
+    from app.clock import SystemClock
+    from app.notify.message import message_of
+
+    record = store.outbox.get(number) if number is not None else None
+    if record is None:
+        return _usage("show takes the number that `tocsin notify outbox` shows")
+    destination = settings.destinations.get(record.destination)
+    if destination is None:
+        return _usage(f"{record.destination} is no destination of the settings any more")
+    print(_rendered(destination, message_of(record), SystemClock().now()))
+    return Exit.OK
+
+
+def _rendered(destination: Destination, message: Message | Summary, now: float) -> str:
+    import msgspec
+
+    from app.notify.rendering import rendered
+
+    return msgspec.json.format(msgspec.json.encode(rendered(destination.kind, message, now)), indent=2).decode()
 
 
 def _retry(store: Store, number: int | None) -> int:

@@ -10,6 +10,9 @@ blocks        a message -> Slack's Block Kit, within its limits
 courier       what brings messages to a destination
 slack, alertmanager, webhook, apprise
               the couriers, and what the answers that they get mean
+rendering     a message as each kind of destination gets it
 http          one request of those that need no library
+holding       what holds a message back: digests, quiet hours, the limit
+silences      what an Alertmanager silences
 delivery      claims messages from the outbox and has them brought
 """

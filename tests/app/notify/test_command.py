@@ -101,3 +101,14 @@ def test_the_outbox_tells_what_to_do_and_sends_again_when_told(
 
 def test_the_body_is_no_part_of_what_scripts_read(notify: Callable[..., tuple[int, str]]) -> None:
     assert "body" not in json.loads(notify("outbox", "--json")[1])
+
+
+def test_a_message_is_shown_as_its_destination_gets_it_and_a_dry_run_sends_none(
+    notify: Callable[..., tuple[int, str]], slack: SlackServer
+) -> None:
+    [told] = [json.loads(line) for line in notify("outbox", "--json")[1].splitlines()]
+    code, said = notify("show", str(told["id"]))
+    assert code == Exit.OK and json.loads(said)["attachments"][0]["blocks"]
+    assert notify("show")[0] == notify("show", "99")[0] == Exit.USAGE
+    code, said = notify("test", "--case", "2", "--send", "oncall", "--dry-run")
+    assert code == Exit.OK and '"attachments"' in said and slack.requests == []

@@ -79,6 +79,38 @@ def test_destinations_and_rules_are_read_and_listed(tmp_path: Path) -> None:
         ),
         ('hours = "22:00-06:00"', 'hours = "night"', ":17: `notify.rules[2]`: hours is 'night'; allowed: HH:MM-HH:MM"),
         ('to = ["oncall"]', 'to = ["nobody"]', "`to` of rule critical is nobody; allowed: oncall, the team"),
+        (
+            'token_env = "SLACK_TOKEN"',
+            'token_env = "SLACK_TOKEN"\nurl = "http://x"',
+            ":5: `notify.destinations.oncall`: url is nothing that slack takes; allowed: quiet_hours, digest,",
+        ),
+        (
+            'webhook_file = "~/hook"',
+            'kind = "alertmanager"',
+            ":9: `notify.destinations.the team`: url is not allowed as it is; allowed: an http or https address",
+        ),
+        (
+            'webhook_file = "~/hook"',
+            'kind = "alertmanager"\nurl = "http://kim:hush@am"',
+            ":9: `notify.destinations.the team`: url is not allowed as it is; allowed: an http or https address",
+        ),
+        (
+            'webhook_file = "~/hook"',
+            'kind = "webhook"\nurl = "https://x"',
+            ":9: `notify.destinations.the team`: it signs what it posts: name secret_env",
+        ),
+        ('webhook_file = "~/hook"', 'kind = "apprise"', ":9: `notify.destinations.the team`: it takes urls_env"),
+        (
+            'webhook_file = "~/hook"',
+            'webhook_file = "~/hook"\nquiet_hours = "at night"',
+            ":9: `notify.destinations.the team`: quiet_hours is 'at night'; allowed: HH:MM-HH:MM",
+        ),
+        (
+            'webhook_file = "~/hook"',
+            'webhook_file = "~/hook"\ndigest = ["P1"]',
+            ":11: `notify.destinations.the team.digest` is ['P1']; allowed: a list of P2, P3, P4, P5",
+        ),
+        ('match = "all"', "attempts = 0", ":3: `notify.attempts` is 0; allowed: a whole number from 1 to 1000"),
         ('match = "all"', 'time_zone = "Mars"', "`notify.time_zone` is 'Mars'; allowed: UTC"),
     ],
 )
