@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from storage import labels, rules
+from storage import labels, outbox, rules
 from storage.codec import NAME_LIMIT, clean, next_ids
 from storage.errors import UndoError
 from storage.records import HistoryRecord
@@ -66,6 +66,9 @@ _WORDS: Mapping[str, tuple[str, str]] = {
 """An act in words, by its first field: when it sets it, and when it clears it."""
 
 _TRIAGE = tuple(dict.fromkeys(field for fields in FIELDS.values() for field in fields))
+
+_TOLD = {"label", "closed_at", "acknowledged_at", "snoozed_until"}
+"""Fields that messages to the outside tell of, or wait for."""
 
 _UNDO, _REDO = "undo", "redo"
 
@@ -283,6 +286,8 @@ def _write(
         [(*(line.after[field] for field in fields), line.investigation) for line in lines],
     )
     _append(connection, lines)
+    if _TOLD & set(fields):
+        outbox.judged(connection, [case for case, *_ in changes])
     return lines
 
 

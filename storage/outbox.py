@@ -66,6 +66,24 @@ def announce(connection: sqlite3.Connection, case: int, announcement: Announceme
         )
 
 
+def judged(connection: sqlite3.Connection, cases: Sequence[int]) -> None:
+    """An engineer did something about cases, within a transaction: what was posted of them is brought up to date.
+
+    What is told of it is read when it is delivered.
+    """
+    given = (msgspec.json.encode(cases).decode(),)
+    connection.execute(
+        """UPDATE message SET wanted = wanted + 1, state = CASE state WHEN 'sent' THEN 'waiting' ELSE state END
+        WHERE sent > 0 AND investigation IN (SELECT value FROM json_each(?))""",
+        given,
+    )
+    connection.execute(
+        """UPDATE message SET again = 0 WHERE state = 'held' AND held_by = 'triage' AND again IS NOT NULL
+        AND investigation IN (SELECT value FROM json_each(?))""",
+        given,
+    )
+
+
 _NEWS = f"(state = 'sent' OR (state = 'held' AND (sent > 0 OR (?1 < priority AND held_by IN {_SUMMED}))))"
 """What is looked at again because it changed: what is there, and what became graver while it was held back."""
 

@@ -5,6 +5,7 @@ destinations  where messages can go, as it has them
 hours         hours of the day
 rules         a case -> which destinations it goes to, and why
 message       a case -> a message that knows of no destination
+judging       what the engineers did about a case, in its message
 text          a message -> plain text; what makes text from the cluster harmless
 blocks        a message -> Slack's Block Kit, within its limits
 courier       what brings messages to a destination

@@ -83,7 +83,7 @@ def _size(text: str) -> int:
 
 
 def _blocks(message: Message) -> Iterator[dict[str, Any]]:
-    yield _header(f"{message.priority} {message.verdict.upper()}: {message.title}")
+    yield _header(f"{message.priority} {message.word}: {message.title}")
     where = f"{message.cluster}, {message.environment}" if message.environment else message.cluster
     until = f", until {_time(message.ended)}" if message.ended is not None else ""
     yield _section(
@@ -93,6 +93,8 @@ def _blocks(message: Message) -> Iterator[dict[str, Any]]:
             f"{escaped(message.reason)} (confidence {message.confidence})",
         ]
     )
+    if message.notes:
+        yield _section(_bullets(message.notes))
     if message.readings:
         yield _section(["*Seen and expected*\n", *_bullets(message.readings)])
     sure = f" (confidence {message.sure})" if message.sure else ""

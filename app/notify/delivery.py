@@ -13,12 +13,15 @@ import msgspec
 from app.clock import SystemClock
 from app.notify.courier import Outcome, courier
 from app.notify.holding import DRY_RUN, held, quiet
+from app.notify.judging import judged
 from app.notify.message import Message, Summary, message_of, summary
-from app.notify.silences import Silences
+from app.notify.rules import withheld
+from app.notify.silences import JUDGE_SECONDS, Silences
 from app.secrets import Secrets
 from app.sources.base import SourceError
+from storage.codec import clean
 from storage.errors import StoreError
-from storage.records import MessageState
+from storage.records import HeldBy, Hold, MessageState
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,7 +31,7 @@ if TYPE_CHECKING:
     from app.notify.destinations import Destination
     from app.notify.settings import NotifySettings
     from storage.database import Store
-    from storage.records import Hold, MessageRecord
+    from storage.records import MessageRecord
 
 log = logging.getLogger(__name__)
 
@@ -117,7 +120,7 @@ class Delivery:
     def _deliver(self, record: MessageRecord) -> None:
         destination = self._settings.destinations[record.destination]
         try:
-            message = message_of(record)
+            message = self._message(record)
             if (reason := self._kept_back(record, message)) is not None:
                 self._store.outbox.hold(record, reason)
                 return
@@ -135,20 +138,33 @@ class Delivery:
             return
         now = self._clock.now()
         again = now + outcome.again if outcome.again else None
-        remark = outcome.error or "; ".join(self._silences.troubles())
+        remark, news = outcome.error or "; ".join(self._silences.troubles()), clean(message.headline)
         mine = self._store.outbox.sent(
-            record, now, outcome.channel, outcome.ts, again=again, remark=remark, hint=outcome.hint
+            record, now, outcome.channel, outcome.ts, told=news, again=again, remark=remark, hint=outcome.hint
         )
         # After it is known that it was sent: a line too few in a thread is better than one twice.
-        if mine and record.sent and outcome.ts and record.told != record.headline:
-            told = courier.reply(record.headline, outcome.channel, outcome.ts)
+        if mine and record.sent and outcome.ts and record.told != news:
+            told = courier.reply(news, outcome.channel, outcome.ts)
             if told.state is not MessageState.SENT:
                 log.warning("%s: the thread was not told: %s", record.destination, told.error)
+
+    def _message(self, record: MessageRecord) -> Message | Summary:
+        """What the engine has to say, with what the engineers did about it by now."""
+        message = message_of(record)
+        if isinstance(message, Summary):
+            return message
+        case = self._store.investigations.get(message.case)
+        return message if case is None else judged(message, case, self._store.history.of(message.case))
 
     def _kept_back(self, record: MessageRecord, message: Message | Summary) -> Hold | None:
         """What keeps a message from being posted that nothing in the outbox does."""
         if record.sent or record.held_by is not None or isinstance(message, Summary):
             return None
+        now = self._clock.now()
+        case = self._store.investigations.get(message.case)
+        if case is not None and (why := withheld(case, now)):
+            hint = "It is sent when that ends, if the case is not over by then."
+            return Hold(HeldBy.TRIAGE, why, hint, now + JUDGE_SECONDS)
         if self._settings.destinations[record.destination].kind == "alertmanager":
             return None
         return self._silences.holding(message)
@@ -169,7 +185,7 @@ def _brought(courier: Courier, record: MessageRecord, message: Message | Summary
         return courier.post(message, key)
     if record.ts:
         return courier.edit(message, key, record.channel, record.ts)
-    if record.told == record.headline:
+    if record.told == clean(message.headline):
         # It cannot be edited, and a second message that says the same is no news.
         return Outcome(MessageState.SENT)
     return courier.post(message, key)

@@ -62,17 +62,27 @@ class Message(msgspec.Struct, frozen=True):
     name: str = ""
     playbook: str = ""
     """The class: `C4`."""
+    status: str = ""
+    """`closed` or `false alarm`, where the engineer says so; it goes before the verdict."""
+    notes: tuple[str, ...] = ()
+    """What the engineers did about it: `kim acknowledged it`."""
+
+    @property
+    def word(self) -> str:
+        """What it comes to: `REAL`, `RECOVERED`, `CLOSED`, ..."""
+        return (self.status or self.verdict).upper()
 
     @property
     def headline(self) -> str:
         """One line; where it changes, that is news."""
         cause = f"; likely cause: {self.cause}" if self.cause else ""
-        return f"{self.verdict.upper()} {self.priority} {self.subject}: {self.title}{cause}"
+        done = f" ({'; '.join(self.notes)})" if self.status else ""
+        return f"{self.word} {self.priority} {self.subject}: {self.title}{cause}{done}"
 
     @property
     def over(self) -> bool:
         """Whether nobody has to look any more."""
-        return self.verdict in (Verdict.RECOVERED, Verdict.NOISE)
+        return bool(self.status) or self.verdict in (Verdict.RECOVERED, Verdict.NOISE)
 
     @property
     def back(self) -> str:

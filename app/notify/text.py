@@ -38,7 +38,7 @@ def title(message: Message | Summary) -> str:
     """One line."""
     if isinstance(message, Summary):
         return uncalled(message.headline)
-    return uncalled(f"{message.priority} {message.verdict.upper()} {message.subject}: {message.title}")
+    return uncalled(f"{message.priority} {message.word} {message.subject}: {message.title}")
 
 
 def body(message: Message | Summary) -> str:
@@ -57,6 +57,7 @@ def _lines(message: Message) -> Iterator[str]:
     yield uncalled(f"{message.subject} in {where}")
     yield f"since {_time(message.onset)}{until}"
     yield uncalled(f"{message.reason} (confidence {message.confidence})")
+    yield from map(uncalled, message.notes)
     yield from (uncalled(f"seen: {text}") for text in message.readings)
     yield uncalled(f"likely cause: {message.cause or 'none stands out in what could be seen'}")
     yield from (uncalled(f"  + {text}") for text in message.supports)
