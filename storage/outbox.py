@@ -235,6 +235,14 @@ class Outbox:
                 (wait, message.destination),
             )
 
+    def remark(self, identity: int, error: str, hint: str) -> None:
+        """Say what is the matter with a message although it was sent."""
+        with self._connections.write() as connection:
+            connection.execute(
+                "UPDATE message SET error = ?, hint = ? WHERE id = ? AND state = 'sent'",
+                (clean(error), clean(hint), identity),
+            )
+
     def hold(self, message: MessageRecord, reason: Hold) -> None:
         """A claimed message is held back."""
         with self._connections.write() as connection:

@@ -8,6 +8,7 @@ message       a case -> a message that knows of no destination
 judging       what the engineers did about a case, in its message
 text          a message -> plain text; what makes text from the cluster harmless
 blocks        a message -> Slack's Block Kit, within its limits
+chart         the picture that goes into a thread
 courier       what brings messages to a destination
 slack, alertmanager, webhook, apprise
               the couriers, and what the answers that they get mean

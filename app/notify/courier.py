@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from app.clock import Clock
+    from app.notify.chart import Chart
     from app.notify.destinations import Destination
     from app.notify.message import Message, Summary
     from app.secrets import Secrets
@@ -47,6 +48,15 @@ class Courier(Protocol):
 
     def reply(self, text: str, channel: str, ts: str) -> Outcome:
         """A line in the message's thread."""
+        ...
+
+
+@runtime_checkable
+class Illustrator(Protocol):
+    """One that can put a picture into a message's thread."""
+
+    def attach(self, chart: Chart, channel: str, ts: str) -> Outcome:
+        """Put it there. What comes of it is no fault of the message: the outbox remarks it."""
         ...
 
 

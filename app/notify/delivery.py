@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from app.clock import SystemClock
-from app.notify.courier import Outcome, courier
+from app.notify.courier import Illustrator, Outcome, courier
 from app.notify.holding import DRY_RUN, held, quiet
 from app.notify.judging import judged
 from app.notify.message import Message, Summary, message_of, summary
@@ -147,6 +147,25 @@ class Delivery:
             told = courier.reply(news, outcome.channel, outcome.ts)
             if told.state is not MessageState.SENT:
                 log.warning("%s: the thread was not told: %s", record.destination, told.error)
+
+        if mine and not record.sent and outcome.ts and destination.chart and isinstance(courier, Illustrator):
+            self._illustrate(record, courier, outcome)
+
+    def _illustrate(self, record: MessageRecord, courier: Illustrator, posted: Outcome) -> None:
+        """Put the chart of a case into the thread of its new message."""
+        # Pillow and numpy are imported only where a chart is drawn.
+        from app.notify.chart import chart_of
+
+        try:
+            chart = chart_of(self._store.anomalies.of(record.investigation or 0))
+        except ValueError as error:
+            self._store.outbox.remark(record.id, f"the chart could not be drawn: {error}", "")
+            return
+        if chart is None:
+            return
+        outcome = courier.attach(chart, posted.channel, posted.ts)
+        if outcome.state is not MessageState.SENT:
+            self._store.outbox.remark(record.id, outcome.error, outcome.hint)
 
     def _message(self, record: MessageRecord) -> Message | Summary:
         """What the engine has to say, with what the engineers did about it by now."""

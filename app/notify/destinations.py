@@ -18,7 +18,7 @@ LOOPBACK = ("http://127.0.0.1:", "http://localhost:")
 
 _EVERY = ("kind", "quiet_hours", "digest", "digest_minutes")
 _TAKES: Mapping[str, tuple[str, ...]] = {
-    "slack": (*_EVERY, "channel", "api", "token", "webhook"),
+    "slack": (*_EVERY, "channel", "chart", "api", "token", "webhook"),
     "alertmanager": ("kind", "url", "username", "token"),
     "webhook": (*_EVERY, "url", "webhook", "secret"),
     "apprise": (*_EVERY, "urls"),
@@ -76,6 +76,10 @@ class Destination(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     api: Annotated[str, Meta(description="slack: address of the Web API; GovSlack has its own.")] = (
         "https://slack.com/api/"
     )
+    chart: Annotated[
+        bool,
+        Meta(description="slack, with a bot token that has the scope `files:write`: put a chart into the thread."),
+    ] = True
     quiet_hours: Annotated[
         str,
         Meta(

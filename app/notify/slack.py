@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.error import URLError
 from urllib.parse import urlsplit
 
-from app.notify.blocks import escaped, payload
+from app.notify.blocks import escaped, fitted, payload
 from app.notify.courier import LATER, LOOK, TIMEOUT, Outcome
 from app.redaction import redact
 from app.secrets import Secrets, misconfigured
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable, Mapping
 
+    from app.notify.chart import Chart
     from app.notify.courier import Courier
     from app.notify.destinations import Destination
     from app.notify.message import Message, Summary
@@ -26,6 +27,12 @@ log = logging.getLogger(__name__)
 RATE_SECONDS = 30.0
 """How long to wait where Slack names no time."""
 
+FILES = "files:write"
+FILE_NAME = "chart"
+ALT = 1000
+"""Characters of a picture's description."""
+
+_CHART = f"Give the app the scope `{FILES}` and install it again, or set `chart = false`."
 _TOKEN = "Put a valid bot token where the settings say; then `tocsin notify retry ID`."
 _INVITE = "Invite the bot (/invite @name) or correct `channel`; then `tocsin notify retry ID`."
 _ARCHIVED = "Unarchive the channel or name another; then `tocsin notify retry ID`."
@@ -80,6 +87,8 @@ class SlackBot:
         # The library's own second try would post twice what arrived unanswered.
         self._client = WebClient(token, base_url=api, timeout=int(TIMEOUT), ssl=_trust(), retry_handlers=[])
         self._channel = channel
+        self._scopes: frozenset[str] = frozenset()
+        """What the bot may, as the last answer said; empty where none did."""
 
     def post(self, message: Message | Summary, key: str) -> Outcome:  # noqa: ARG002
         """A new message, in the channel of the settings."""
@@ -97,6 +106,22 @@ class SlackBot:
         given = {"text": escaped(text), "parse": "none", "link_names": False}
         return self._call(self._client.chat_postMessage, MessageState.UNSURE, channel=channel, thread_ts=ts, **given)
 
+    def attach(self, chart: Chart, channel: str, ts: str) -> Outcome:
+        """A picture in its thread; not even tried where Slack has said that the bot may not."""
+        if self._scopes and FILES not in self._scopes:
+            return Outcome(MessageState.FAILED, f"the chart was not uploaded: the bot lacks {FILES}", _CHART)
+        try:
+            self._client.files_upload_v2(
+                filename=f"{FILE_NAME}.png", content=chart.png, title=chart.title, alt_txt=fitted(chart.text, ALT),
+                channel=channel, thread_ts=ts,
+            )  # fmt: skip
+        except Exception as error:
+            # Whatever it is, the message is there, and half a chart is none: it is said, not tried again.
+            why = getattr(error, "response", {}).get("error") or type(error).__name__
+            hint = _CHART if why == "missing_scope" else ""
+            return Outcome(MessageState.FAILED, f"the chart was not uploaded: {_short(str(why))}", hint)
+        return Outcome(MessageState.SENT)
+
     def _call(self, method: Callable[..., Any], unclear: MessageState, **given: Any) -> Outcome:
         from slack_sdk.errors import SlackApiError
 
@@ -107,6 +132,7 @@ class SlackBot:
             return _refused(str(answer.get("error", "")), answer.status_code, answer.headers, unclear, answer)
         except Exception as error:
             return _unanswered(error, unclear)
+        self._scopes = _scopes(answer.headers)
         return Outcome(MessageState.SENT, channel=str(answer["channel"]), ts=str(answer["ts"]))
 
 
@@ -185,6 +211,12 @@ def _unanswered(error: Exception, unclear: MessageState) -> Outcome:
         return Outcome(MessageState.WAITING, f"Slack cannot be reached: {text}", f"Check the network. {LATER}")
     hint = LATER if unclear is MessageState.WAITING else LOOK
     return Outcome(unclear, f"Slack did not answer ({type(error).__name__})", hint)
+
+
+def _scopes(headers: Mapping[str, Any]) -> frozenset[str]:
+    given = next((value for name, value in headers.items() if name.lower() == "x-oauth-scopes"), "")
+    text = given[0] if isinstance(given, list) and given else given
+    return frozenset(scope.strip() for scope in str(text).split(",")) - {""}
 
 
 def _seconds(text: Any) -> float:

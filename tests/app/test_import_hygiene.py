@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-HEAVY = ("numpy", "plotext", "kubernetes", "httpx", "sqlite_utils", "slack_sdk")
+HEAVY = ("numpy", "plotext", "kubernetes", "httpx", "sqlite_utils", "slack_sdk", "PIL", "apprise")
 LOADED = "print('LOADED', *sorted({name.partition('.')[0] for name in sys.modules}))"
 
 

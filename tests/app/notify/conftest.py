@@ -8,7 +8,7 @@ from storage.database import Store
 from tests.app.notify.http_server import HttpServer
 from tests.app.notify.samples import case
 from tests.app.notify.slack_server import HOOK, TOKEN, SlackServer
-from tests.storage.samples import update
+from tests.storage.samples import anomaly, update
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 def store(tmp_path: Path) -> Iterator[Store]:
     """Thirty cases that nobody has investigated."""
     with Store.open(tmp_path / "t.db") as opened:
-        opened.cycles.write(update(*(case(number) for number in range(1, 31))))
+        anomalies = [anomaly(number, number, band=b"") for number in range(1, 31)]
+        opened.cycles.write(update(*(case(number) for number in range(1, 31)), anomalies=anomalies))
         yield opened
 
 

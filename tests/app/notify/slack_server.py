@@ -10,6 +10,7 @@ import re
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,6 +34,13 @@ class SlackServer:
         self.requests: list[tuple[str, dict[str, Any]]] = []
         self.failures: list[tuple[int, str, dict[str, str]]] = []
         """(status, error, headers) of the next answers; `SILENT` does what it was asked and hangs up."""
+        self.scopes = "chat:write,files:write"
+        """Of the bot."""
+        self.says_scopes = True
+        self.file_error = ""
+        """What files are refused with."""
+        self.files: dict[str, dict[str, Any]] = {}
+        """By id: what was asked for, uploaded and shared."""
         self.faults: list[str] = []
         """What was wrong with requests."""
 
@@ -76,7 +84,13 @@ class _Handler(BaseHTTPRequestHandler):
     slack: SlackServer
 
     def do_POST(self) -> None:
-        given = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        if self.path.startswith("/upload/"):
+            self.slack.files[self.path.removeprefix("/upload/")]["content"] = body
+            return self._answer(200, b"OK")
+        if self.path.startswith("/api/files."):
+            return self._file(dict(parse_qsl(body.decode())))
+        given = json.loads(body)
         self.slack.requests.append((self.path, given))
         hooked = self.path == HOOK
         if not hooked and self.headers["Authorization"] != f"Bearer {TOKEN}":
@@ -101,10 +115,30 @@ class _Handler(BaseHTTPRequestHandler):
             return None
         return self._answer(200, answer)
 
+    def _file(self, given: dict[str, str]) -> None:
+        """https://docs.slack.dev/reference/methods/files.getUploadURLExternal and files.completeUploadExternal."""
+        self.slack.requests.append((self.path, given))
+        if self.headers["Authorization"] != f"Bearer {TOKEN}":
+            return self._answer(200, {"ok": False, "error": "invalid_auth"})
+        if "files:write" not in self.slack.scopes:
+            return self._answer(200, {"ok": False, "error": "missing_scope", "needed": "files:write"})
+        if self.slack.file_error:
+            return self._answer(200, {"ok": False, "error": self.slack.file_error})
+        if self.path.endswith("getUploadURLExternal"):
+            number = f"F{len(self.slack.files)}"
+            self.slack.files[number] = given
+            return self._answer(200, {"ok": True, "upload_url": f"{self.slack.url}/upload/{number}", "file_id": number})
+        [named] = json.loads(given["files"])
+        file = self.slack.files[named["id"]]
+        self.slack.faults += _file_faults(file, given, self.slack.messages)
+        file |= {**given, **named}
+        return self._answer(200, {"ok": True, "files": [{"id": named["id"]}]})
+
     def _answer(self, status: int, body: Any, headers: dict[str, str] | None = None) -> None:
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
         self.send_response(status)
-        for name, value in {"Content-Length": str(len(data)), **(headers or {})}.items():
+        said = {"X-OAuth-Scopes": self.slack.scopes} if self.slack.says_scopes else {}
+        for name, value in {"Content-Length": str(len(data)), **said, **(headers or {})}.items():
             self.send_header(name, value)
         self.send_header("Content-Type", "text/plain" if isinstance(body, bytes) else "application/json")
         self.end_headers()
@@ -112,6 +146,17 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *_: object) -> None:
         pass
+
+
+def _file_faults(file: dict[str, Any], given: dict[str, str], messages: dict[str, Any]) -> Iterator[str]:
+    if len(file.get("content", b"")) != int(file["length"]):
+        yield f"{len(file.get('content', b''))} bytes where {file['length']} were announced"
+    if len(file.get("alt_txt", "")) > 1000:
+        yield "a description of more than 1000 characters"
+    if given.get("channel_id") != CHANNEL:
+        yield f"a file for {given.get('channel_id')}"
+    if given.get("thread_ts") not in messages:
+        yield f"a file in the thread of {given.get('thread_ts')}"
 
 
 def _faults(given: dict[str, Any], hooked: bool) -> Iterator[str]:
