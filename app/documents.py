@@ -46,7 +46,8 @@ One finding (`scan`, `watch`, `replay`; and `findings` of `show`):
 | `state` | `open`; `held` (what it was seen by, a source or a node, is away); `closed` |
 | `source` | a convention of the catalogue or `kubernetes-api`; the PromQL or kubectl command that gives the number |
 
-What an investigation came to (`conclusion` of `show`; `null` until there was one):
+`show` adds `runbook`, the address that `[notify.runbooks]` has for it, or `null`. What an investigation came to
+(`conclusion`; `null` until there was one):
 
 ```json
 {"investigation": 3, "at": "2026-03-14T02:42:00Z", "playbook": "C4", "verdict": "real",

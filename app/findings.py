@@ -150,10 +150,11 @@ def investigation(case: InvestigationRecord, now: float) -> dict[str, Any]:
     }
 
 
-def case_object(case: Case, now: float) -> dict[str, Any]:
+def case_object(case: Case, now: float, runbook: str) -> dict[str, Any]:
     """One investigation with its findings, evidence, timeline and history in schema 1."""
     return {
         **investigation(case.investigation, now),
+        "runbook": runbook or None,
         "conclusion": None if case.conclusion is None else conclusion(case.conclusion),
         "findings": [finding(anomaly) for anomaly in case.anomalies],
         "evidence": [

@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 _SIGNS = {Stance.SUPPORTS: "+", Stance.CONTRADICTS: "-", Stance.SILENT: ".", Stance.UNKNOWN: "?"}
 
 
-def report(case: Case, now: float) -> str:
+def report(case: Case, now: float, runbook: str) -> str:
     """The case in sections; times in UTC."""
-    return "\n".join(_lines(case, now))
+    return "\n".join(_lines(case, now, runbook))
 
 
-def _lines(case: Case, now: float) -> Iterator[str]:
+def _lines(case: Case, now: float, runbook: str) -> Iterator[str]:
     record = case.investigation
     yield f"#{record.id}  {clean(record.entity.kind)} {clean(record.entity.title)}  {clean(record.title)}"
     yield (
@@ -32,6 +32,8 @@ def _lines(case: Case, now: float) -> Iterator[str]:
     )
     if record.label:
         yield f"label {record.label} {clean(record.label_reason)}".rstrip()
+    if runbook:
+        yield f"runbook {runbook}"
     if case.conclusion is not None:
         yield from _conclusion(case.conclusion)
     yield ""

@@ -117,7 +117,7 @@ def _trial(store: Store, loaded: LoadedSettings, case: InvestigationRecord, name
     found = store.conclusions.of(case.id)
     if found is None:
         return _usage(f"#{case.id} has not been investigated yet: there is nothing to tell")
-    message = compose(case, found, store.anomalies.of(case.id), open_catalogue(loaded))
+    message = compose(case, found, store.anomalies.of(case.id), open_catalogue(loaded), loaded.settings.notify.runbooks)
     clock = SystemClock()
     if loaded.settings.notify.dry_run:
         print(_rendered(destination, message, clock.now()))

@@ -26,6 +26,7 @@ def run(options: argparse.Namespace) -> int:
     from app.cases import read_case
     from app.clock import SystemClock
     from app.findings import case_object, json_line
+    from app.notify.runbooks import runbook_of
     from app.report import report
     from storage.database import Store
 
@@ -37,7 +38,8 @@ def run(options: argparse.Namespace) -> int:
     if options.narrate:
         return _narrated(case, loaded.settings.narrative)
     now = SystemClock().now()
-    print(json_line(case_object(case, now)) if options.json else report(case, now))
+    runbook = runbook_of(loaded.settings.notify.runbooks, case.investigation, case.conclusion)
+    print(json_line(case_object(case, now, runbook)) if options.json else report(case, now, runbook))
     return Exit.OK
 
 

@@ -74,6 +74,7 @@ def _alert(message: Message, known_by: dict[str, str], ends: float) -> dict[str,
         "cause": message.cause,
         "impact": "\n".join(message.impact),
         "next": "\n".join(message.commands),
+        "runbook_url": message.runbook,
         "tocsin": message.back,
     }
     return {

@@ -112,7 +112,11 @@ def _blocks(message: Message) -> Iterator[dict[str, Any]]:
         yield _section(["*Impact*\n", *_bullets((*message.impact, *scope))])
     if message.commands:
         yield _section(["*Next*\n", *(f"`{code(command)}`\n" for command in message.commands)])
-    yield {"type": "context", "elements": [_text(f"`{code(message.back)}`")]}
+    ways = [f"`{code(message.back)}`"]
+    if message.runbook:
+        # The only link: its address comes from the settings, which take none that could end it.
+        ways.append(f"<{message.runbook.replace('&', '&amp;')}|Runbook>")
+    yield {"type": "context", "elements": [_text(way) for way in ways]}
 
 
 def _summary(summary: Summary) -> Iterator[dict[str, Any]]:

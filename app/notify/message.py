@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from app.notify.rules import chosen
+from app.notify.runbooks import runbook_of
 from app.redaction import redact_tree
 from app.wording import reason
 from detectors.model import Confidence
@@ -14,7 +15,7 @@ from storage.codec import struct_json
 from storage.records import Announcement, HeldBy, Priority, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from app.notify.settings import NotifySettings
     from detectors.catalog import Catalogue
@@ -62,6 +63,8 @@ class Message(msgspec.Struct, frozen=True):
     name: str = ""
     playbook: str = ""
     """The class: `C4`."""
+    runbook: str = ""
+    """Its address; empty where there is none."""
     status: str = ""
     """`closed` or `false alarm`, where the engineer says so; it goes before the verdict."""
     notes: tuple[str, ...] = ()
@@ -126,7 +129,11 @@ def message_of(record: MessageRecord) -> Message | Summary:
 
 
 def compose(
-    case: InvestigationRecord, found: Conclusion, anomalies: Sequence[AnomalyRecord], catalogue: Catalogue
+    case: InvestigationRecord,
+    found: Conclusion,
+    anomalies: Sequence[AnomalyRecord],
+    catalogue: Catalogue,
+    runbooks: Mapping[str, str],
 ) -> Message:
     """The message of a case as it stands.
 
@@ -135,6 +142,7 @@ def compose(
         found: what its investigation came to.
         anomalies: of the case, the gravest first.
         catalogue: the rows.
+        runbooks: pattern -> address, as the settings have them.
     """
     lead = found.causes[0] if found.causes else None
     message = Message(
@@ -162,6 +170,7 @@ def compose(
         namespace=case.entity.namespace,
         name=case.entity.name,
         playbook=found.playbook,
+        runbook=runbook_of(runbooks, case, found),
     )
     return msgspec.convert(redact_tree(msgspec.to_builtins(message)), Message)
 
@@ -176,7 +185,7 @@ def announcement(
     """What the destinations shall be told of a case from now on; None while there are none."""
     if not settings.destinations:
         return None
-    message = compose(case, found, anomalies, catalogue)
+    message = compose(case, found, anomalies, catalogue, settings.runbooks)
     return Announcement(message.headline, found.priority, struct_json(message), chosen(settings, case, found, found.at))
 
 

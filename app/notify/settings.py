@@ -10,6 +10,7 @@ from msgspec import Meta
 
 from app.notify.destinations import Destination
 from app.notify.hours import Minutes, minutes_of
+from app.notify.runbooks import check
 
 
 class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -73,7 +74,16 @@ class NotifySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         Meta(description="Tables `[[notify.rules]]`, in order; none: REAL, P1 to P3, to every destination."),
     ] = ()
 
+    runbooks: Annotated[
+        dict[str, str],
+        Meta(
+            description="Pattern of a class (`C4`) or a signal (`http-server-*`) -> address of the runbook; the first "
+            "that fits is linked to in messages and shown by `tocsin show`."
+        ),
+    ] = {}
+
     def __post_init__(self) -> None:
+        check(self.runbooks)
         try:
             ZoneInfo(self.time_zone)
         except (KeyError, ValueError, OSError):

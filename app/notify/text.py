@@ -65,6 +65,8 @@ def _lines(message: Message) -> Iterator[str]:
     yield from (uncalled(f"  ? {text}") for text in message.unknown)
     yield from (uncalled(f"impact: {text}") for text in message.impact)
     yield from (copied(f"next: {command}") for command in message.commands)
+    if message.runbook:
+        yield f"Runbook: {message.runbook}"
     yield f"Back: {message.back}"
 
 

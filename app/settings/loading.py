@@ -209,7 +209,8 @@ def explain(message: str, tables: Mapping[str, Any], origins: Mapping[str, str],
     value = tables.get(section, {}).get(name)
     shown = "(hidden)" if SECRET_KEYS.search(name) else redact(repr(masked(base, value)))
     if not name:
-        return f"{path}: {what}"
+        named = re.match(r"`([a-z_.]+)`", what)
+        return f"{origins.get(named[1], path) if named else path}: {what}"
     known = section_fields(section).get(name)
     allowed = describe(known.type)[1] if known is not None else what
     return f"{origins.get(base, path)}: `{base}` is {shown}; allowed: {allowed}"

@@ -255,7 +255,7 @@ class TestMemory:
     def test_show(self, tocsin: Callable[..., Said], database: Path) -> None:
         number = self._checkout(tocsin, database)
         [case] = tocsin("show", number, "--json", "--db", database).objects
-        assert case.keys() == INVESTIGATION | {"conclusion", "findings", "evidence", "timeline", "history"}
+        assert case.keys() == INVESTIGATION | {"runbook", "conclusion", "findings", "evidence", "timeline", "history"}
         assert all(finding.keys() == FINDING for finding in case["findings"])
         assert case["evidence"]
         text = tocsin("show", f"#{number}", "--db", database).out

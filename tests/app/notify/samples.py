@@ -31,7 +31,7 @@ def found(number: int = 1, **changes: Any) -> Conclusion:
 
 
 def message(subject: InvestigationRecord | None = None, **changes: Any) -> Message:
-    return compose(subject or case(), found(**changes), [samples.anomaly()], CATALOGUE)
+    return compose(subject or case(), found(**changes), [samples.anomaly()], CATALOGUE, {})
 
 
 def settings(**given: Any) -> NotifySettings:

@@ -19,7 +19,8 @@ TOKEN = "xoxb-1-test"
 HOOK = "/services/T0/B0/secret"
 CHANNEL = "C0123456789"
 MAXIMUM = {"header": 150, "section": 3000, "context": 2000}
-OWN = re.compile(r"<!date\^\d+\^[^<>|]*\|[^<>|]*>")
+OWN = re.compile(r"<!date\^\d+\^[^<>|]*\|[^<>|]*>|<https://runbooks\.example/[^<>|]*\|Runbook>")
+"""What only we write: times, and links to the runbooks of the settings."""
 CHAT = {"channel", "text", "attachments", "parse", "link_names", "unfurl_links", "unfurl_media", "thread_ts", "ts"}
 SILENT = "(no answer)"
 

@@ -112,3 +112,19 @@ def test_a_message_is_shown_as_its_destination_gets_it_and_a_dry_run_sends_none(
     assert notify("show")[0] == notify("show", "99")[0] == Exit.USAGE
     code, said = notify("test", "--case", "2", "--send", "oncall", "--dry-run")
     assert code == Exit.OK and '"attachments"' in said and slack.requests == []
+
+
+def test_the_runbook_is_linked_to_in_the_message_and_shown_with_the_case(
+    notify: Callable[..., tuple[int, str]], slack: SlackServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "config.toml"
+    table = '[notify.runbooks]\n"other-*" = "https://runbooks.example/no"\n"http-server-*" = "https://runbooks.example/5xx?a&b"\n'
+    file.write_text(file.read_text() + table)
+    assert notify("test", "--case", "1", "--send", "oncall")[0] == Exit.OK
+    assert "<https://runbooks.example/5xx?a&amp;b|Runbook>" in str(slack.messages) and slack.faults == []
+    for more, told in (
+        ((), "runbook https://runbooks.example/5xx?a&b"),
+        (("--json",), '"https://runbooks.example/5xx?a&b"'),
+    ):
+        assert main(["show", "1", *more, "--config", str(file), "--db", str(tmp_path / "t.db")]) == Exit.OK
+        assert told in capsys.readouterr().out

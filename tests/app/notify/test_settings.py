@@ -110,8 +110,18 @@ def test_destinations_and_rules_are_read_and_listed(tmp_path: Path) -> None:
             'webhook_file = "~/hook"\ndigest = ["P1"]',
             ":11: `notify.destinations.the team.digest` is ['P1']; allowed: a list of P2, P3, P4, P5",
         ),
+        (
+            'match = "all"',
+            'runbooks = {C4 = "the wiki"}',
+            ":3: `notify.runbooks` of C4 is 'the wiki'; allowed: an http or https address",
+        ),
+        (
+            'match = "all"',
+            'runbooks = {C4 = "https://x/<!channel>"}',
+            ":3: `notify.runbooks` of C4 is 'https://x/<!channel>'; allowed: an http or https address",
+        ),
         ('match = "all"', "attempts = 0", ":3: `notify.attempts` is 0; allowed: a whole number from 1 to 1000"),
-        ('match = "all"', 'time_zone = "Mars"', "`notify.time_zone` is 'Mars'; allowed: UTC"),
+        ('match = "all"', 'time_zone = "Mars"', ":3: `notify.time_zone` is 'Mars'; allowed: UTC"),
     ],
 )
 def test_what_is_wrong_is_named_with_its_line_and_what_is_allowed(

@@ -25,8 +25,8 @@ SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 # fmt: off
 CASE = [
     "back", "cause", "cluster", "commands", "confidence", "contradicts", "ended", "environment", "id", "impact",
-    "kind", "name", "namespace", "notes", "onset", "playbook", "priority", "readings", "reason", "scope", "status",
-    "subject", "supports", "sure", "title", "unknown", "verdict",
+    "kind", "name", "namespace", "notes", "onset", "playbook", "priority", "readings", "reason", "runbook", "scope",
+    "status", "subject", "supports", "sure", "title", "unknown", "verdict",
 ]
 # fmt: on
 """What docs/webhook.md promises of a case; more may be added, nothing taken away."""
