@@ -123,23 +123,26 @@ class Outbox:
         seconds: float,
         destinations: Sequence[str],
         hold: Callable[[MessageRecord, int], Hold | None],
+        repeatable: Sequence[str] = (),
     ) -> MessageRecord | None:
         """Take the most urgent message that is due; nobody else gets it until the claim runs out.
 
         Args:
             owner: a name that no other deliverer has.
             now: unix seconds.
-            seconds: until others may take over. One that was being posted then becomes unsure.
+            seconds: until others may take over. One that was being posted then becomes unsure, unless that may be
+                done again.
             destinations: those that can be delivered to.
             hold: says why a message that was never posted is held back, given how many were posted there in the last
                 hour; None where it may be sent.
+            repeatable: destinations at which a post that comes twice does no harm.
 
         Raises:
             StoreError: nothing was claimed.
         """
         query = f"SELECT {_COLUMNS} FROM message WHERE {_DUE} ORDER BY priority, created, id LIMIT 1"  # noqa: S608
         with self._connections.write() as connection:
-            _expire(connection, now)
+            _expire(connection, now, repeatable)
             while (row := connection.execute(query, _given(now, destinations)).fetchone()) is not None:
                 message = _record(row)
                 by_hand = message.state is MessageState.WAITING and message.held_by is not None
@@ -165,7 +168,6 @@ class Outbox:
         told: str | None = None,
         again: float | None = None,
         remark: str = "",
-        hint: str = "",
     ) -> bool:
         """The destination has the claimed version; returns whether it was still this owner's to say.
 
@@ -177,13 +179,12 @@ class Outbox:
             told: the headline that was sent, if it is not the message's own.
             again: unix seconds at which it has to be told again; None is never.
             remark: what is the matter although it was sent.
-            hint: what to do about that.
         """
         with self._connections.write() as connection:
             done = connection.execute(
                 """UPDATE message SET state = CASE WHEN wanted > :version THEN 'waiting' ELSE 'sent' END,
                     sent = :version, told = :told, channel = :channel, ts = :ts, posted = coalesce(posted, :now),
-                    attempts = 0, next_at = :now, error = :remark, hint = :hint, owner = '', until = NULL,
+                    attempts = 0, next_at = :now, error = :remark, hint = '', owner = '', until = NULL,
                     again = :again, held_by = NULL
                 WHERE id = :id AND owner = :owner""",
                 {
@@ -194,7 +195,6 @@ class Outbox:
                     "now": now,
                     "again": again,
                     "remark": clean(remark),
-                    "hint": clean(hint),
                     "id": message.id,
                     "owner": message.owner,
                 },
@@ -306,16 +306,17 @@ def _hold(connection: sqlite3.Connection, identity: int, reason: Hold, owner: st
     )
 
 
-def _expire(connection: sqlite3.Connection, now: float) -> None:
-    """Free what a deliverer that is gone has claimed; what can be edited is edited again, at no harm.
+def _expire(connection: sqlite3.Connection, now: float, repeatable: Sequence[str]) -> None:
+    """Free what a deliverer that is gone has claimed; what can be edited or posted twice is sent again, at no harm.
 
     The owner of what is unsure stays known: should it only have been slow, it can still tell that it was sent.
     """
     connection.execute(
-        "UPDATE message SET state = 'unsure', until = NULL, error = ?, hint = ? WHERE until <= ? AND ts = ''",
-        (_UNSURE, _LOOK, now),
+        """UPDATE message SET state = 'unsure', until = NULL, error = ?, hint = ? WHERE until <= ? AND ts = ''
+        AND destination NOT IN (SELECT value FROM json_each(?))""",
+        (_UNSURE, _LOOK, now, names_json(repeatable)),
     )
-    connection.execute("UPDATE message SET owner = '', until = NULL WHERE until <= ? AND ts <> ''", (now,))
+    connection.execute("UPDATE message SET owner = '', until = NULL WHERE until <= ?", (now,))
 
 
 def _posted(connection: sqlite3.Connection, message: MessageRecord, now: float) -> int:

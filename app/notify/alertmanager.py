@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +37,8 @@ def labels(message: Message, priority: str = "") -> dict[str, str]:
     """
     urgency = priority or message.priority.value
     given = {
+        # As kube-state-metrics has it: `deployment="checkout"`, `node="worker-3"`.
+        re.sub(r"\W", "_", message.kind.lower(), flags=re.ASCII) or "workload": message.name,
         "alertname": "Tocsin",
         "case": str(message.case),
         "cluster": message.cluster,
@@ -43,8 +46,6 @@ def labels(message: Message, priority: str = "") -> dict[str, str]:
         "namespace": message.namespace,
         "kind": message.kind,
         "service": message.name,
-        # As kube-state-metrics has it: `deployment="checkout"`, `node="worker-3"`.
-        message.kind.lower() or "workload": message.name,
         "class": message.playbook,
         "priority": urgency,
         "severity": SEVERITIES.get(Priority(urgency), "info"),

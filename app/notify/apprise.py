@@ -56,6 +56,8 @@ def apprise(name: str, destination: Destination, secrets: Secrets) -> Apprise:
         import apprise as library
     except ImportError:
         raise misconfigured(f"notify.destinations.{name}: the package apprise is not installed", _INSTALL) from None
+    # What it logs may name addresses with their secrets: it comes to the outbox, redacted, and nowhere else.
+    logging.getLogger("apprise").propagate = False
     asset = library.AppriseAsset(app_id="Tocsin", app_desc="Tocsin", async_mode=False)
     services = library.Apprise(asset=asset)
     # A line each, or one after the other: commas are part of some of them.

@@ -18,6 +18,10 @@ TIMEOUT = 15.0
 """Seconds; a claim lasts longer."""
 
 
+REPEATABLE = ("alertmanager", "webhook")
+"""Kinds of destinations that know what comes twice."""
+
+
 class Outcome(NamedTuple):
     """What became of a request."""
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from app.clock import SystemClock
-from app.notify.courier import Illustrator, Outcome, courier
+from app.notify.courier import REPEATABLE, Illustrator, Outcome, courier
 from app.notify.holding import DRY_RUN, held, quiet
 from app.notify.judging import judged
 from app.notify.message import Message, Summary, message_of, summary
@@ -107,7 +107,12 @@ class Delivery:
         if not outbox.busy(now, names):
             return False
         record = outbox.claim(
-            self._owner, now, CLAIM_SECONDS, names, lambda message, posted: held(self._settings, message, posted, now)
+            self._owner,
+            now,
+            CLAIM_SECONDS,
+            names,
+            lambda message, posted: held(self._settings, message, posted, now),
+            tuple(name for name in names if self._settings.destinations[name].kind in REPEATABLE),
         )
         if record is None:
             return False
@@ -135,21 +140,26 @@ class Delivery:
         outcome = _brought(courier, record, message)
         if outcome.state is not MessageState.SENT:
             self._unsent(record, outcome)
-            return
+        elif self._sent(record, outcome, clean(message.headline)) and outcome.ts:
+            # After it is known that it was sent: a line too few in a thread is better than one twice.
+            self._follow(record, courier, outcome, clean(message.headline))
+
+    def _sent(self, record: MessageRecord, outcome: Outcome, told: str) -> bool:
+        """Write down that it was sent; returns whether it was still this one's to say."""
         now = self._clock.now()
         again = now + outcome.again if outcome.again else None
-        remark, news = outcome.error or "; ".join(self._silences.troubles()), clean(message.headline)
-        mine = self._store.outbox.sent(
-            record, now, outcome.channel, outcome.ts, told=news, again=again, remark=remark, hint=outcome.hint
-        )
-        # After it is known that it was sent: a line too few in a thread is better than one twice.
-        if mine and record.sent and outcome.ts and record.told != news:
-            told = courier.reply(news, outcome.channel, outcome.ts)
-            if told.state is not MessageState.SENT:
-                log.warning("%s: the thread was not told: %s", record.destination, told.error)
+        remark = "" if record.sent else "; ".join(self._silences.troubles())
+        return self._store.outbox.sent(record, now, outcome.channel, outcome.ts, told=told, again=again, remark=remark)
 
-        if mine and not record.sent and outcome.ts and destination.chart and isinstance(courier, Illustrator):
-            self._illustrate(record, courier, outcome)
+    def _follow(self, record: MessageRecord, courier: Courier, posted: Outcome, told: str) -> None:
+        """What goes into the thread: the chart of what is new, the news of what was there."""
+        if not record.sent:
+            if self._settings.destinations[record.destination].chart and isinstance(courier, Illustrator):
+                self._illustrate(record, courier, posted)
+        elif record.told != told:
+            outcome = courier.reply(told, posted.channel, posted.ts)
+            if outcome.state is not MessageState.SENT:
+                log.warning("%s: the thread was not told: %s", record.destination, outcome.error)
 
     def _illustrate(self, record: MessageRecord, courier: Illustrator, posted: Outcome) -> None:
         """Put the chart of a case into the thread of its new message."""

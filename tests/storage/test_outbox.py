@@ -5,12 +5,16 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from msgspec.structs import replace
 
+from storage import migrations
+from storage.connections import connect
+from storage.database import Store as Database
 from storage.errors import LeaseError
 from storage.records import Announcement, HeldBy, Hold, MessageState, Priority
 from tests.storage.samples import CLUSTER, NOW, case, update
@@ -126,6 +130,58 @@ def test_an_edit_that_was_cut_short_is_made_again_by_another(store: Store) -> No
     assert (again.id, again.owner) == (late.id, "other")
     assert not store.outbox.sent(late, NOW + 62, "C1", "1.0")
     assert only(store).owner == "other"
+
+
+def test_a_post_that_was_cut_short_is_made_again_where_twice_does_no_harm(store: Store) -> None:
+    told(store)
+    claimed(store, owner="dead")
+    again = store.outbox.claim("other", NOW + 61, 60, PLACES, lambda *_: None, repeatable=PLACES)
+    assert again is not None and (again.owner, again.sent, again.wanted) == ("other", 0, 1)
+
+
+def test_what_is_sent_is_told_again_when_its_time_comes_and_fails_like_anything_else(store: Store) -> None:
+    told(store)
+    assert store.outbox.sent(claimed(store), NOW, ts="P2", again=NOW + 900)
+    assert claim(store, now=NOW + 899) is None
+    renewal = claimed(store, now=NOW + 900)
+    assert (renewal.wanted, renewal.sent, renewal.ts) == (2, 1, "P2")
+    store.outbox.unsent(renewal, MessageState.WAITING, "away", "", again=NOW + 905)
+    assert claim(store, now=NOW + 904) is None
+    assert store.outbox.sent(claimed(store, now=NOW + 905), NOW + 905)
+    assert only(store).again is None and claim(store, now=NOW + 9999) is None
+
+
+def test_what_is_held_to_be_judged_again_is_and_stays_held_once_nobody_wants_it(store: Store) -> None:
+    told(store)
+    store.outbox.hold(claimed(store), Hold(HeldBy.SILENCE, "a silence", "", NOW + 60))
+    assert claim(store, now=NOW + 59) is None
+    judged = claimed(store, now=NOW + 60)
+    assert (judged.state, judged.held_by) == (MessageState.WAITING, None)
+    store.outbox.hold(judged, Hold(HeldBy.SILENCE, "a silence", "", NOW + 120))
+    told(store, OVER)
+    assert claim(store, now=NOW + 9999) is None
+    assert (only(store).state, only(store).held_by) == (MessageState.HELD, HeldBy.SILENCE)
+    told(store, NEWS)
+    assert claimed(store, now=NOW + 9999).body == NEWS.body, "it came back"
+
+
+def test_messages_of_before_keep_what_held_them(path: Path) -> None:
+    path = path.with_name("older.db")
+    older = next(each.number for each in migrations.MIGRATIONS if "holds messages" in each.title) - 1
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(migrations, "MIGRATIONS", migrations.MIGRATIONS[:older])
+        migrations.prepare(path)
+    with closing(connect(path)) as connection:
+        for destination, summary in (("dry", 0), ("limit", None)):
+            connection.execute(
+                """INSERT INTO message (destination, rule, state, priority, headline, body, next_at, created, summary)
+                VALUES (?, '', 'held', 'P2', 'x', '{}', 0, 0, ?)""",
+                (destination, summary),
+            )
+        connection.commit()
+    with Database.open(path) as store:
+        found = {each.destination: (each.held_by, each.summary) for each in store.outbox.listed()}
+    assert found == {"dry": (HeldBy.DRY_RUN, None), "limit": (HeldBy.LIMIT, None)}
 
 
 def test_what_was_refused_waits_or_is_given_up(store: Store) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from msgspec.structs import replace
 
 from app.notify.alertmanager import LASTS, RENEW, alerts, labels
 from app.notify.silences import Matcher
@@ -206,6 +208,13 @@ def test_an_alert_that_changes_its_priority_ends_as_what_it_was() -> None:
     assert new["labels"] == labels(told) and old["labels"] == labels(told, "P3")
     assert old["endsAt"] == _time(told.onset + 600) < new["endsAt"]
     assert len(alerts(told, told.onset + 600, "P1")) == 1
+
+
+@pytest.mark.parametrize("kind", ["", "Deployment", "external host", "Größe", "Namespace", "Case"])
+def test_labels_are_named_as_every_alertmanager_takes_them_and_say_what_they_say(kind: str) -> None:
+    given = labels(replace(message(), kind=kind))
+    assert all(re.fullmatch(r"[a-zA-Z_][a-zA-Z0-9_]*", name) for name in given)
+    assert (given["alertname"], given["namespace"], given["case"]) == ("Tocsin", "shop", "1")
 
 
 def test_an_expression_that_cannot_be_read_fits_nothing() -> None:
