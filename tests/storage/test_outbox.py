@@ -175,7 +175,7 @@ def test_messages_of_before_keep_what_held_them(path: Path) -> None:
         for destination, summary in (("dry", 0), ("limit", None)):
             connection.execute(
                 """INSERT INTO message (destination, rule, state, priority, headline, body, next_at, created, summary)
-                VALUES (?, '', 'held', 'P2', 'x', '{}', 0, 0, ?)""",
+                VALUES (?, '', 'held', 'P2', 'x', x'7b7d', 0, 0, ?)""",
                 (destination, summary),
             )
         connection.commit()
