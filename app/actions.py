@@ -41,12 +41,13 @@ PLACES = (
     Place("settings", "Settings", "Every setting with its origin, and the connections"),
     Place("advisor", "Advisor", "Requests and limits that do not fit what containers use"),
     Place("quality", "Quality", "How good findings are by your labels, and what to label next"),
+    Place("outbox", "Outbox", "What was sent, what was not, and what to do about it"),
 )
 
-INBOX, INVESTIGATION, COVERAGE, SETTINGS, ADVISOR, QUALITY = (frozenset({place.id}) for place in PLACES)
+INBOX, INVESTIGATION, COVERAGE, SETTINGS, ADVISOR, QUALITY, OUTBOX = (frozenset({place.id}) for place in PLACES)
 CASES = INBOX | INVESTIGATION
 LABELLED = CASES | QUALITY
-LISTED = CASES | COVERAGE | SETTINGS | ADVISOR | QUALITY
+LISTED = CASES | COVERAGE | SETTINGS | ADVISOR | QUALITY | OUTBOX
 CONNECTION = frozenset({"connection"})
 EVERY_PLACE: frozenset[str] = frozenset()
 """No names: the action applies on every screen."""
@@ -63,6 +64,10 @@ class Situation(Struct, frozen=True):
     """What `copy` would copy."""
     query: str = ""
     """The PromQL or kubectl command behind the selected line."""
+    messages: tuple[int, ...] = ()
+    """Messages of the outbox that an act would apply to."""
+    unsendable: str = ""
+    """Why no case can be sent anywhere; empty where one can."""
 
 
 def allowed(_: Situation) -> str:
@@ -78,6 +83,16 @@ def with_session(situation: Situation) -> str:
 def with_case(situation: Situation) -> str:
     """Needs an investigation to apply to."""
     return with_session(situation) or ("" if situation.cases else "no investigation is selected")
+
+
+def with_destination(situation: Situation) -> str:
+    """Needs an investigation, and somewhere to send it."""
+    return with_case(situation) or situation.unsendable
+
+
+def with_message(situation: Situation) -> str:
+    """Needs a message of the outbox."""
+    return with_session(situation) or ("" if situation.messages else "no message is selected")
 
 
 def with_name(situation: Situation) -> str:
@@ -160,7 +175,7 @@ def _lists() -> tuple[Action, ...]:
         ("list.column-left", "shift+left", "Column left", "Choose the column to the left for sorting"),
         ("list.column-right", "shift+right", "Column right", "Choose the column to the right for sorting"),
     )
-    places = {"list.mark": INBOX, "list.mark-range": INBOX, "list.unmark": INBOX}
+    places = dict.fromkeys(("list.mark", "list.mark-range", "list.unmark"), INBOX | OUTBOX)
     footer = {"list.open": 1, "list.mark": 11}
     return tuple(
         Action(name, keys, title, tooltip, Group.MOVE, places=places.get(name, LISTED), footer=footer.get(name, 0))
@@ -215,6 +230,8 @@ def _here() -> tuple[Action, ...]:
                INVESTIGATION),
         Action("snooze.for", "", "Snooze for", "Hide it for a time such as 15m, 1h or 4h", Group.TRIAGE, "snooze",
                places=CASES, command="snooze", parameter="TIME", refusal=with_case),
+        Action("case.send", "S", "Send", "Show the message of it, and send it by hand", Group.TRIAGE, "send",
+               places=CASES, footer=6, command="send", refusal=with_destination),
         Action("inbox.hidden", "h", "Hidden", "Show or hide what is snoozed, muted or closed", here, "hidden",
                places=INBOX),
         Action("settings.test", "T", "Test", "Test the connections and the rights", here, "test", places=SETTINGS,
@@ -229,6 +246,10 @@ def _here() -> tuple[Action, ...]:
                ("-1",), QUALITY),
         Action("quality.accept", "A", "Accept", "Put the proposal in force; a rule out of it, or in it again", here,
                "accept", places=QUALITY, footer=5, command="accept", refusal=with_session),
+        Action("outbox.retry", "R", "Retry", "Send it again, at once", here, "retry", places=OUTBOX, footer=2,
+               command="retry", refusal=with_message),
+        Action("outbox.drop", "D", "Drop", "Take it out, unless it was sent", here, "drop", places=OUTBOX, footer=3,
+               command="drop", refusal=with_message),
         Action("coverage.switch", "d", "Off/on", "Switch it off, or on again, in the settings file", here,
                "switch", places=COVERAGE, footer=2, command="switch", refusal=with_row),
         Action("coverage.switch-group", "D", "Group off/on", "Switch all rows of the group off, or on again", here,
@@ -241,7 +262,8 @@ def _here() -> tuple[Action, ...]:
                "narrate", places=INVESTIGATION, command="narrate", refusal=with_case),
         Action("copy.query", "c", "Copy query", "Copy the query of the selected line", here, "copy_query",
                places=INVESTIGATION | COVERAGE | ADVISOR, footer=6, refusal=with_query),
-        Action("copy.name", "c", "Copy", "Copy the name", here, "copy_name", places=INBOX | SETTINGS,
+        Action("copy.name", "c", "Copy", "Copy the name", here, "copy_name",
+               places=INBOX | SETTINGS | OUTBOX,
                refusal=with_name),
         Action("browse", "o", "Browse", "Open the query in Prometheus, in the browser", here, "browse",
                places=INBOX | INVESTIGATION | COVERAGE | ADVISOR, refusal=with_query),
@@ -257,7 +279,7 @@ def _here() -> tuple[Action, ...]:
 
 def _everywhere() -> tuple[Action, ...]:
     everywhere = Group.EVERYWHERE
-    lists = INBOX | COVERAGE | SETTINGS | ADVISOR | QUALITY
+    lists = LISTED - INVESTIGATION
     return (
         Action("undo", "z", "Undo", "Take back the last act", everywhere, "undo", (), LISTED, 6, "undo",
                refusal=with_session),

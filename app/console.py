@@ -77,6 +77,7 @@ class Console(Dispatch):
         "settings": later("app.screens.settings", "SettingsScreen"),
         "advisor": later("app.screens.advisor", "AdvisorScreen"),
         "quality": later("app.screens.quality", "QualityScreen"),
+        "outbox": later("app.screens.outbox", "OutboxScreen"),
     }
     DEFAULT_MODE = PLACES[0].id
     BINDINGS = bindings(action for action in actions_of("") if not action.places)

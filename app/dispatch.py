@@ -6,6 +6,7 @@ import logging
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from msgspec.structs import replace
 from textual.app import SystemCommand
 from textual.widgets import Input
 
@@ -56,7 +57,8 @@ class Dispatch(OrderedKeys):
     @property
     def situation(self) -> Situation:
         """What decides which actions are possible."""
-        return self.view.situation(self.link.session is not None)
+        situation = self.view.situation(self.link.session is not None)
+        return replace(situation, unsendable=self.freeze.shown.unsendable)
 
     def show(self) -> None:
         """Hand the snapshot to the screen in front."""

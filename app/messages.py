@@ -8,6 +8,7 @@ from textual.message import Message
 
 if TYPE_CHECKING:
     from app.connection import Choice
+    from app.notify.shown import Draft, Outbox
     from app.quality.proposals import Proposal
     from app.quality.report import Report
     from app.snapshot import ActResult, Case, CheckResult, Face, Session, SettingValue, Snapshot
@@ -131,6 +132,26 @@ class MutesTold(Message):
         self.case = case
         self.proposals = proposals
         super().__init__()
+
+
+class Drafted(Message):
+    """What would be sent of investigations."""
+
+    def __init__(self, drafts: tuple[Draft, ...]) -> None:
+        self.drafts = drafts
+        super().__init__()
+
+
+class OutboxTold(Message):
+    """What was sent and what was not."""
+
+    def __init__(self, outbox: Outbox) -> None:
+        self.outbox = outbox
+        super().__init__()
+
+    def can_replace(self, message: Message) -> bool:
+        """Only the newest is worth showing."""
+        return isinstance(message, OutboxTold)
 
 
 class QualityTold(Message):

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from app.clock import Clock
     from app.engine import Outcome
+    from app.notify.shown import Draft, Outbox
     from app.quality.proposals import Proposal
     from app.quality.report import Report
     from app.runs import Run
@@ -214,7 +215,16 @@ class EngineSession:
             "environments": tuple(sorted({row.investigation.entity.environment for row in rows} - {""})),
             "progress": "",
             "kubeconfig": self._loaded.settings.kubernetes.kubeconfig if self._reload is not None else "",
+            "unsendable": self._unsendable(),
+            "stuck": self._store.outbox.stuck(),
         }
+
+    def _unsendable(self) -> str:
+        if self._reload is None:
+            return "a replay sends nothing"
+        if not self._loaded.settings.notify.destinations:
+            return f"no destination is named in {self._loaded.path} (docs/notify.md)"
+        return ""
 
     def _publish(self, change: Callable[[Snapshot], Snapshot], *, tell: bool = True) -> Snapshot:
         """Change the newest snapshot, whoever made it, and tell the listener."""
@@ -290,6 +300,41 @@ class EngineSession:
         self._wake.set()
         return result
 
+    def drafts(self, ids: Sequence[int]) -> tuple[Draft, ...]:
+        """What would be sent of investigations, and where it could go."""
+        from app.notify.sending import draft
+
+        notify, now = self._loaded.settings.notify, self._clock.now()
+        cases = self._store.investigations.many(ids)
+        return tuple(draft(self._store, notify, self._catalogue, case, now) for case in cases)
+
+    def send(self, ids: Sequence[int], destinations: Sequence[str]) -> ActResult:
+        """Put messages into the outbox."""
+        from app.notify.sending import UNFINISHED, told_by_hand
+
+        notify = self._loaded.settings.notify
+        wanted = tuple(name for name in destinations if name in notify.destinations)
+        cases = self._store.investigations.many(ids)
+        told = {case.id: told_by_hand(self._store, notify, self._catalogue, case, wanted) for case in cases}
+        known = {number: announcement for number, announcement in told.items() if announcement is not None}
+        if not known:
+            return ActResult(False, f"not sent: {UNFINISHED}")
+        return self._acted(self._triage.send(known))
+
+    def outbox(self) -> Outbox:
+        """What was sent and what was not."""
+        from app.notify.outbox import read_outbox
+
+        return read_outbox(self._store, self._loaded.settings.notify, self._clock.now())
+
+    def drop_messages(self, ids: Sequence[int]) -> ActResult:
+        """Take messages out of the outbox."""
+        return self._acted(self._triage.drop(ids))
+
+    def retry_messages(self, ids: Sequence[int]) -> ActResult:
+        """Send them again."""
+        return self._acted(self._triage.retry(ids))
+
     def undo(self) -> ActResult:
         """Take back the last act."""
         return self._learnt(self._triage.undo())
@@ -312,7 +357,12 @@ class EngineSession:
 
     def _shown_again(self) -> None:
         """The rows as the store has them now, without waiting for a cycle."""
-        self._publish(lambda known: replace(known, rows=self._inbox.rows(self._run.cluster, known.now)))
+
+        def renewed(known: Snapshot) -> Snapshot:
+            rows = self._inbox.rows(self._run.cluster, known.now)
+            return replace(known, rows=rows, stuck=self._store.outbox.stuck())
+
+        self._publish(renewed)
 
     def narrate(self, investigation: int) -> ActResult:
         """Let a model put a ledger into words."""

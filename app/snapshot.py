@@ -12,6 +12,7 @@ from typing import Protocol
 
 from msgspec import Struct, field
 
+from app.notify.shown import Draft, Outbox
 from app.quality.proposals import Proposal
 from app.quality.report import Report
 from detectors.model import Coverage
@@ -143,6 +144,10 @@ class Snapshot(Struct, frozen=True):
     """What a long first cycle is doing, empty when idle."""
     kubeconfig: str = ""
     """The file that the settings name; empty where kubectl finds it by itself."""
+    unsendable: str = ""
+    """Why no case can be sent anywhere; empty where one can."""
+    stuck: int = 0
+    """Messages that wait for somebody: held back, given up, or not known to have arrived."""
 
 
 class Case(Struct, frozen=True):
@@ -247,6 +252,26 @@ class Session(Protocol):
 
     def switch_rule(self, rule: int) -> ActResult:
         """Put a rule out of force, or in force again; undoable."""
+        ...
+
+    def drafts(self, ids: Sequence[int]) -> tuple[Draft, ...]:
+        """What would be sent of investigations, and where it could go."""
+        ...
+
+    def send(self, ids: Sequence[int], destinations: Sequence[str]) -> ActResult:
+        """Put the messages of investigations into the outbox; undoable while they are there."""
+        ...
+
+    def outbox(self) -> Outbox:
+        """What was sent and what was not."""
+        ...
+
+    def drop_messages(self, ids: Sequence[int]) -> ActResult:
+        """Take messages out of the outbox that have not arrived; undoable."""
+        ...
+
+    def retry_messages(self, ids: Sequence[int]) -> ActResult:
+        """Send again what was not sent."""
         ...
 
     def undo(self) -> ActResult:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from app.quality.rules import told
 from app.snapshot import ActResult
+from detectors.words import counted
 from storage.errors import UndoError
 from storage.history import Act, describe
 from storage.labels import nobody
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from app.quality.proposals import Proposal
     from storage.database import Store
     from storage.labels import DetectorOf
-    from storage.records import HistoryRecord, InvestigationRecord, Label
+    from storage.records import Announcement, HistoryRecord, InvestigationRecord, Label
 
 
 class Triage:
@@ -93,6 +94,30 @@ class Triage:
             True, f"rule {rule} is {'out of force' if known.active else 'in force'}: {told(known.pattern)}"
         )
 
+    def send(self, announcements: Mapping[int, Announcement]) -> ActResult:
+        """Put messages into the outbox; who delivers it sends them."""
+        lines = self._store.history.send(announcements, actor=self._actor, at=self._clock.now(), session=self._session)
+        if not lines:
+            return ActResult(False, "nothing to send: it has got this, or is about to")
+        places = dict.fromkeys(str(line.after["sent_to"]) for line in lines)
+        cases = self._cases(dict.fromkeys(_investigations(lines)))
+        return ActResult(True, f"in the outbox for {', '.join(places)}: {_named(cases)}")
+
+    def drop(self, messages: Sequence[int]) -> ActResult:
+        """Take messages out of the outbox."""
+        lines = self._store.history.drop(messages, actor=self._actor, at=self._clock.now(), session=self._session)
+        if not lines:
+            return ActResult(False, "not dropped: what was sent, or is being sent, cannot be taken back")
+        return ActResult(True, f"dropped: {_messages(lines)}")
+
+    def retry(self, messages: Sequence[int]) -> ActResult:
+        """Send again, at once, what was not sent."""
+        now = self._clock.now()
+        done = [number for number in messages if self._store.outbox.retry(number, now)]
+        if not done:
+            return ActResult(False, "nothing to send again: it was sent, or is about to be")
+        return ActResult(True, f"sent again: {counted(len(done), 'messages')}")
+
     def undo(self) -> ActResult:
         """Take back the last act."""
         return self._moved(self._store.history.undo, "undone", "nothing to undo")
@@ -122,8 +147,8 @@ class Triage:
         if not lines:
             return ActResult(False, nothing)
         touched = _investigations(lines)
-        if not touched:
-            return ActResult(True, f"{words}: {describe(lines[0])}")
+        if not touched or "message" in lines[0].after:
+            return ActResult(True, f"{words}: {describe(lines[0])}", touched)
         return ActResult(True, f"{words}: {_named(self._cases(touched))}", touched)
 
     def _cases(self, ids: Iterable[int]) -> list[InvestigationRecord]:
@@ -137,6 +162,10 @@ def _labelled(label: Label, reason: str) -> str:
 
 def _investigations(lines: Iterable[HistoryRecord]) -> tuple[int, ...]:
     return tuple(line.investigation for line in lines if line.investigation is not None)
+
+
+def _messages(lines: Sequence[HistoryRecord]) -> str:
+    return f"message {lines[0].after['message']}" if len(lines) == 1 else f"{len(lines)} messages"
 
 
 def _named(cases: Sequence[InvestigationRecord]) -> str:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from storage import labels, outbox, rules
+from storage import labels, outbox, rules, sending
 from storage.codec import NAME_LIMIT, clean, next_ids
 from storage.errors import UndoError
 from storage.records import HistoryRecord
@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from storage.connections import Connections
-    from storage.records import Pattern
+    from storage.records import Announcement, Pattern
+    from storage.sending import Change
 
 UNDO_SECONDS = 24 * 3600.0
 """How far back an act can be undone."""
@@ -40,6 +41,8 @@ class Act(StrEnum):
     PIN = "pin"
     RULE = "rule"
     """Put a rule in force, or out of it: its line names no investigation."""
+    MESSAGE = "message"
+    """Send a message by hand, or drop one that was not sent: undone for as long as nothing has left."""
     SEEN = "seen"
     """Opened for the first time: written down, never undone."""
 
@@ -62,6 +65,7 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "pinned": ("pinned it", "unpinned it"),
     "seen_at": ("saw it first", "marked it new"),
     "active": ("put the rule in force", "put the rule out of force"),
+    "sent_to": ("sent it to {}", "took it out of the outbox"),
 }
 """An act in words, by its first field: when it sets it, and when it clears it."""
 
@@ -164,6 +168,30 @@ class History:
                 return None
             return _switch(connection, _Step(Act.RULE.value, actor, at, session), rule, active=active)
 
+    def send(
+        self, announcements: Mapping[int, Announcement], *, actor: str, at: float, session: str = ""
+    ) -> tuple[HistoryRecord, ...]:
+        """Put messages into the outbox by hand, as one step of the undo stack.
+
+        Args:
+            announcements: what to say of each case, and where.
+            actor: who.
+            at: unix seconds.
+            session: which run of the program.
+
+        Returns:
+            A line for each message that is to be sent now; none where the destinations have it already.
+        """
+        with self._connections.write() as connection:
+            changes = tuple(sending.send(connection, announcements, at))
+            return _write_messages(connection, _Step(Act.MESSAGE.value, actor, at, session), changes)
+
+    def drop(self, messages: Sequence[int], *, actor: str, at: float, session: str = "") -> tuple[HistoryRecord, ...]:
+        """Take messages out of the outbox, as one step; those that have arrived or are on their way stay."""
+        with self._connections.write() as connection:
+            changes = tuple(sending.drop(connection, messages))
+            return _write_messages(connection, _Step(Act.MESSAGE.value, actor, at, session), changes)
+
     def undo(self, *, actor: str, at: float, session: str = "") -> tuple[HistoryRecord, ...]:
         """Take back the actor's last act that has not been taken back.
 
@@ -196,6 +224,9 @@ class History:
             step = _Step(action, actor, at, session)
             if "rule" in lines[0].after:
                 return (_switched_back(connection, step, lines[0]),)
+            if "message" in lines[0].after:
+                undone_messages = tuple(sending.taken_back(connection, lines))
+                return _write_messages(connection, step, undone_messages, [line.id for line in lines])
             current = _current(connection, [line.investigation for line in lines if line.investigation is not None])
             for line in lines:
                 _refuse_conflict(line, current)
@@ -274,12 +305,7 @@ def _write(
     """Apply (investigation, before, after) changes of the same fields, and write them down."""
     if not changes:
         return ()
-    ids = next_ids(connection, "history", len(changes))
-    actor, session = clean(step.actor, NAME_LIMIT), clean(step.session, NAME_LIMIT)
-    lines = tuple(
-        HistoryRecord(line, step.at, actor, step.action, case, before, after, undone, session, ids[0])
-        for line, undone, (case, before, after) in zip(ids, undoes or repeat(None, len(ids)), changes, strict=True)
-    )
+    lines = _lines(connection, step, changes, undoes)
     fields = tuple(changes[0][2])
     connection.executemany(
         f"UPDATE investigation SET {', '.join(f'{field} = ?' for field in fields)} WHERE id = ?",  # noqa: S608
@@ -289,6 +315,28 @@ def _write(
     if _TOLD & set(fields):
         outbox.judged(connection, [case for case, *_ in changes])
     return lines
+
+
+def _write_messages(
+    connection: sqlite3.Connection, step: _Step, changes: Sequence[Change], undoes: Sequence[int] | None = None
+) -> tuple[HistoryRecord, ...]:
+    """Write down what was done to messages."""
+    lines = _lines(connection, step, changes, undoes)
+    _append(connection, lines)
+    return lines
+
+
+def _lines(
+    connection: sqlite3.Connection, step: _Step, changes: Sequence[Change], undoes: Sequence[int] | None
+) -> tuple[HistoryRecord, ...]:
+    if not changes:
+        return ()
+    ids = next_ids(connection, "history", len(changes))
+    actor, session = clean(step.actor, NAME_LIMIT), clean(step.session, NAME_LIMIT)
+    return tuple(
+        HistoryRecord(line, step.at, actor, step.action, case, before, after, undone, session, ids[0])
+        for line, undone, (case, before, after) in zip(ids, undoes or repeat(None, len(ids)), changes, strict=True)
+    )
 
 
 def _switch(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from storage.codec import NAME_LIMIT, clean, names_json
-from storage.records import HeldBy, MessageRecord, MessageState
+from storage.records import BY_HAND, HeldBy, MessageRecord, MessageState
 
 if TYPE_CHECKING:
     import sqlite3
@@ -46,10 +46,11 @@ def announce(connection: sqlite3.Connection, case: int, announcement: Announceme
     body = (announcement.priority.value, clean(announcement.headline), announcement.body)
     wanted = dict(announcement.to)
     known = connection.execute(
-        "SELECT id, destination, sent, owner, state FROM message WHERE investigation = ?", (case,)
+        "SELECT id, destination, sent, owner, state, rule FROM message WHERE investigation = ?", (case,)
     ).fetchall()
-    for identity, destination, sent, owner, state in known:
-        if destination not in wanted and not sent and not owner and state == MessageState.WAITING:
+    for identity, destination, sent, owner, state, rule in known:
+        unsent = not sent and not owner and state == MessageState.WAITING
+        if destination not in wanted and unsent and rule != BY_HAND:
             connection.execute("DELETE FROM message WHERE id = ?", (identity,))
             continue
         connection.execute(
@@ -110,6 +111,19 @@ class Outbox:
         with self._connections.read() as connection:
             return _get(connection, identity)
 
+    def of(self, case: int) -> tuple[MessageRecord, ...]:
+        """The messages of a case, the oldest first."""
+        query = f"SELECT {_COLUMNS} FROM message WHERE investigation = ? ORDER BY id"  # noqa: S608
+        with self._connections.read() as connection:
+            return tuple(_record(row) for row in connection.execute(query, (case,)))
+
+    def stuck(self) -> int:
+        """How many messages wait for somebody: held back, given up, or not known to have arrived."""
+        query = """SELECT count(*) FROM message WHERE state IN ('failed', 'unsure')
+            OR (state = 'held' AND summary IS NULL AND held_by IS NOT 'dry run')"""
+        with self._connections.read() as connection:
+            return int(connection.execute(query).fetchone()[0])
+
     def busy(self, now: float, destinations: Sequence[str]) -> bool:
         """Whether a message is to be sent, or the claim on one has run out; writes nothing."""
         with self._connections.read() as connection:
@@ -145,8 +159,7 @@ class Outbox:
             _expire(connection, now, repeatable)
             while (row := connection.execute(query, _given(now, destinations)).fetchone()) is not None:
                 message = _record(row)
-                by_hand = message.state is MessageState.WAITING and message.held_by is not None
-                reason = None if message.sent or by_hand else hold(message, _posted(connection, message, now))
+                reason = None if message.sent or message.by_hand else hold(message, _posted(connection, message, now))
                 if reason is None:
                     connection.execute(
                         """UPDATE message SET owner = ?, until = ?, state = 'waiting', again = NULL,
@@ -249,12 +262,17 @@ class Outbox:
             _hold(connection, message.id, reason, message.owner)
 
     def retry(self, identity: int, now: float) -> bool:
-        """Send what failed, is unsure or was held, whatever held it; returns whether there is such a message."""
+        """Send what failed, is unsure, dropped or held, whatever held it, or waits for its next try.
+
+        Returns:
+            Whether there is such a message.
+        """
         with self._connections.write() as connection:
             done = connection.execute(
                 """UPDATE message SET state = 'waiting', attempts = 0, next_at = ?, error = '', hint = '', owner = '',
                     until = NULL, summary = NULL, again = NULL
-                WHERE id = ? AND state IN ('failed', 'unsure', 'held')""",
+                WHERE id = ? AND (state IN ('failed', 'unsure', 'held', 'dropped')
+                    OR (state = 'waiting' AND attempts > 0 AND owner = ''))""",
                 (now, identity),
             )
             return done.rowcount > 0

@@ -349,6 +349,12 @@ class MessageState(StrEnum):
     """May have been sent or not, and is not sent twice: somebody has to look."""
     HELD = "held"
     """Held back, and not to be sent for now: see what by."""
+    DROPPED = "dropped"
+    """Taken out by an engineer before it was sent."""
+
+
+BY_HAND = "by hand"
+"""In place of a rule's name: nothing withdraws or holds back what an engineer sends."""
 
 
 class HeldBy(StrEnum):
@@ -433,6 +439,11 @@ class MessageRecord(msgspec.Struct, frozen=True):
     """What holds it back; while it waits, what did until somebody sent it by hand. None where nothing does."""
     again: float | None = None
     """When it is looked at although nothing is new: what was sent is told again, what is held is judged anew."""
+
+    @property
+    def by_hand(self) -> bool:
+        """Whether an engineer wants it sent, whatever holds it back."""
+        return self.rule == BY_HAND or (self.state is MessageState.WAITING and self.held_by is not None)
 
 
 class TimelineEntry(msgspec.Struct, frozen=True):

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from app.notify.settings import NotifySettings
     from app.settings.loading import LoadedSettings
     from storage.database import Store
-    from storage.records import InvestigationRecord, MessageRecord
+    from storage.records import InvestigationRecord
 
 LATEST = 20
 """Cases that `test` goes through where none is named."""
@@ -132,6 +132,7 @@ def _trial(store: Store, loaded: LoadedSettings, case: InvestigationRecord, name
 def _outbox(store: Store, settings: NotifySettings, *, as_json: bool) -> int:
     from app.clock import SystemClock
     from app.findings import json_line, message
+    from app.notify.outbox import trouble
     from widgets.text import age, clean
 
     now, records = SystemClock().now(), store.outbox.listed()
@@ -143,17 +144,11 @@ def _outbox(store: Store, settings: NotifySettings, *, as_json: bool) -> int:
         lasting = age(now - (record.posted or record.created))
         head = f"{record.id:<5} {record.state:<8} {lasting:>4}  {case:<8} {clean(record.destination):<16}"
         print(f"{head} {clean(record.headline)}")
-        for text in _trouble(record, settings):
-            print(f"      {clean(text)}")
+        for text in filter(None, trouble(record, settings)):
+            print(f"      {clean(text.replace('retry ID', f'retry {record.id}'))}")
     if not records and not as_json:
         print("the outbox is empty" if settings.destinations else "no destination is named: nothing is sent")
     return Exit.OK
-
-
-def _trouble(record: MessageRecord, settings: NotifySettings) -> tuple[str, ...]:
-    if record.destination not in settings.destinations:
-        return (f"{record.destination} is no destination of the settings any more: it waits",)
-    return tuple(filter(None, (record.error, record.hint.replace("retry ID", f"retry {record.id}"))))
 
 
 def _show(store: Store, settings: NotifySettings, number: int | None) -> int:
@@ -185,7 +180,7 @@ def _retry(store: Store, number: int | None) -> int:
     if number is None:
         return _usage("retry takes the number that `tocsin notify outbox` shows")
     if not store.outbox.retry(number, SystemClock().now()):
-        return _usage(f"message {number} is not failed, unsure or held; `tocsin notify outbox` shows them")
+        return _usage(f"message {number} is sent, or about to be; `tocsin notify outbox` shows them")
     print(f"message {number} is sent again by the next console or `tocsin watch`")
     return Exit.OK
 

@@ -16,5 +16,8 @@ rendering     a message as each kind of destination gets it
 http          one request of those that need no library
 holding       what holds a message back: digests, quiet hours, the limit
 silences      what an Alertmanager silences
+shown         drafts and the outbox, as the console shows them
+sending       sending by hand: what would leave, where to, and why there
+outbox        the outbox as people read it
 delivery      claims messages from the outbox and has them brought
 """

@@ -187,7 +187,7 @@ class Delivery:
 
     def _kept_back(self, record: MessageRecord, message: Message | Summary) -> Hold | None:
         """What keeps a message from being posted that nothing in the outbox does."""
-        if record.sent or record.held_by is not None or isinstance(message, Summary):
+        if record.sent or record.by_hand or isinstance(message, Summary):
             return None
         now = self._clock.now()
         case = self._store.investigations.get(message.case)

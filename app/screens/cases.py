@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from textual import on
 
 from app.durations import DAY, seconds_of
-from app.messages import MutesTold
+from app.messages import Drafted, MutesTold
 from app.screens.queries import QueryView
 from storage.records import Label
 
@@ -84,6 +84,27 @@ class CaseView(QueryView):
 
         if message.proposals:
             self.app.push_screen(MuteDialog(message.case, message.proposals), accept)
+
+    def do_send(self) -> None:
+        """Ask for what would be sent."""
+        cases = self.console.situation.cases
+        self.console.link.ask("reads", "send", lambda session: Drafted(session.drafts(cases)), self)
+
+    @on(Drafted)
+    def _preview_message(self, message: Drafted) -> None:
+        from app.screens.send import SendDialog
+
+        drafts = [draft for draft in message.drafts if not draft.refusal]
+
+        def send(destinations: tuple[str, ...] | None) -> None:
+            if destinations:
+                cases = tuple(draft.case for draft in drafts)
+                self._act("send", lambda session, ids: session.send(ids, destinations), advance=False, cases=cases)
+
+        if drafts:
+            self.app.push_screen(SendDialog(message.drafts), send)
+        elif message.drafts:
+            self.console.say(f"Send: {message.drafts[0].refusal}", "warning")
 
     def do_acknowledge(self) -> None:
         """Take, or give back."""

@@ -79,9 +79,9 @@ def counts_of(snapshot: Snapshot) -> tuple[tuple[str, int], ...]:
     return tuple((word, states[word]) for word in COUNTED)
 
 
-def tabs_of(status: Status) -> tuple[Tab, ...]:
-    """The top-level screens, with what waits there."""
-    waiting = {"inbox": dict(status.counts).get("new", 0)}
+def tabs_of(status: Status, stuck: int) -> tuple[Tab, ...]:
+    """The top-level screens, with what waits there: new cases, and messages that somebody has to look after."""
+    waiting = {"inbox": dict(status.counts).get("new", 0), "outbox": stuck}
     return tuple(
         Tab(place.id, place.title, str(number), waiting.get(place.id, 0)) for number, place in enumerate(PLACES, 1)
     )

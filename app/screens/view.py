@@ -91,7 +91,7 @@ class View(Screen[None]):
         status = status_of(console.freeze, console.link, console.zone, time.time())
         self.query_one(StatusHeader).status = status
         tabs = self.query_one(TabLine)
-        tabs.tabs, tabs.active = tabs_of(status), self.place
+        tabs.tabs, tabs.active = tabs_of(status, snapshot.stuck), self.place
         self._notify(notice(snapshot))
         self.refresh_keys()
 

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from msgspec.structs import replace
 
+from app.notify.shown import Outbox
 from app.snapshot import ActResult, Snapshot
 from app.workload_coverage import WorkloadCoverage, by_workload
 from detectors.catalog import load
-from storage.records import HistoryRecord, Label, Lifecycle
+from storage.records import HistoryRecord, Label, Lifecycle, MessageState
 from tests.app.screens.measured import PROPOSALS, quality_report
 from tests.app.screens.night import (
     ADVICE,
@@ -33,15 +34,20 @@ from tests.app.screens.night import (
     coverage,
     inbox_row,
 )
+from tests.app.screens.posted import MESSAGES, WHERE, draft, outbox
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from app.notify.shown import Draft
     from app.quality.proposals import Proposal
     from app.quality.report import Report
     from app.snapshot import Case, CheckResult, Face, InboxRow, SettingValue, SourceStatus
     from storage.records import InvestigationRecord
     from tests.app.screens.night import Fault
+
+
+NO_DESTINATION = "no destination is named in config.toml (docs/notify.md)"
 
 
 class FakeSession:
@@ -66,13 +72,14 @@ class FakeSession:
         self.history: list[HistoryRecord] = []
         self.undone: list[tuple[str, dict[int, InboxRow]]] = []
         self.done: list[tuple[str, dict[int, InboxRow]]] = []
+        self.messages = {posted.record.id: posted.record.state for posted in MESSAGES}
         self.seen = WorkloadCoverage()
         """What the matrix by workload is made of."""
         self.snapshot = Snapshot(
             cycle=7, now=NOW, cluster=CLUSTER, mode="live", rows=tuple(inbox_row(fault) for fault in faults),
             coverage=coverage(signals), sources=sources, namespaces=("infra", "jobs", "ml", "platform", "shop"),
             environments=("production",), workloads=212, series=8134, interval=15.0,
-            advice=ADVICE, advised=ADVISED,
+            advice=ADVICE, advised=ADVISED, stuck=3,
         )  # fmt: skip
 
     def start(self, listener: Callable[[Snapshot], None]) -> None:
@@ -138,6 +145,29 @@ class FakeSession:
     def switch_rule(self, rule: int) -> ActResult:
         self.calls.append(("switch_rule", rule))
         return ActResult(True, f"rule {rule} is out of force")
+
+    def drafts(self, ids: Sequence[int]) -> tuple[Draft, ...]:
+        known = (self.case(number) for number in ids)
+        return tuple(draft(each) for each in known if each is not None)
+
+    def send(self, ids: Sequence[int], destinations: Sequence[str]) -> ActResult:
+        self.calls.append(("send", tuple(ids), tuple(destinations)))
+        return ActResult(True, f"in the outbox for {', '.join(destinations)}", tuple(ids))
+
+    def outbox(self) -> Outbox:
+        return outbox(self.messages) if self.messages else Outbox(NOW, (), tuple(WHERE))
+
+    def drop_messages(self, ids: Sequence[int]) -> ActResult:
+        return self._moved("drop", ids, MessageState.DROPPED)
+
+    def retry_messages(self, ids: Sequence[int]) -> ActResult:
+        return self._moved("retry", ids, MessageState.WAITING)
+
+    def _moved(self, what: str, ids: Sequence[int], state: MessageState) -> ActResult:
+        self.calls.append((what, *ids))
+        self.messages |= dict.fromkeys(ids, state)
+        self.publish()
+        return ActResult(True, f"{what}: {len(ids)}")
 
     def undo(self) -> ActResult:
         return self._swap(self.done, self.undone, "took back")
@@ -239,7 +269,8 @@ def session_of(scene: str) -> FakeSession:
     signals = signal_ids()
     if scene == "empty":
         session = FakeSession((), signals=signals)
-        session.publish(advice=(), advised=TOO_YOUNG)
+        session.messages = {}
+        session.publish(advice=(), advised=TOO_YOUNG, unsendable=NO_DESTINATION, stuck=0)
         return session
     session = FakeSession(sources=DOWN if scene == "down" else SOURCES, signals=signals)
     if scene == "connecting":

@@ -17,6 +17,7 @@ from app.screens.coverage import CoverageScreen
 from app.screens.help import HelpDialog, entries_of
 from app.screens.inbox import InboxScreen
 from app.screens.investigation import InvestigationScreen
+from app.screens.outbox import OutboxScreen
 from app.screens.quality import QualityScreen
 from app.screens.settings import SettingsScreen
 from tests.app.screens.fake_session import FakeSession
@@ -31,9 +32,10 @@ SCREENS = {
     "settings": SettingsScreen,
     "advisor": AdvisorScreen,
     "quality": QualityScreen,
+    "outbox": OutboxScreen,
     "connection": ConnectionScreen,
 }
-READY = Situation(True, (412,), "shop/checkout", "up")
+READY = Situation(True, (412,), "shop/checkout", "up", messages=(1,))
 
 
 @pytest.mark.parametrize("action", ACTIONS, ids=lambda action: action.id)
