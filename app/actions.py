@@ -217,6 +217,18 @@ def _triage() -> tuple[Action, ...]:
         act("unsure-because", "U", "Unsure, why", "Label as unsure, and say why", 0, "label_because", "unsure"),
         act("snooze", "s", "Snooze", "Hide it for 15 minutes, 1 hour or 4 hours", 5, "snooze"),
         act("mute", "m", "Mute", "Mute its pattern; says what that would have hidden", 0, "mute", command="mute"),
+        Action(
+            "case.silence",
+            "M",
+            "Silence",
+            "Hide a namespace, workload, signal or environment for a while, or in a "
+            "maintenance window; says what that hides",
+            Group.TRIAGE,
+            "silence",
+            places=CASES,
+            command="silence",
+            refusal=with_session,
+        ),
         act("close", "x", "Close", "Close it", 8, "close", command="close"),
         act("pin", "p", "Pin", "Keep it at the top; once more lets it go", 9, "pin", command="pin"),
     )

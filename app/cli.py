@@ -35,6 +35,7 @@ COMMANDS = {
     "incident": "write down what went wrong, to measure what is found: add, list, remove",
     "quality": "show how good findings are: precision, recall, delays, what to label next",
     "rule": "show, accept and take back rules that mute findings",
+    "silence": "hide what nobody wants to hear of for a while, or in a maintenance window: add, list, end",
     "backtest": "run the engine over the past: what it would have said, and how often",
     "inject": "measure how small a fault the detectors can see in this cluster, and how soon",
     "notify": "test which rule sends which case where, list the outbox, show a message, send again what was not sent",

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from app.notify.shown import Draft, Outbox
     from app.quality.proposals import Proposal
     from app.quality.report import Report
+    from app.quality.silence import Foreseen, Wish
     from app.snapshot import ActResult, Case, CheckResult, Face, Session, SettingValue, Snapshot
     from detectors.catalog import Catalogue
 
@@ -152,6 +153,15 @@ class OutboxTold(Message):
     def can_replace(self, message: Message) -> bool:
         """Only the newest is worth showing."""
         return isinstance(message, OutboxTold)
+
+
+class SilenceForeseen(Message):
+    """What would come of a silence as it was typed."""
+
+    def __init__(self, wish: Wish, foreseen: Foreseen) -> None:
+        self.wish = wish
+        self.foreseen = foreseen
+        super().__init__()
 
 
 class QualityTold(Message):

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from app.notify.shown import Draft, Outbox
     from app.quality.proposals import Proposal
     from app.quality.report import Report
+    from app.quality.silence import Foreseen, Silence, Wish
     from app.runs import Run
     from app.settings.loading import LoadedSettings
     from app.snapshot import Case, CheckResult, Face, SettingValue
@@ -293,6 +294,35 @@ class EngineSession:
         result = self._acted(self._triage.accept(self._run.cluster, proposal))
         self._wake.set()
         return result
+
+    def foresee(self, wish: Wish) -> Foreseen:
+        """What a silence would hide, or what is wrong with it."""
+        from app.quality.measures import stored_past
+        from app.quality.silence import Foreseen, SilenceError, foreseen
+
+        settings, now = self._loaded.settings, self._clock.now()
+        try:
+            wanted = self._silence(wish)
+        except SilenceError as error:
+            return Foreseen(str(error), ok=False)
+        return foreseen(wanted, stored_past(self._store, self._run.cluster, settings, now), settings.quality.days)
+
+    def silence(self, wish: Wish) -> ActResult:
+        """Put a silence in force; the next cycle, which comes at once, applies it."""
+        from app.quality.silence import SilenceError
+
+        try:
+            wanted = self._silence(wish)
+        except SilenceError as error:
+            return ActResult(False, str(error))
+        result = self._acted(self._triage.silence(self._run.cluster, wanted))
+        self._wake.set()
+        return result
+
+    def _silence(self, wish: Wish) -> Silence:
+        from app.quality.silence import silence
+
+        return silence(wish, self._clock.now(), {row.id for row in self._catalogue.rows})
 
     def switch_rule(self, rule: int) -> ActResult:
         """Put a rule out of force, or in force again."""

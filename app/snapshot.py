@@ -15,6 +15,7 @@ from msgspec import Struct, field
 from app.notify.shown import Draft, Outbox
 from app.quality.proposals import Proposal
 from app.quality.report import Report
+from app.quality.silence import Foreseen, Wish
 from detectors.model import Coverage
 from storage.records import (
     AdviceRecord,
@@ -248,6 +249,14 @@ class Session(Protocol):
 
     def accept(self, proposal: Proposal) -> ActResult:
         """Put a proposed rule in force from the next cycle on; undoable."""
+        ...
+
+    def foresee(self, wish: Wish) -> Foreseen:
+        """What a silence would hide, or what is wrong with it."""
+        ...
+
+    def silence(self, wish: Wish) -> ActResult:
+        """Put a silence in force from the next cycle on, or from its begin; undoable."""
         ...
 
     def switch_rule(self, rule: int) -> ActResult:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from app.quality.rules import told
+from app.quality.silence import lasting
 from app.snapshot import ActResult
 from detectors.words import counted
 from storage.errors import UndoError
@@ -16,9 +17,10 @@ if TYPE_CHECKING:
 
     from app.clock import Clock
     from app.quality.proposals import Proposal
+    from app.quality.silence import Silence
     from storage.database import Store
     from storage.labels import DetectorOf
-    from storage.records import Announcement, HistoryRecord, InvestigationRecord, Label
+    from storage.records import Announcement, HistoryRecord, InvestigationRecord, Label, RuleRecord
 
 
 class Triage:
@@ -81,17 +83,37 @@ class Triage:
         )  # fmt: skip
         return ActResult(True, f"muted from now on: {told(proposal.pattern)}")
 
+    def silence(self, cluster: str, silence: Silence) -> ActResult:
+        """Put what an engineer does not want to hear of in force."""
+        self._store.history.add_rule(
+            cluster, silence.pattern, reason=silence.reason, expires=silence.expires, actor=self._actor,
+            at=self._clock.now(), session=self._session, owner=silence.owner, starts=silence.starts,
+        )  # fmt: skip
+        return ActResult(True, f"silenced {lasting(silence)}: {told(silence.pattern)}")
+
     def switch_rule(self, rule: int) -> ActResult:
         """Put a rule out of force; one that was is in force again."""
         known = self._store.rules.get(rule)
         if known is None:
             return ActResult(False, f"there is no rule {rule}")
-        now = self._clock.now()
-        if known.active and not known.holds(now):
+        if known.active and known.expired(self._clock.now()):
             return ActResult(False, f"rule {rule} has run out: accept a new one")
-        self._store.history.switch_rule(rule, active=not known.active, actor=self._actor, at=now, session=self._session)
+        return self._switched(known)
+
+    def end_rule(self, rule: int) -> ActResult:
+        """Put a rule out of force, also one that is still to begin."""
+        known = self._store.rules.get(rule)
+        if known is None or not known.active:
+            return ActResult(False, f"there is no rule {rule} to end")
+        return self._switched(known)
+
+    def _switched(self, rule: RuleRecord) -> ActResult:
+        now = self._clock.now()
+        self._store.history.switch_rule(
+            rule.id, active=not rule.active, actor=self._actor, at=now, session=self._session
+        )
         return ActResult(
-            True, f"rule {rule} is {'out of force' if known.active else 'in force'}: {told(known.pattern)}"
+            True, f"rule {rule.id} is {'out of force' if rule.active else 'in force'}: {told(rule.pattern)}"
         )
 
     def send(self, announcements: Mapping[int, Announcement]) -> ActResult:

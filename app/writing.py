@@ -60,6 +60,8 @@ class Writer:
         self._book = Casebook(settings.engine.grouping_minutes * 60, titles)
         self._ledger = Ledger(cluster)
         self._last_fired: dict[str, float] = {}
+        self._ruled: frozenset[int] = frozenset()
+        """The rules that held at the last cycle."""
 
     def restore(self) -> None:
         """Begin from what is stored."""
@@ -124,16 +126,20 @@ class Writer:
         self._book.restore(known, {a.id: a for a in (*self._tracker.current.values(), *touched)}.values())
 
     def _refreshed(self, changed: Mapping[int, AnomalyRecord], now: float) -> list[InvestigationRecord]:
-        """The cases of these anomalies, brought up to date with all of their anomalies."""
+        """The cases of these anomalies, brought up to date with all of theirs; where rules came or went, all cases."""
+        rules = [rule for rule in self._store.rules.of(self._cluster) if rule.holds(now)]
+        holding = frozenset(rule.id for rule in rules)
         members: dict[int, dict[int, AnomalyRecord]] = {anomaly.investigation: {} for anomaly in changed.values()}
+        if holding != self._ruled:
+            self._ruled = holding
+            members |= {anomaly.investigation: {} for anomaly in self._tracker.current.values()}
         for number, stored in self._store.anomalies.members_of(list(members)).items():
             members[number] |= {anomaly.id: anomaly for anomaly in stored}
         for anomaly in changed.values():
             members[anomaly.investigation][anomaly.id] = anomaly
-        for number in members.keys() - self._book.cases.keys():
-            if known := self._store.investigations.get(number):
-                self._book.cases[number] = known
-        rules = [rule for rule in self._store.rules.of(self._cluster) if rule.holds(now)]
+        members = {number: anomalies for number, anomalies in members.items() if anomalies}
+        unread = members.keys() - self._book.cases.keys()
+        self._book.cases |= {case.id: case for case in self._store.investigations.many(unread)}
         return [self._book.refresh(number, members[number].values(), now, rules) for number in sorted(members)]
 
     def _coverage(self, results: Mapping[str, RowResult], added: Additions, now: float) -> list[CoverageRecord]:

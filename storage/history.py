@@ -145,6 +145,8 @@ class History:
         actor: str,
         at: float,
         session: str = "",
+        owner: str = "",
+        starts: float | None = None,
     ) -> HistoryRecord:
         """Put a new rule in force, as one step of the undo stack.
 
@@ -153,12 +155,17 @@ class History:
             pattern: which of them.
             reason: why.
             expires: unix seconds; None for as long as it is in force.
-            actor: who; the rule is theirs.
+            actor: who.
             at: unix seconds.
             session: which run of the program.
+            owner: whose the rule is; empty: the actor's.
+            starts: unix seconds before which it hides nothing; None: at once.
         """
         with self._connections.write() as connection:
-            number = rules.put(connection, cluster, pattern, owner=actor, reason=reason, created=at, expires=expires)
+            number = rules.put(
+                connection, cluster, pattern, owner=owner or actor, reason=reason, created=at, expires=expires,
+                starts=starts,
+            )  # fmt: skip
             return _switch(connection, _Step(Act.RULE.value, actor, at, session), number, active=True)
 
     def switch_rule(self, rule: int, *, active: bool, actor: str, at: float, session: str = "") -> HistoryRecord | None:

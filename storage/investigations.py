@@ -76,6 +76,15 @@ class Investigations:
         """Several investigations, by id; those that are not known are left out."""
         return self._select(_AMONG + " ORDER BY investigation.id", "", ids=str(list(investigations)))
 
+    def muted(self, cluster: str) -> dict[int, int]:
+        """How many investigations each rule hides, by the rule's number."""
+        with self._connections.read() as connection:
+            cursor = connection.execute(
+                "SELECT muted, count(*) FROM investigation WHERE cluster = ? AND muted IS NOT NULL GROUP BY muted",
+                (cluster_id(connection, cluster),),
+            )
+            return {int(rule): int(count) for rule, count in cursor}
+
     def closed_among(self, investigations: Iterable[int]) -> set[int]:
         """Those of these that the engineer has closed."""
         query = f"SELECT investigation.id FROM investigation {_AMONG} AND lifecycle = :closed"  # noqa: S608

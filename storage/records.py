@@ -690,11 +690,13 @@ class Pattern(msgspec.Struct, frozen=True):
     signal: str = ""
     """A signal's id; empty for every signal."""
     workload: str = "*"
-    """Of `namespace/name`; shell patterns are allowed."""
+    """`namespace/name`, or a name alone in any namespace; shell patterns are allowed."""
     below: float | None = None
     """Only those whose score never reached this; None whatever their score."""
     hours: tuple[int, int] | None = None
     """Only those that began in these hours of the day (UTC), the last one excluded; they may pass midnight."""
+    environment: str = ""
+    """A shell pattern; empty for every environment."""
 
 
 class RuleRecord(msgspec.Struct, frozen=True):
@@ -709,11 +711,27 @@ class RuleRecord(msgspec.Struct, frozen=True):
     expires: float | None
     """Unix seconds; None for as long as it is in force."""
     active: bool
-    """Whether it is in force, unless it has expired."""
+    """Whether it is in force, unless it has expired or has not begun."""
+    starts: float | None = None
+    """Unix seconds before which it hides nothing; None: it hides from the moment it was made."""
 
     def holds(self, now: float) -> bool:
         """Whether it hides anything at a time."""
-        return self.active and (self.expires is None or now < self.expires)
+        return self.active and not self.expired(now) and not self.ahead(now)
+
+    def expired(self, now: float) -> bool:
+        """Whether its time is over."""
+        return self.expires is not None and now >= self.expires
+
+    def ahead(self, now: float) -> bool:
+        """Whether its time has not begun."""
+        return self.starts is not None and now < self.starts
+
+    def standing(self, now: float) -> str:
+        """Where it is, in words."""
+        if not self.active:
+            return "out of force"
+        return "run out" if self.expired(now) else "to begin" if self.ahead(now) else "in force"
 
 
 class IncidentRecord(msgspec.Struct, frozen=True):

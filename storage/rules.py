@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 _SELECT = """
     SELECT rule.id, cluster.name, signal, workload, below, first_hour, last_hour, owner, reason, created, expires,
-        active
+        active, environment, starts
     FROM rule JOIN cluster ON cluster.id = rule.cluster
 """
 
@@ -50,16 +50,18 @@ def put(
     reason: str,
     created: float,
     expires: float | None,
+    starts: float | None = None,
 ) -> int:
     """Add a rule that is not in force yet; returns its number."""
     (number,) = next_ids(connection, "rule", 1)
     first, last = pattern.hours or (None, None)
-    texts = [clean(text, NAME_LIMIT) for text in (pattern.signal, pattern.workload, owner)]
+    texts = [clean(text, NAME_LIMIT) for text in (pattern.signal, pattern.workload, owner, pattern.environment)]
     connection.execute(
-        "INSERT INTO rule VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)",
+        """INSERT INTO rule (id, cluster, signal, workload, below, first_hour, last_hour, owner, reason, created,
+            expires, active, environment, starts) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?)""",
         (
             number, Names(connection).cluster(cluster), texts[0], texts[1], pattern.below, first, last, texts[2],
-            clean(reason), created, expires,
+            clean(reason), created, expires, texts[3], starts,
         ),
     )  # fmt: skip
     return number
@@ -77,6 +79,7 @@ def switch(connection: sqlite3.Connection, rule: int, *, active: bool) -> None:
 
 
 def _read(row: tuple[Any, ...]) -> RuleRecord:
-    number, cluster, signal, workload, below, first, last, owner, reason, created, expires, active = row
-    pattern = Pattern(signal, workload, below, None if first is None else (first, last))
-    return RuleRecord(number, cluster, pattern, owner, reason, created, expires, bool(active))
+    number, cluster, signal, workload, below, first, last, owner, reason, created, expires, active, *added = row
+    environment, starts = added
+    pattern = Pattern(signal, workload, below, None if first is None else (first, last), environment)
+    return RuleRecord(number, cluster, pattern, owner, reason, created, expires, bool(active), starts)

@@ -432,3 +432,9 @@ HOLDS = (
     "UPDATE message SET summary = NULL WHERE summary = 0",
     "CREATE INDEX message_again ON message (again) WHERE again IS NOT NULL",
 )
+
+# A rule may be about one environment, and begin later: a maintenance window.
+SILENCES = (
+    "ALTER TABLE rule ADD COLUMN environment TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE rule ADD COLUMN starts REAL",
+)

@@ -69,7 +69,7 @@ def _list(report: Report) -> None:
     for number, proposal in enumerate(report.proposals, 1):
         print(f"proposal {number}: {proposal.kind}: {clean(told(proposal.pattern))}; {effect_text(proposal.effect)}")
     for ruled in report.rules:
-        state = "in force" if ruled.holds else "out of force"
-        print(f"rule {ruled.rule.id}: {state}: {clean(told(ruled.rule.pattern))}; hides {ruled.muted} investigations")
+        rule = ruled.rule
+        print(f"rule {rule.id}: {ruled.state}: {clean(told(rule.pattern))}; hides {ruled.muted} investigations")
     if not report.proposals and not report.rules:
         print("no rule is in force, and the labels ask for none")

@@ -71,6 +71,8 @@ class _Known(NamedTuple):
     at: float
     version: tuple[object, ...]
     conclusion: Conclusion | None
+    muted: int | None
+    """The rule that hid the case then."""
 
 
 @dataclass
@@ -160,6 +162,7 @@ class Investigator:
             for number, anomalies in members.items()
             if (known := self._known.get(number)) is None
             or known.version != _version(anomalies)
+            or (number in cases and known.muted != cases[number].muted)
             or (now - known.at >= _pause(anomalies, now) and any(a.closed is None for a in anomalies))
         ]
         due = [cases[number] for number in waiting if number in cases]
@@ -184,12 +187,12 @@ class Investigator:
         except Exception:
             # One case that cannot be investigated must not keep the others from it.
             log.exception("investigating case %s", case.id)
-            self._known[case.id] = _Known(around.now, _version(ordered), before)
+            self._known[case.id] = _Known(around.now, _version(ordered), before, case.muted)
             return
         conclusion = _carried(before, conclusion)
         told = self.announce(case, conclusion, ordered)
         self.store.conclusions.write(conclusion, lines, (*changes, *_changes(before, conclusion)), self.owner, told)
-        self._known[case.id] = _Known(around.now, _version(ordered), conclusion)
+        self._known[case.id] = _Known(around.now, _version(ordered), conclusion, case.muted)
         self._show_soon()
 
     def _scene(

@@ -126,6 +126,7 @@ def rule_object(ruled: Ruled) -> dict[str, Any]:
         "owner": rule.owner,
         "reason": rule.reason,
         "created": instant(rule.created),
+        "starts": instant(rule.starts),
         "expires": instant(rule.expires),
         "in_force": ruled.holds,
         "muted": ruled.muted,

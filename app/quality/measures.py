@@ -249,7 +249,7 @@ def _likely(member: Member, store: Store, cluster: str, past: Past) -> dict[int,
 
 def _rules(store: Store, cluster: str, now: float, cases: Iterable[InvestigationRecord]) -> tuple[Ruled, ...]:
     hidden = Counter(case.muted for case in cases)
-    return tuple(Ruled(rule, rule.holds(now), hidden[rule.id]) for rule in store.rules.of(cluster))
+    return tuple(Ruled(rule, rule.standing(now), hidden[rule.id]) for rule in store.rules.of(cluster))
 
 
 def _drift(past: Past, cases: Iterable[InvestigationRecord]) -> Drift:

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from datetime import UTC, datetime
-from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
 from app.quality.matching import workload_of
-from app.quality.rules import hides
+from app.quality.rules import hides, names
 from detectors.quality.shares import Share, wilson
 from storage.records import Label, Pattern, Reason
 
@@ -100,9 +99,7 @@ class Stored:
 def replay(pattern: Pattern, stored: Stored) -> Effect:
     """What a pattern would have hidden of the past."""
     about = [
-        number
-        for number in stored.about(pattern)
-        if pattern.signal or fnmatchcase(workload_of(stored.cases[number].entity), pattern.workload)
+        number for number in stored.about(pattern) if pattern.signal or names(pattern, stored.cases[number].entity)
     ]
     hidden = [number for number in about if hides([pattern], stored.members[number])]
     labels = Counter(stored.cases[number].label for number in hidden)

@@ -129,10 +129,15 @@ class Ruled(Struct, frozen=True):
     """A rule, and what it hides."""
 
     rule: RuleRecord
-    holds: bool
-    """Whether it is in force."""
+    state: str
+    """`in force`, `to begin`, `run out`, `out of force`."""
     muted: int
     """Investigations of this time that it hides."""
+
+    @property
+    def holds(self) -> bool:
+        """Whether it is in force."""
+        return self.state == "in force"
 
 
 class Targets(Struct, frozen=True):

@@ -11,14 +11,22 @@ from app.quality.matching import workload_of
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from detectors.model import Entity
     from storage.records import AnomalyRecord, Pattern, RuleRecord
+
+
+def names(pattern: Pattern, entity: Entity) -> bool:
+    """Whether a pattern is about an entity: its workload, in any namespace where it names none, and environment."""
+    workload = workload_of(entity)
+    whole = fnmatchcase(workload, pattern.workload) or fnmatchcase(workload.rpartition("/")[2], pattern.workload)
+    return whole and fnmatchcase(entity.environment, pattern.environment or "*")
 
 
 def covers(pattern: Pattern, anomaly: AnomalyRecord) -> bool:
     """Whether a pattern is about an anomaly."""
     return (
         pattern.signal in ("", anomaly.signal)
-        and fnmatchcase(workload_of(anomaly.entity), pattern.workload)
+        and names(pattern, anomaly.entity)
         and (pattern.below is None or anomaly.peak_score < pattern.below)
         and (pattern.hours is None or _within(datetime.fromtimestamp(anomaly.onset, UTC).hour, pattern.hours))
     )
@@ -46,6 +54,8 @@ def muting(rules: Sequence[RuleRecord], members: Iterable[AnomalyRecord]) -> int
 def told(pattern: Pattern) -> str:
     """A pattern in words: `http-server-5xx-spike of jobs/*, scores below 2.4, from 02 to 04 h UTC`."""
     parts = [f"{pattern.signal or 'everything'} of {'all workloads' if pattern.workload == '*' else pattern.workload}"]
+    if pattern.environment:
+        parts.append(f"environment {pattern.environment}")
     if pattern.below is not None:
         parts.append(f"scores below {pattern.below:.3g}")
     if pattern.hours is not None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import getpass
 from typing import TYPE_CHECKING
 
 from textual import on
 
 from app.durations import DAY, seconds_of
 from app.messages import Drafted, MutesTold
+from app.quality.silence import Wish
 from app.screens.queries import QueryView
 from storage.records import Label
 
@@ -84,6 +86,20 @@ class CaseView(QueryView):
 
         if message.proposals:
             self.app.push_screen(MuteDialog(message.case, message.proposals), accept)
+
+    def do_silence(self) -> None:
+        """Ask what nobody wants to hear of, beginning with the investigation that is selected."""
+        from app.screens.silence import SilenceDialog
+
+        def silence(wish: Wish | None) -> None:
+            if wish is not None:
+                self.console.act("silence", lambda session: session.silence(wish))
+
+        cases = self.console.situation.cases
+        rows = (row.investigation.entity for row in self.console.snapshot.rows if row.investigation.id in cases[:1])
+        entity = next(rows, None)
+        names = {} if entity is None else {"namespace": entity.namespace, "workload": entity.name}
+        self.app.push_screen(SilenceDialog(Wish(owner=getpass.getuser(), **names)), silence)
 
     def do_send(self) -> None:
         """Ask for what would be sent."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
@@ -85,11 +86,16 @@ class InboxScreen(ListedView, CaseView):
         if self.rows.pending:
             parts.append(f"{self.rows.pending} new waiting")
         if self._hidden:
-            parts.append(f"{self._hidden} snoozed, muted or closed (h)")
+            parts.append(f"hidden (h): {', '.join(self._counted_hidden())}")
         title = "  ".join(parts)
         if title != self._title:
             # Setting it draws the whole list anew.
             self._title, self.rows.border_title = title, Content(title)
+
+    def _counted_hidden(self) -> list[str]:
+        """`2 muted`, `1 snoozed`: why, and how many each."""
+        states = Counter(row.state for row in self.console.snapshot.rows if row.state in HIDDEN_STATES)
+        return [f"{states[state]} {state}" for state in sorted(states)]
 
     def filtered(self, event: FilterBar.Changed) -> None:
         """A filter on states looks at all of them."""

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from textual.content import Content
 
     from app.quality.proposals import Effect, Proposal
-    from app.quality.report import Report, Ruled
+    from app.quality.report import Report
     from storage.records import RuleRecord
 
 MET: Mapping[Met, Mark] = {
@@ -262,7 +262,7 @@ def proposal_facts(proposal: Proposal) -> list[tuple[str, str]]:
 
 _RULE_COLUMNS: Sequence[Column[QualityRow]] = (
     Column("id", "RULE", lambda row, _: str(row.number), 4, right=True, sort=lambda row: row.number),
-    Column("state", "STATE", lambda row, _: _rule_state(row.item), 12, sort=lambda row: row.item.holds),
+    Column("state", "STATE", lambda row, _: row.item.state, 12, sort=lambda row: row.item.holds),
     Column("what", "MUTES", lambda row, _: told(row.item.rule.pattern), 20, flex=5, limit=80,
            sort=lambda row: told(row.item.rule.pattern)),
     Column("muted", "HIDDEN", lambda row, _: str(row.item.muted), 6, right=True, sort=lambda row: row.item.muted,
@@ -272,15 +272,9 @@ _RULE_COLUMNS: Sequence[Column[QualityRow]] = (
 )  # fmt: skip
 
 
-def _rule_state(ruled: Ruled) -> str:
-    if ruled.holds:
-        return "in force"
-    return "run out" if ruled.rule.active else "out of force"
-
-
 def _rule_fields(row: QualityRow) -> dict[str, str]:
     rule: RuleRecord = row.item.rule
-    return {"state": _rule_state(row.item), "of": told(rule.pattern), "owner": rule.owner, "reason": rule.reason}
+    return {"state": row.item.state, "of": told(rule.pattern), "owner": rule.owner, "reason": rule.reason}
 
 
 def _rule_explained(row: QualityRow, report: Report, zone: tzinfo) -> list[tuple[str, str]]:
@@ -288,11 +282,12 @@ def _rule_explained(row: QualityRow, report: Report, zone: tzinfo) -> list[tuple
     return [
         ("", f"Rule {rule.id}"),
         ("mutes", told(rule.pattern)),
-        ("state", _rule_state(row.item)),
+        ("state", row.item.state),
         ("hidden", counted(row.item.muted, "investigations")),
         ("owner", rule.owner),
         ("reason", rule.reason or NOTHING),
         ("since", stamp(rule.created, report.at, zone)),
+        *([("from", stamp(rule.starts, report.at, zone))] if rule.starts is not None else []),
         ("until", stamp(rule.expires, report.at, zone) if rule.expires is not None else "it is taken back"),
         ("", "A puts it out of force, or in force again"),
     ]

@@ -100,3 +100,34 @@ def test_what_cannot_be_understood_is_refused_with_what_is_allowed(capsys, datab
     assert code == Exit.USAGE and "--since" in err
     with Store.open(database) as store:
         assert store.incidents.of(CLUSTER) == ()
+
+
+def test_a_silence_is_added_listed_and_ended(capsys, database):
+    matchers = ("namespace=shop", "workload=check*")
+    code, out, _ = tocsin(capsys, database, "silence", "add", *matchers, "--reason", "moving", "--dry-run")
+    assert code == Exit.OK and "hides 1 open case (#1)" in out
+    assert "nothing is silenced" in tocsin(capsys, database, "silence", "list")[1]
+    code, out, _ = tocsin(capsys, database, "silence", "add", *matchers, "--reason", "moving", "--owner", "the team",
+                          "--from", "1h", "--for", "30m")  # fmt: skip
+    assert code == Exit.OK and "silenced from" in out
+    (rule,) = [json.loads(line) for line in tocsin(capsys, database, "silence", "list", "--json")[1].splitlines()]
+    assert (rule["owner"], rule["in_force"], rule["pattern"]["workload"]) == ("the team", False, "shop/check*")
+    assert rule["starts"] < rule["expires"]
+    assert "to begin" in tocsin(capsys, database, "silence", "list")[1]
+    assert tocsin(capsys, database, "silence", "end", "1")[0] == Exit.OK
+    assert "out of force" in tocsin(capsys, database, "silence", "list")[1]
+    for words in (("end", "1"), ("end",), ("end", "x")):
+        assert tocsin(capsys, database, "silence", *words)[0] == Exit.FINDINGS
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["shop", "--reason", "x"], "is no matcher"),
+        (["namespace=shop"], "a reason is needed"),
+        (["signal=nothing", "--reason", "x"], "no signal is called"),
+    ],
+)
+def test_a_silence_that_is_none_is_refused(capsys, database, words, said):
+    code, _, err = tocsin(capsys, database, "silence", "add", *words)
+    assert code == Exit.USAGE and said in err

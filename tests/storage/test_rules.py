@@ -25,6 +25,20 @@ def test_a_rule_is_kept_whole_and_in_force_until_it_expires(store):
     assert store.rules.get(1) == rule and store.rules.get(2) is None
 
 
+def test_a_window_holds_from_its_begin_and_is_somebodys(store):
+    window = Pattern(workload="shop/*", environment="prod")
+    store.history.add_rule(
+        CLUSTER, window, reason="", expires=NOW + 60, actor="kim", at=NOW, owner="the team", starts=NOW + 30
+    )
+    (rule,) = store.rules.of(CLUSTER)
+    assert (rule.pattern, rule.owner, rule.starts) == (window, "the team", NOW + 30)
+    assert [rule.standing(NOW + after) for after in (29, 30, 59, 60)] == [
+        "to begin", "in force", "in force", "run out",
+    ]  # fmt: skip
+    store.history.undo(actor="kim", at=NOW + 1)
+    assert store.rules.get(1).standing(NOW + 30) == "out of force"
+
+
 def test_undo_and_redo_switch_it(store):
     add(store)
     (line,) = store.history.undo(actor="kim", at=NOW + 1)

@@ -183,6 +183,21 @@ def test_what_the_outside_shall_be_told_is_stored_with_what_the_case_came_to(sto
     assert (message.investigation, message.destination, message.state) == (1, "oncall", MessageState.WAITING)
 
 
+def test_a_case_is_investigated_again_at_once_where_a_silence_begins_or_ends(store):
+    store.history.add_rule(
+        "lab", Pattern(workload="prod/web"), reason="moving", expires=None, actor="kim", at=NOW - 900
+    )
+    bench = Bench(store)
+    assert bench.after(crash(opened=NOW)) == [1]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(f"{__name__}.case", lambda *given: replace(case_of(*given), muted=1))
+        assert bench.after(crash(opened=NOW), at=NOW + 15) == [1]
+        assert bench.after(crash(opened=NOW), at=NOW + 30) == []
+    assert store.conclusions.of(1).verdict is Verdict.NOISE
+    assert bench.after(crash(opened=NOW), at=NOW + 45) == [1]
+    assert store.conclusions.of(1).verdict is Verdict.REAL
+
+
 @pytest.mark.parametrize(("expires", "verdict"), [(NOW + 600, Verdict.NOISE), (NOW - 600, Verdict.REAL)])
 def test_a_muted_case_is_noise_while_its_rule_holds_and_says_whose_it_is(store, expires, verdict):
     pattern = Pattern(signal="pod-crashloopbackoff", workload="prod/web")

@@ -14,9 +14,12 @@ import msgspec
 from msgspec.structs import replace
 
 from app.notify.shown import Outbox
+from app.quality.rules import names, told
+from app.quality.silence import Foreseen, SilenceError, lasting, silence
 from app.snapshot import ActResult, Snapshot
 from app.workload_coverage import WorkloadCoverage, by_workload
 from detectors.catalog import load
+from detectors.words import counted
 from storage.records import HistoryRecord, Label, Lifecycle, MessageState
 from tests.app.screens.measured import PROPOSALS, quality_report
 from tests.app.screens.night import (
@@ -42,6 +45,7 @@ if TYPE_CHECKING:
     from app.notify.shown import Draft
     from app.quality.proposals import Proposal
     from app.quality.report import Report
+    from app.quality.silence import Wish
     from app.snapshot import Case, CheckResult, Face, InboxRow, SettingValue, SourceStatus
     from storage.records import InvestigationRecord
     from tests.app.screens.night import Fault
@@ -141,6 +145,18 @@ class FakeSession:
     def accept(self, proposal: Proposal) -> ActResult:
         self.calls.append(("accept", proposal.pattern))
         return ActResult(True, "muted from now on")
+
+    def foresee(self, wish: Wish) -> Foreseen:
+        try:
+            wanted = silence(wish, NOW, signal_ids())
+        except SilenceError as error:
+            return Foreseen(str(error), ok=False)
+        rows = [row for row in self.snapshot.rows if names(wanted.pattern, row.investigation.entity)]
+        return Foreseen(f"{told(wanted.pattern)}, {lasting(wanted)}: hides {counted(len(rows), 'open cases')}")
+
+    def silence(self, wish: Wish) -> ActResult:
+        self.calls.append(("silence", wish))
+        return ActResult(True, "silenced")
 
     def switch_rule(self, rule: int) -> ActResult:
         self.calls.append(("switch_rule", rule))

@@ -74,9 +74,9 @@ PROPOSALS = (
 )  # fmt: skip
 RULES = (
     Ruled(RuleRecord(3, CLUSTER, Pattern("", "ml/*"), "me", "the team is moving", NOW - 86400, NOW + 86400, True),
-          True, 12),
+          "in force", 12),
     Ruled(RuleRecord(1, CLUSTER, Pattern("node-network-send", "*"), "kim", HOSTILE, NOW - 9e6, NOW - 86400, True),
-          False, 0),
+          "run out", 0),
 )  # fmt: skip
 
 

@@ -24,6 +24,7 @@ SCENES = {
     "outbox": ("inbox", ("7",), ("1 failed", "tried again")),
     "outbox-empty": ("empty", ("7",), ("Nothing is ever sent",)),
     "send": ("inbox", ("S",), ("y sends", "Likely cause")),
+    "silence": ("inbox", ("M", *"moving"), ("hides 1 open case",)),
     "empty": ("empty", (), ("Nothing is wrong.",)),
     "down": ("down", (), ("its rows are held",)),
     "connecting": ("connecting", (), ("12 done",)),
@@ -35,6 +36,7 @@ SCENES = {
 @pytest.fixture(autouse=True)
 def still(monkeypatch):
     monkeypatch.setattr(Input, "cursor_blink", False, raising=False)
+    monkeypatch.setenv("LOGNAME", "kim")
 
 
 def shot(snap_compare, scene, size, theme=""):

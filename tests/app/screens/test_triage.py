@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from app.screens.cases import duration
 from app.screens.inbox import InboxScreen
 from app.screens.investigation import InvestigationScreen
 from app.screens.query import QueryDialog
 from app.screens.reason import FITTING, ReasonDialog
+from app.screens.silence import SilenceDialog
 from app.screens.snooze import SnoozeDialog
 from app.snapshot import ActResult
 from storage.records import Label, Lifecycle, Reason
@@ -331,3 +333,45 @@ async def test_refresh_asks_for_a_cycle():
         await pilot.press("ctrl+r")
         await eventually(pilot, lambda: console.snapshot.cycle == 8)
         assert ("refresh",) in session.calls
+
+
+async def test_a_silence_says_what_it_hides_as_it_is_typed_and_is_refused_without_a_reason():
+    session = FakeSession()
+    async with running(session) as (console, pilot):
+        await pilot.press("M")
+        await eventually(pilot, lambda: "a reason is needed" in painted(console))
+        await pilot.press("enter")
+        await eventually(pilot, lambda: isinstance(console.screen, SilenceDialog))
+        assert not any(call[0] == "silence" for call in session.calls)
+        await pilot.press(*"moving")
+        await eventually(
+            pilot, lambda: "shop/checkout, until" in painted(console) and "1 open case" in painted(console)
+        )
+        await pilot.press("enter")
+        await eventually(pilot, lambda: any(call[0] == "silence" for call in session.calls))
+        (wish,) = [call[1] for call in session.calls if call[0] == "silence"]
+        assert (wish.namespace, wish.workload, wish.reason) == ("shop", "checkout", "moving")
+        await eventually(pilot, lambda: toasts(console) == ["silenced   z undoes"])
+
+
+async def test_what_is_silenced_before_anything_happens_needs_no_investigation():
+    session = FakeSession(())
+    async with running(session) as (console, pilot):
+        await pilot.press(*":silence", "enter")
+        await eventually(pilot, lambda: "name at least one of" in painted(console))
+        await pilot.press("escape")
+        await eventually(pilot, lambda: not isinstance(console.screen, SilenceDialog))
+
+
+async def test_the_title_says_what_is_hidden_and_why():
+    session = FakeSession()
+    async with running(session) as (console, pilot):
+        rows = [
+            replace(row, investigation=replace(row.investigation, muted=3), state="muted")
+            if row.investigation.id in (411, 408) else row
+            for row in session.snapshot.rows
+        ]  # fmt: skip
+        session.publish(rows=tuple(rows))
+        await eventually(pilot, lambda: "hidden (h): 2 muted, 1 snoozed" in painted(console))
+        await pilot.press("h")
+        await eventually(pilot, lambda: "hidden" not in painted(console) and 411 in console.view.rows.rows.order)
