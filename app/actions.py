@@ -272,6 +272,8 @@ def _here() -> tuple[Action, ...]:
                places=COVERAGE, footer=7, command="markdown"),
         Action("case.narrate", "N", "Narrate", "Let the model of the settings put the evidence into words", here,
                "narrate", places=INVESTIGATION, command="narrate", refusal=with_case),
+        Action("case.export", "E", "Export", "Write it to a file as Markdown, and say where", here, "export",
+               places=INVESTIGATION, command="export", refusal=with_case),
         Action("copy.query", "c", "Copy query", "Copy the query of the selected line", here, "copy_query",
                places=INVESTIGATION | COVERAGE | ADVISOR, footer=6, refusal=with_query),
         Action("copy.name", "c", "Copy", "Copy the name", here, "copy_name",

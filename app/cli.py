@@ -30,6 +30,7 @@ COMMANDS = {
     "watch": "run cycles without a console until stopped; prints what opens and closes",
     "list": "list investigations from the store",
     "show": "show one investigation with its evidence",
+    "export": "write one investigation as Markdown, HTML, JSON or Slack blocks, or as the report of an incident",
     "verify": "list what became of the last rollouts: the new revision against the old",
     "label": "judge an investigation: true, false or unsure",
     "incident": "write down what went wrong, to measure what is found: add, list, remove",

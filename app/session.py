@@ -406,6 +406,22 @@ class EngineSession:
         except SourceError as error:
             return ActResult(False, f"{error.message}. {error.hint}")
 
+    def export(self, investigation: int) -> ActResult:
+        """Write an investigation to a file as Markdown."""
+        from app.export.files import write_new
+        from app.export.markdown import markdown
+        from app.export.sections import case_document
+
+        case, now = self.case(investigation), self._snapshot.now
+        if case is None:
+            return ActResult(False, "there is no such investigation")
+        text = markdown(case_document(case, self._store.outbox.of(investigation), now))
+        try:
+            path = write_new(f"tocsin-{investigation}.md", text, self._clock.now())
+        except OSError as error:
+            return ActResult(False, f"not written: {error.filename}: {error.strerror}")
+        return ActResult(True, f"written to {path}")
+
     def workloads(self) -> Face:
         """The coverage matrix by workload."""
         return by_workload(self._seen, self._run.cluster, {row.id: row.group for row in self._catalogue.rows})

@@ -295,6 +295,10 @@ class Session(Protocol):
         """Let the model that the settings name put a ledger into words; asks over the network."""
         ...
 
+    def export(self, investigation: int) -> ActResult:
+        """Write an investigation to a file as Markdown; says where."""
+        ...
+
     def workloads(self) -> Face:
         """The coverage matrix by workload, as the newest cycle saw it; empty before there was one."""
         ...

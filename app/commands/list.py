@@ -12,17 +12,22 @@ from storage.records import Lifecycle
 if TYPE_CHECKING:
     import argparse
 
+FORMATS = ("text", "csv", "jsonl")
+
 
 def declare(parser: argparse.ArgumentParser) -> None:
     """Its own options."""
     parser.add_argument("--all", action="store_true", help="also those that recovered or were closed")
     parser.add_argument("--limit", type=positive, default=100, help="how many at most")
-    parser.add_argument("--json", action="store_true", help="print JSON lines")
+    parser.add_argument("--format", choices=FORMATS, default="text", help="text, csv for a spreadsheet, or JSON lines")
+    for option, name in (("--json", "jsonl"), ("--csv", "csv")):
+        parser.add_argument(option, dest="format", action="store_const", const=name, help=f"--format {name}")
 
 
 def run(options: argparse.Namespace) -> int:
     """Print them, the most recently updated first."""
     from app.clock import SystemClock
+    from app.export.table import csv_table
     from app.findings import investigation, json_line
     from storage.database import Store
     from widgets.text import age, clean
@@ -36,7 +41,10 @@ def run(options: argparse.Namespace) -> int:
         return Exit.STORE
     with Store.open(loaded.database) as store:
         cases = store.investigations.page(cluster, lifecycles=lifecycles, limit=options.limit)
-    if options.json:
+    if options.format == "csv":
+        sys.stdout.write(csv_table(cases, now))
+        return Exit.OK
+    if options.format == "jsonl":
         for case in cases:
             print(json_line(investigation(case, now)))
         return Exit.OK

@@ -274,6 +274,12 @@ class InvestigationScreen(CaseView):
         else:
             self.console.do_go("inbox")
 
+    def do_export(self) -> None:
+        """To a file, as it stands."""
+        number = self._number
+        if number is not None:
+            self.console.act("export", lambda session: session.export(number), "")
+
     def do_narrate(self) -> None:
         """Ask the model; the case may be left meanwhile."""
         number = self._number

@@ -11,6 +11,7 @@ from app.cli import main
 from app.exits import Exit
 from storage.database import Store
 from tests.storage.samples import CLUSTER, anomaly, case, update
+from tests.storage.test_conclusions import conclusion
 
 
 @pytest.fixture
@@ -20,7 +21,7 @@ def database(tmp_path, monkeypatch):
     monkeypatch.delenv("PROMETHEUS_URL", raising=False)
     path, now = tmp_path / "tocsin.db", time.time()
     with Store.open(path) as store:
-        members = [anomaly(1, 1, opened=now - 3000, onset=now - 3100)]
+        members = [anomaly(1, 1, opened=now - 3000, onset=now - 3100, band=b"")]
         store.cycles.write(update(case(1, opened=now - 3000, updated=now - 2000), at=now - 3000, anomalies=members))
     return path
 
@@ -131,3 +132,26 @@ def test_a_silence_is_added_listed_and_ended(capsys, database):
 def test_a_silence_that_is_none_is_refused(capsys, database, words, said):
     code, _, err = tocsin(capsys, database, "silence", "add", *words)
     assert code == Exit.USAGE and said in err
+
+
+def test_a_case_is_exported_in_every_format_and_lists_as_tables(capsys, database, tmp_path):
+    assert "# #1 shop/checkout" in tocsin(capsys, database, "export", "1")[1]
+    assert "Incident report" in tocsin(capsys, database, "export", "1", "--report")[1]
+    assert tocsin(capsys, database, "export", "1", "--format", "html")[1].startswith("<!doctype html>")
+    assert json.loads(tocsin(capsys, database, "export", "1", "--format", "json")[1])["id"] == 1
+    file = tmp_path / "case.md"
+    assert tocsin(capsys, database, "export", "1", "--output", str(file))[0] == Exit.OK and "shop" in file.read_text()
+    assert tocsin(capsys, database, "export", "9")[0] == Exit.FINDINGS
+    assert tocsin(capsys, database, "export", "1", "--format", "slack")[0] == Exit.SETTINGS
+    assert tocsin(capsys, database, "export", "1", "--report", "--format", "json")[0] == Exit.USAGE
+    for words in (("--csv",), ("--format", "csv")):
+        head, line = tocsin(capsys, database, "list", *words)[1].splitlines()
+        assert head.startswith("schema,id,title,entity.kind") and ",shop,checkout," in line
+    assert json.loads(tocsin(capsys, database, "list", "--format", "jsonl")[1])["id"] == 1
+
+
+def test_a_case_that_came_to_something_is_exported_for_slack(capsys, database):
+    with Store.open(database) as store:
+        store.conclusions.write(conclusion(investigation=1), ())
+    told = json.loads(tocsin(capsys, database, "export", "1", "--format", "slack")[1])
+    assert told["attachments"][0]["blocks"][0]["type"] == "header"

@@ -195,6 +195,10 @@ class FakeSession:
         self.calls.append(("narrate", investigation))
         return ActResult(False, "narrative.url is not set")
 
+    def export(self, investigation: int) -> ActResult:
+        self.calls.append(("export", investigation))
+        return ActResult(True, f"written to /home/me/tocsin-{investigation}.md")
+
     def workloads(self) -> Face:
         return by_workload(self.seen, CLUSTER, {row.id: row.group for row in load().rows})
 

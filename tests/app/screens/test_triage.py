@@ -375,3 +375,13 @@ async def test_the_title_says_what_is_hidden_and_why():
         await eventually(pilot, lambda: "hidden (h): 2 muted, 1 snoozed" in painted(console))
         await pilot.press("h")
         await eventually(pilot, lambda: "hidden" not in painted(console) and 411 in console.view.rows.rows.order)
+
+
+async def test_an_investigation_is_written_to_a_file_and_it_says_where():
+    session = FakeSession()
+    async with running(session) as (console, pilot):
+        await pilot.press("enter")
+        await eventually(pilot, lambda: isinstance(console.view, InvestigationScreen) and console.view.case)
+        await pilot.press("E")
+        await eventually(pilot, lambda: any("tocsin-412.md" in toast for toast in toasts(console)))
+        assert ("export", 412) in session.calls
