@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from app.redaction import redact
 from detectors.series import Band
 from widgets.text import alike, clean, clock
 
@@ -44,7 +45,7 @@ def svg(chart: Chart) -> str:
     if not known.any():
         return ""
     frame = _frame(band, known)
-    title = escape(clean(chart.title))
+    title = escape(clean(redact(chart.title)))
     return "\n".join(
         (
             f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{title}">',
