@@ -65,6 +65,10 @@ class Acting:
         """Hide investigations for a while."""
         return self._acted(self._triage.snooze(ids, seconds))
 
+    def snooze_until_rollout(self, ids: Sequence[int]) -> ActResult:
+        """Hide investigations until their workloads are rolled out."""
+        return self._acted(self._triage.snooze_until_rollout(ids))
+
     def close_cases(self, ids: Sequence[int]) -> ActResult:
         """Close investigations."""
         return self._acted(self._triage.close(ids))

@@ -215,7 +215,7 @@ def _triage() -> tuple[Action, ...]:
         act("true-because", "T", "True, why", "Label as a real problem, and say why", 0, "label_because", "true"),
         act("false-because", "F", "False, why", "Label as noise, and say why", 0, "label_because", "false"),
         act("unsure-because", "U", "Unsure, why", "Label as unsure, and say why", 0, "label_because", "unsure"),
-        act("snooze", "s", "Snooze", "Hide it for 15 minutes, 1 hour or 4 hours", 5, "snooze"),
+        act("snooze", "s", "Snooze", "Hide it for 15 minutes, 1 hour, 4 hours, or until the next rollout", 5, "snooze"),
         act("mute", "m", "Mute", "Mute its pattern; says what that would have hidden", 0, "mute", command="mute"),
         Action(
             "case.silence",
@@ -311,6 +311,8 @@ def _everywhere() -> tuple[Action, ...]:
                parameter="NUMBER", refusal=with_session),
         Action("connect", "", "Connect", "Choose Prometheus and the cluster", everywhere, "connect", command="connect"),
         Action("theme", "", "Theme", "Change the colours", everywhere, "theme", command="theme", parameter="NAME"),
+        Action("dump", "ctrl+s", "Dump", "Write the screen to files: SVG and text", everywhere, "dump", (), LISTED,
+               command="dump"),
         Action("command", ":", "Command", "Type a command", everywhere, "command", typing=True),
         Action("palette", "ctrl+p", "Palette", "Find an action or an investigation", everywhere, "palette"),
         Action("help", "?", "Help", "The keys of this screen", everywhere, "help", footer=1, command="help",

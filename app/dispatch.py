@@ -11,6 +11,7 @@ from textual.app import SystemCommand
 from textual.widgets import Input
 
 from app.actions import BY_ID, COMMANDS, PLACES, actions_of
+from app.messages import Acted
 from app.ordered_keys import OrderedKeys
 from app.screens.view import View
 from widgets.text import clean
@@ -209,6 +210,13 @@ class Dispatch(OrderedKeys):
     def do_palette(self) -> None:
         """Textual's palette."""
         self.action_command_palette()
+
+    def do_dump(self) -> None:
+        """The screen as it is now, to files."""
+        from app.dump import dumped, text_of
+
+        picture, text = self.export_screenshot(), text_of(self.screen)
+        self.link.run("acts", "dump", lambda: Acted(dumped(picture, text), ""))
 
     def do_theme(self, name: str) -> None:
         """Other colours."""

@@ -188,6 +188,7 @@ class Engine:
             errors=sum(result.status is Coverage.QUERY_ERROR for result in results.values()),
         )
         self._writer.write(cycle, results, changes, state, self._additions())
+        self._writer.wake(state, now)
         self._restored = True
         self._unsolved = self._left(results, state, around, trouble)
         self.advisor.observe(state, self.look if trouble is None else None, now)

@@ -231,6 +231,10 @@ class Session(Protocol):
         """Hide investigations for a while; undoable."""
         ...
 
+    def snooze_until_rollout(self, ids: Sequence[int]) -> ActResult:
+        """Hide investigations until their workloads are rolled out; undoable."""
+        ...
+
     def close_cases(self, ids: Sequence[int]) -> ActResult:
         """Close investigations; undoable."""
         ...

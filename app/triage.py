@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from app.durations import DAY
 from app.quality.rules import told
 from app.quality.silence import lasting
 from app.snapshot import ActResult
@@ -21,6 +22,11 @@ if TYPE_CHECKING:
     from storage.database import Store
     from storage.labels import DetectorOf
     from storage.records import Announcement, HistoryRecord, InvestigationRecord, Label, RuleRecord
+
+LONGEST_WAIT = 30 * DAY
+"""How long a snooze waits for a rollout: what nobody deploys any more is not forgotten."""
+ROLLED_OUT = ("Deployment", "Rollout")
+"""Kinds whose revisions are objects that can be seen."""
 
 
 class Triage:
@@ -56,8 +62,18 @@ class Triage:
 
     def snooze(self, ids: Sequence[int], seconds: float) -> ActResult:
         """Hide for a while."""
-        until = self._clock.now() + seconds
-        return self._act(ids, Act.SNOOZE, {"snoozed_until": until}, f"snoozed for {_length(seconds)}")
+        values = {"snoozed_until": self._clock.now() + seconds, "awaits_rollout": None}
+        return self._act(ids, Act.SNOOZE, values, f"snoozed for {_length(seconds)}")
+
+    def snooze_until_rollout(self, ids: Sequence[int]) -> ActResult:
+        """Hide until the workload has a newer revision, where rollouts of it are seen."""
+        fitting = [case.id for case in self._cases(ids) if case.entity.kind in ROLLED_OUT]
+        if not fitting:
+            return ActResult(False, f"rollouts are seen of {' and '.join(ROLLED_OUT)} only: choose a time")
+        now = self._clock.now()
+        values = {"snoozed_until": now + LONGEST_WAIT, "awaits_rollout": now}
+        days = round(LONGEST_WAIT / DAY)
+        return self._act(fitting, Act.SNOOZE, values, f"snoozed until the next rollout, at most {days} d")
 
     def close(self, ids: Sequence[int]) -> ActResult:
         """Close."""

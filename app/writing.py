@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from app.coverage import coverage_record
 from app.grouping import Casebook
 from app.ledger import Ledger
+from app.rollouts import newest_rollout
 from app.topology import Topology
 from detectors.cluster import ClusterState
 from storage.cycles import CycleUpdate
@@ -114,6 +115,17 @@ class Writer:
                 owner=self._owner,
             )
         )
+
+    def wake(self, state: ClusterState | None, now: float) -> None:
+        """End the snoozes that a rollout was to end, where it has begun."""
+        rolled = [
+            case.id
+            for case in self._store.investigations.awaiting_rollout(self._cluster)
+            if (rollout := newest_rollout(state, case.entity)) is not None
+            and rollout.began > (case.awaits_rollout or now)
+        ]
+        if rolled:
+            self._store.investigations.wake(rolled, now)
 
     def _open_book(self, touched: Sequence[AnomalyRecord], now: float, *, grouping: bool) -> None:
         """Read the cases that this cycle may change: all that are open only where something new looks for its own."""

@@ -50,7 +50,7 @@ class Act(StrEnum):
 FIELDS: Mapping[Act, tuple[str, ...]] = {
     Act.LABEL: ("label", "label_reason"),
     Act.ACKNOWLEDGE: ("acknowledged_at", "acknowledged_by"),
-    Act.SNOOZE: ("snoozed_until",),
+    Act.SNOOZE: ("snoozed_until", "awaits_rollout"),
     Act.CLOSE: ("closed_at",),
     Act.PIN: ("pinned",),
     Act.SEEN: ("seen_at",),

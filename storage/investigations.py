@@ -53,7 +53,8 @@ _PUT = (
 _SELECT = f"""
     SELECT investigation.id, cluster.name, title, severity, score, lifecycle, onset, opened, updated,
         ended, signals, anomalies, held, seen_at, acknowledged_at, acknowledged_by,
-        snoozed_until, label, label_reason, pinned, muted, verdict, priority, cause, part_of, {ENTITY_COLUMNS}
+        snoozed_until, awaits_rollout, label, label_reason, pinned, muted, verdict, priority, cause, part_of,
+        {ENTITY_COLUMNS}
     FROM investigation
     JOIN cluster ON cluster.id = investigation.cluster
     {ENTITY_JOIN.format(owner="investigation")}
@@ -84,6 +85,19 @@ class Investigations:
                 (cluster_id(connection, cluster),),
             )
             return {int(rule): int(count) for rule, count in cursor}
+
+    def awaiting_rollout(self, cluster: str) -> tuple[InvestigationRecord, ...]:
+        """Those whose snooze ends with a rollout."""
+        return self._select("WHERE investigation.cluster = :cluster AND awaits_rollout IS NOT NULL", cluster)
+
+    def wake(self, investigations: Iterable[int], now: float) -> None:
+        """End the snooze of those that have waited for a rollout."""
+        with self._connections.write() as connection:
+            connection.execute(
+                """UPDATE investigation SET snoozed_until = min(snoozed_until, ?), awaits_rollout = NULL
+                WHERE id IN (SELECT value FROM json_each(?))""",
+                (now, str(list(investigations))),
+            )
 
     def closed_among(self, investigations: Iterable[int]) -> set[int]:
         """Those of these that the engineer has closed."""
@@ -276,7 +290,7 @@ def _row(names: Names, record: InvestigationRecord) -> tuple[object, ...]:
 
 def _read(row: tuple[Any, ...]) -> InvestigationRecord:
     (identity, cluster, title, severity, score, lifecycle, onset, opened, updated, ended, signals, anomalies, held,
-     seen_at, acknowledged_at, acknowledged_by, snoozed_until, label, label_reason, pinned, muted,
+     seen_at, acknowledged_at, acknowledged_by, snoozed_until, awaits_rollout, label, label_reason, pinned, muted,
      verdict, priority, cause, part_of, *entity) = row  # fmt: skip
     return InvestigationRecord(
         id=identity,
@@ -297,6 +311,7 @@ def _read(row: tuple[Any, ...]) -> InvestigationRecord:
         acknowledged_at=acknowledged_at,
         acknowledged_by=acknowledged_by,
         snoozed_until=snoozed_until,
+        awaits_rollout=awaits_rollout,
         label=None if label is None else Label(label),
         label_reason=label_reason,
         pinned=bool(pinned),

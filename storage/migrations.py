@@ -65,7 +65,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration(11, "what is usual at each time of day and week", _run(schema.PROFILES)),
     Migration(12, "messages to the outside", _run(schema.OUTBOX)),
     Migration(13, "what holds messages back", _run(schema.HOLDS)),
-    Migration(14, "rules of one environment, and rules that begin later", _run(schema.SILENCES)),
+    Migration(14, "rules that begin later and of one environment, snoozes that a rollout ends", _run(schema.SILENCES)),
 )
 
 

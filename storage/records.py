@@ -158,6 +158,8 @@ class InvestigationRecord(msgspec.Struct, frozen=True, gc=False):
     acknowledged_at: float | None = None
     acknowledged_by: str = ""
     snoozed_until: float | None = None
+    awaits_rollout: float | None = None
+    """Snoozed until its workload has a revision that is newer than this; None: a rollout ends no snooze."""
     label: Label | None = None
     label_reason: str = ""
     pinned: bool = False

@@ -433,8 +433,11 @@ HOLDS = (
     "CREATE INDEX message_again ON message (again) WHERE again IS NOT NULL",
 )
 
-# A rule may be about one environment, and begin later: a maintenance window.
+# A rule may be about one environment, and begin later: a maintenance window. A snooze may end with the first rollout
+# after `awaits_rollout`.
 SILENCES = (
     "ALTER TABLE rule ADD COLUMN environment TEXT NOT NULL DEFAULT ''",
     "ALTER TABLE rule ADD COLUMN starts REAL",
+    "ALTER TABLE investigation ADD COLUMN awaits_rollout REAL",
+    "CREATE INDEX investigation_awaits ON investigation (cluster) WHERE awaits_rollout IS NOT NULL",
 )

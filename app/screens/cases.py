@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import math
 from typing import TYPE_CHECKING
 
 from textual import on
@@ -85,7 +86,7 @@ class CaseView(QueryView):
                 self.console.act("mute", lambda session: session.accept(proposal))
 
         if message.proposals:
-            self.app.push_screen(MuteDialog(message.case, message.proposals), accept)
+            self.app.push_screen(MuteDialog(message.case, message.proposals, getpass.getuser()), accept)
 
     def do_silence(self) -> None:
         """Ask what nobody wants to hear of, beginning with the investigation that is selected."""
@@ -146,5 +147,7 @@ class CaseView(QueryView):
             self._snooze(seconds)
 
     def _snooze(self, seconds: float | None) -> None:
-        if seconds is not None:
+        if seconds == math.inf:
+            self._act("snooze", lambda session, cases: session.snooze_until_rollout(cases))
+        elif seconds is not None:
             self._act("snooze", lambda session, cases: session.snooze(cases, seconds))

@@ -20,7 +20,7 @@ class MuteDialog(ChoiceDialog["Proposal"]):
 
     BREADTH = "-large"
 
-    def __init__(self, case: int, proposals: Sequence[Proposal]) -> None:
+    def __init__(self, case: int, proposals: Sequence[Proposal], owner: str) -> None:
         choices = [(f"{clean(told(each.pattern), 96)}\n   {effect_text(each.effect)}", each) for each in proposals]
-        lasting = f"for {age(proposals[0].lasting)}; counts as of now"
+        lasting = f"{owner}'s, for {age(proposals[0].lasting)}"
         super().__init__(f"Mute what #{case} is about", choices, lasting)

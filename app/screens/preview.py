@@ -171,6 +171,7 @@ def reasons(row: InboxRow, now: float, zone: tzinfo) -> Iterator[tuple[str, str 
     if record.label is not None:
         yield "label", f"{record.label} {record.label_reason}".rstrip()
     if record.snoozed_until is not None and record.snoozed_until > now:
-        yield "snoozed", f"until {clock(record.snoozed_until, zone)}"
+        until = "the next rollout" if record.awaits_rollout is not None else clock(record.snoozed_until, zone)
+        yield "snoozed", f"until {until}"
     if query:
         yield "check", query

@@ -106,7 +106,7 @@ def test_a_cycle_leaves_the_engineers_fields_alone(store: Store) -> None:
     acts: dict[Act, dict[str, object]] = {
         Act.LABEL: {"label": Label.TRUE, "label_reason": "real"},
         Act.ACKNOWLEDGE: {"acknowledged_at": NOW, "acknowledged_by": "kim"},
-        Act.SNOOZE: {"snoozed_until": NOW + 900},
+        Act.SNOOZE: {"snoozed_until": NOW + 900, "awaits_rollout": None},
         Act.PIN: {"pinned": True},
         Act.SEEN: {"seen_at": NOW},
         Act.CLOSE: {"closed_at": NOW},

@@ -158,7 +158,7 @@ def test_a_change_of_another_field_is_no_conflict(cases: Store) -> None:
             {"acknowledged_at": NOW, "acknowledged_by": "kim"},
             ("kim acknowledged it", "kim undid, gave it back"),
         ),
-        (Act.SNOOZE, {"snoozed_until": NOW}, ("kim snoozed it", "kim undid, ended the snooze")),
+        (Act.SNOOZE, {"snoozed_until": NOW, "awaits_rollout": None}, ("kim snoozed it", "kim undid, ended the snooze")),
         (Act.CLOSE, {"closed_at": NOW}, ("kim closed it", "kim undid, opened it again")),
         (Act.PIN, {"pinned": True}, ("kim pinned it", "kim undid, unpinned it")),
     ],

@@ -127,6 +127,10 @@ class FakeSession:
     def snooze(self, ids: Sequence[int], seconds: float) -> ActResult:
         return self._act(f"snoozed for {seconds / 60:.0f} min", ids, lambda _: {"snoozed_until": NOW + seconds})
 
+    def snooze_until_rollout(self, ids: Sequence[int]) -> ActResult:
+        change = {"snoozed_until": NOW + 2_592_000.0, "awaits_rollout": NOW}
+        return self._act("snoozed until the next rollout", ids, lambda _: change)
+
     def close_cases(self, ids: Sequence[int]) -> ActResult:
         return self._act("closed", ids, lambda _: {"lifecycle": Lifecycle.CLOSED, "ended": NOW})
 

@@ -385,3 +385,28 @@ async def test_an_investigation_is_written_to_a_file_and_it_says_where():
         await pilot.press("E")
         await eventually(pilot, lambda: any("tocsin-412.md" in toast for toast in toasts(console)))
         assert ("export", 412) in session.calls
+
+
+async def test_a_snooze_may_last_until_the_next_rollout():
+    session = FakeSession()
+    async with running(session) as (console, pilot):
+        await pilot.press("s")
+        await eventually(pilot, lambda: isinstance(console.screen, SnoozeDialog))
+        await pilot.press("4")
+        await eventually(pilot, lambda: record(session, 412).awaits_rollout == NOW)
+        await pilot.press("z")
+        await eventually(pilot, lambda: record(session, 412).snoozed_until is None)
+
+
+async def test_the_screen_is_written_to_files_as_picture_and_text(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    async with running(FakeSession()) as (console, pilot):
+        await pilot.press("ctrl+s")
+        await eventually(pilot, lambda: any("written to" in toast for toast in toasts(console)))
+        picture, text = sorted(tmp_path.iterdir())
+        assert picture.suffix == ".svg" and picture.read_text().startswith("<svg")
+        assert "shop/checkout" in text.read_text() and "\x1b" not in text.read_text()
+        monkeypatch.setattr("app.export.files.Path.cwd", lambda: tmp_path / "none")
+        monkeypatch.setattr("app.export.files.Path.home", lambda: tmp_path / "none")
+        await pilot.press(*":dump", "enter")
+        await eventually(pilot, lambda: any("not written" in toast for toast in toasts(console)))
