@@ -214,11 +214,13 @@ class Acting:
         from app.export.files import write_new
         from app.export.markdown import markdown
         from app.export.sections import case_document
+        from app.notify.runbooks import runbook_of
 
         case, now = self.case(investigation), self._snapshot.now
         if case is None:
             return ActResult(False, "there is no such investigation")
-        text = markdown(case_document(case, self._store.outbox.of(investigation), now))
+        runbook = runbook_of(self._loaded.settings.notify.runbooks, case.investigation, case.conclusion)
+        text = markdown(case_document(case, self._store.outbox.of(investigation), now, runbook))
         try:
             path = write_new(f"tocsin-{investigation}.md", text, self._clock.now())
         except OSError as error:

@@ -55,7 +55,7 @@ def run(options: argparse.Namespace) -> int:
     return Exit.OK
 
 
-def _document(store: Store, _: LoadedSettings, case: Case, options: argparse.Namespace) -> str:
+def _document(store: Store, loaded: LoadedSettings, case: Case, options: argparse.Namespace) -> str:
     from app.clock import SystemClock
     from app.export.html import html
     from app.export.markdown import markdown
@@ -68,16 +68,22 @@ def _document(store: Store, _: LoadedSettings, case: Case, options: argparse.Nam
         known = incidents_about(record, store.incidents.of(record.cluster), now)
         document = incident_report(case, messages, known, now)
     else:
-        document = case_document(case, messages, now)
+        document = case_document(case, messages, now, _runbook(loaded, case))
     return html(document) if options.format == "html" else markdown(document)
 
 
-def _json(_: Store, __: LoadedSettings, case: Case, ___: argparse.Namespace) -> str:
+def _runbook(loaded: LoadedSettings, case: Case) -> str:
+    from app.notify.runbooks import runbook_of
+
+    return runbook_of(loaded.settings.notify.runbooks, case.investigation, case.conclusion)
+
+
+def _json(_: Store, loaded: LoadedSettings, case: Case, __: argparse.Namespace) -> str:
     from app.clock import SystemClock
     from app.findings import case_object, json_line
     from app.redaction import redact_tree
 
-    return json_line(redact_tree(case_object(case, SystemClock().now()))) + "\n"
+    return json_line(redact_tree(case_object(case, SystemClock().now(), _runbook(loaded, case)))) + "\n"
 
 
 def _slack(_: Store, loaded: LoadedSettings, case: Case, __: argparse.Namespace) -> str:
@@ -90,7 +96,8 @@ def _slack(_: Store, loaded: LoadedSettings, case: Case, __: argparse.Namespace)
 
     if case.conclusion is None:
         raise SettingsError(f"#{case.investigation.id}: {UNFINISHED}")
-    message = compose(case.investigation, case.conclusion, case.anomalies, open_catalogue(loaded))
+    runbooks = loaded.settings.notify.runbooks
+    message = compose(case.investigation, case.conclusion, case.anomalies, open_catalogue(loaded), runbooks)
     return json_line(payload(message)) + "\n"
 
 

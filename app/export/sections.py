@@ -22,10 +22,11 @@ if TYPE_CHECKING:
 SIGNS = {Stance.SUPPORTS: "for", Stance.CONTRADICTS: "against", Stance.SILENT: "silent", Stance.UNKNOWN: "unknown"}
 
 
-def case_document(case: Case, messages: Sequence[MessageRecord], now: float) -> Document:
-    """A case as it stands."""
+def case_document(case: Case, messages: Sequence[MessageRecord], now: float, runbook: str = "") -> Document:
+    """A case as it stands, with the address of its runbook where there is one."""
+    read = (("runbook", runbook),) if runbook else ()
     sections = (
-        Section("Summary", (Facts((*_what(case), *_came_to(case), *_state(case, now))),)),
+        Section("Summary", (Facts((*_what(case), *_came_to(case), *_state(case, now), *read)),)),
         *_found(case),
         Section("What next", _code(case.conclusion.commands if case.conclusion else ())),
         Section("Anomalies", tuple(_anomalies(case.anomalies))),

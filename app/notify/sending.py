@@ -20,8 +20,8 @@ from storage.records import BY_HAND, MessageState
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from app.notify.message import Message, Summary
     from app.notify.destinations import Destination
+    from app.notify.message import Message, Summary
     from app.notify.settings import NotifySettings
     from detectors.catalog import Catalogue
     from storage.database import Store
@@ -33,9 +33,7 @@ _MARKS = re.compile(r"`([^`]*)`|\*")
 _DATE = re.compile(r"<!date\^[^|>]*\|([^>]*)>")
 
 
-def draft(
-    store: Store, settings: NotifySettings, catalogue: Catalogue, case: InvestigationRecord, now: float
-) -> Draft:
+def draft(store: Store, settings: NotifySettings, catalogue: Catalogue, case: InvestigationRecord, now: float) -> Draft:
     """What would be sent of a case."""
     found = store.conclusions.of(case.id)
     if found is None:

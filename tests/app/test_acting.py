@@ -56,7 +56,7 @@ def test_what_is_drafted_is_sent_listed_dropped_and_brought_back(store: Store, f
     assert told.targets[0].name == "oncall" and silent.refusal
     assert held.send([1, 2], ["oncall", "nowhere"]).message == "in the outbox for oncall: shop/checkout"
     [row] = held.outbox().messages
-    assert row.text == told.text and held.restored().stuck == 0
+    assert row.text == told.targets[0].text and held.restored().stuck == 0
     assert not held.send([1], ["oncall"]).ok and not held.send([2], ["oncall"]).ok
     assert held.undo().message.endswith("undid, took it out of the outbox")
     assert held.outbox().messages[0].record.state is MessageState.DROPPED

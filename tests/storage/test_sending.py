@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from storage.errors import UndoError
 from storage.history import describe
-from storage.records import BY_HAND, Announcement, MessageState, Priority
+from storage.records import BY_HAND, Announcement, HeldBy, Hold, MessageState, Priority
 from tests.storage.samples import NOW, case, update
 from tests.storage.test_outbox import NEWS, OVER, TOLD, claim, claimed, only, posted, told
 
@@ -128,8 +128,12 @@ def test_stuck_messages_are_counted_but_not_those_that_a_summary_tells_of(store:
     drop(store, only(store).id)
     assert store.outbox.stuck() == 0
     told(store, replace(TOLD, priority=Priority.P2), number=2)
-    store.outbox.unsent(claimed(store), MessageState.HELD, "a dry run", "")
+    message = claimed(store)
+    store.outbox.hold(message, Hold(HeldBy.DRY_RUN, "a dry run", ""))
     assert store.outbox.stuck() == 0
+    store.outbox.retry(message.id, NOW)
+    store.outbox.hold(claimed(store), Hold(HeldBy.LIMIT, "enough", ""))
+    assert store.outbox.stuck() == 1
 
 
 def test_what_waits_for_its_next_try_is_tried_at_once(store: Store) -> None:

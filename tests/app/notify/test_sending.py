@@ -7,11 +7,15 @@ from typing import TYPE_CHECKING
 import pytest
 from msgspec.structs import replace
 
+from app.clock import ManualClock
 from app.notify.blocks import payload
-from app.notify.message import Summary
+from app.notify.courier import Outcome
+from app.notify.delivery import Delivery
+from app.notify.message import Message, Summary
 from app.notify.outbox import read_outbox, trouble
 from app.notify.sending import UNFINISHED, as_text, draft, told_by_hand
 from storage.database import Store
+from storage.history import Act
 from storage.records import BY_HAND, Label, MessageState
 from tests.app.notify.samples import CATALOGUE, NOW, case, conclude, message, settings
 from tests.storage.samples import update
@@ -110,3 +114,32 @@ def test_another_versions_message_is_listed_and_says_so(store: Store) -> None:
     with store.outbox._connections.write() as connection:
         connection.execute("UPDATE message SET body = x'7b7d' WHERE id = ?", (record.id,))
     assert "another version" in read_outbox(store, TWO, NOW).messages[0].text
+
+
+@pytest.mark.parametrize(
+    ("kind", "sign"), [("apprise", "likely cause: "), ("webhook", '"event"'), ("alertmanager", '"labels"')]
+)
+def test_every_kind_of_destination_shows_what_it_gets(kind: str, sign: str) -> None:
+    text = as_text(kind, message(case(title="@here")), NOW)
+    assert sign in text and "checkout" in text and as_text(kind, Summary(((7, "real"),)), NOW)
+
+
+def test_what_is_sent_by_hand_goes_out_although_the_case_is_snoozed(store: Store) -> None:
+    store.cycles.write(update(case(1)))
+    conclude(store, settings(destinations={}), 1)
+    values = {"snoozed_until": NOW + 9e9, "awaits_rollout": None}
+    store.history.act([1], Act.SNOOZE, values, actor="kim", at=NOW)
+    record = store.investigations.get(1)
+    assert record is not None
+    told = told_by_hand(store, TWO, CATALOGUE, record, ("oncall",))
+    assert told is not None
+    store.history.send({1: told}, actor="kim", at=NOW)
+    posts: list[str] = []
+
+    class Posting:
+        def post(self, told: Message | Summary, key: str) -> Outcome:
+            posts.append(f"{key} {told.headline}")
+            return Outcome(MessageState.SENT, ts="1")
+
+    Delivery(store, TWO, ManualClock(NOW), lambda *_: Posting()).step()  # type: ignore[arg-type,return-value]
+    assert len(posts) == 1 and store.outbox.listed()[0].state is MessageState.SENT
