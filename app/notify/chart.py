@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from app.redaction import redact
 from detectors.series import Band
 from widgets.chart_scale import scale_of
-from widgets.text import quantity
+from widgets.text import quantity, span
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -48,13 +49,10 @@ def chart_of(anomalies: Sequence[AnomalyRecord]) -> Chart | None:
     if lead is None:
         return None
     band = Band.from_bytes(lead.band)
-    title = f"{lead.entity.title}: {lead.signal}"
+    title = redact(f"{lead.entity.title}: {lead.signal}")
     first, last = _clock(band.times[0]), _clock(band.times[-1])
-    expected = f"{quantity(lead.low, lead.unit)} to {quantity(lead.high, lead.unit)}"
-    text = (
-        f"{title}, {first} to {last} UTC: {quantity(lead.observed, lead.unit)} where {expected} is expected, "
-        f"since {_clock(lead.onset)}"
-    )
+    seen, expected = quantity(lead.observed, lead.unit), span(lead.low, lead.high, lead.unit, like=lead.observed)
+    text = f"{title}, {first} to {last} UTC: {seen}, expected {expected}, since {_clock(lead.onset)}"
     return Chart(_drawn(band, lead, title), title, text)
 
 

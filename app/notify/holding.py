@@ -8,9 +8,6 @@ from app.notify.hours import end_of, minutes_of, within
 from storage.records import HeldBy, Hold, Priority
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from app.notify.destinations import Destination
     from app.notify.settings import NotifySettings
     from storage.records import MessageRecord
 
@@ -30,48 +27,24 @@ def held(settings: NotifySettings, message: MessageRecord, posted: int, now: flo
         posted: how many its destination got in the last hour.
         now: unix seconds.
     """
-    destination = settings.destinations[message.destination]
+    name, destination = message.destination, settings.destinations[message.destination]
     if message.investigation is None or message.priority is Priority.P1 or destination.kind == "alertmanager":
         return None
-    reasons = (reason(settings, destination, message, posted, now) for reason in _REASONS)
-    return next((reason for reason in reasons if reason is not None), None)
+    if message.priority in destination.digest:
+        text = f"{message.priority} is told in a digest"
+        hint = f"The digest comes at most {destination.digest_minutes} minutes later: digest_minutes."
+        return Hold(HeldBy.DIGEST, text, hint, now + destination.digest_minutes * 60)
+    hours = minutes_of("quiet_hours", destination.quiet_hours)
+    if hours is not None and within(hours, now, settings.time_zone):
+        text = f"the quiet hours of {name}, {destination.quiet_hours} {settings.time_zone}"
+        return Hold(HeldBy.QUIET, text, "A summary tells of it when they end.", end_of(hours, now, settings.time_zone))
+    if posted >= settings.hourly_limit:
+        text = f"{name} has got its {settings.hourly_limit} messages of this hour"
+        return Hold(HeldBy.LIMIT, text, "A summary tells of it as soon as the limit allows: notify.hourly_limit.")
+    return None
 
 
 def quiet(settings: NotifySettings, name: str, now: float) -> bool:
-    """Whether a destination has its quiet hours."""
+    """Whether a destination has its quiet hours: not even summaries are told then."""
     hours = minutes_of("quiet_hours", settings.destinations[name].quiet_hours)
     return hours is not None and within(hours, now, settings.time_zone)
-
-
-def _digest(_: NotifySettings, destination: Destination, message: MessageRecord, __: int, now: float) -> Hold | None:
-    if message.priority not in destination.digest:
-        return None
-    text = f"{message.priority} is told in a digest"
-    hint = f"The digest comes at most {destination.digest_minutes} minutes later: digest_minutes."
-    return Hold(HeldBy.DIGEST, text, hint, now + destination.digest_minutes * 60)
-
-
-def _quiet(
-    settings: NotifySettings, destination: Destination, message: MessageRecord, __: int, now: float
-) -> Hold | None:
-    hours = minutes_of("quiet_hours", destination.quiet_hours)
-    if hours is None or not quiet(settings, message.destination, now):
-        return None
-    text = f"the quiet hours of {message.destination}, {destination.quiet_hours} {settings.time_zone}"
-    return Hold(HeldBy.QUIET, text, "A summary tells of it when they end.", end_of(hours, now, settings.time_zone))
-
-
-def _limit(settings: NotifySettings, _: Destination, message: MessageRecord, posted: int, __: float) -> Hold | None:
-    limit = settings.hourly_limit
-    if posted < limit:
-        return None
-    text = f"{message.destination} has got its {limit} messages of this hour"
-    return Hold(HeldBy.LIMIT, text, "A summary tells of it as soon as the limit allows: notify.hourly_limit.")
-
-
-_REASONS: tuple[Callable[[NotifySettings, Destination, MessageRecord, int, float], Hold | None], ...] = (
-    _digest,
-    _quiet,
-    _limit,
-)
-"""The first that has something to say decides."""

@@ -56,7 +56,7 @@ def test_values_the_band_and_the_onset_are_where_they_belong() -> None:
 def test_the_picture_says_in_words_what_it_shows() -> None:
     chart = chart_of([samples.anomaly(band=b""), samples.anomaly(2, signal="second", band=band([1, 2, 3]))])
     assert chart is not None and chart.title == "shop/checkout: second"
-    assert "20 % where 0 % to 5 % is expected" in chart.text
+    assert "20 %, expected 0-5 %, since" in chart.text
     assert chart_of([samples.anomaly(band=b"")]) is None and chart_of([]) is None
 
 
