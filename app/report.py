@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from storage.records import Stance
-from widgets.cause_list import reasons
+from widgets.cause_list import reasons, ruled_out
 from widgets.ledger import together
 from widgets.text import age, clean, quantity, span, stamp
 
@@ -75,8 +75,7 @@ def _conclusion(found: Conclusion) -> Iterator[str]:
             yield f"         {clean(text)}".rstrip()
     if not found.causes:
         yield "  none stands out in what could be seen"
-    for cause in found.ruled_out:
-        yield f"  not    {clean(cause.title)}: {clean('; '.join(cause.contradicts))}"
+    yield from (f"  not    {clean(text)}" for text, _ in ruled_out(found))
     if found.unknown:
         yield ""
         yield "UNKNOWN"

@@ -65,7 +65,7 @@ def _named(spec: PodSpec) -> Mapping[str, Container]:
 def _of_container(older: Container, newer: Container) -> Iterator[Change]:
     name = newer.name
     if older.image != newer.image:
-        yield Change("image", f"image {older.image} -> {newer.image}", name, older.image, newer.image)
+        yield Change("image", f"image {older.image} -> {_version(older, newer)}", name, older.image, newer.image)
     for what in ("request", "limit"):
         before, after = getattr(older.resources, f"{what}s"), getattr(newer.resources, f"{what}s")
         for resource in dict.fromkeys((*before, *after)):
@@ -80,6 +80,12 @@ def _of_container(older: Container, newer: Container) -> Iterator[Change]:
         ports = (", ".join(str(port.container_port) for port in each.ports) or "none" for each in (older, newer))
         yield _turned("ports", name, *ports)
     yield from _of_variables(older, newer)
+
+
+def _version(older: Container, newer: Container) -> str:
+    """The newer image; of one repository what differs alone."""
+    repository = older.image.rpartition(":")[0]
+    return newer.image.removeprefix(f"{repository}:") if repository else newer.image
 
 
 def _settings(probe: Probe | None) -> str:

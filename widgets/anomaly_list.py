@@ -61,9 +61,15 @@ class AnomalyList(RowList[AnomalyRecord]):
         super().__init__(columns, lambda row: row.id, empty="No anomalies.", id=id, classes=classes)
 
     def show(self, anomalies: Iterable[AnomalyRecord], *, now: float, titles: Mapping[str, str] | None = None) -> None:
-        """Show these anomalies; signals without a title go by their id."""
+        """Show these anomalies; signals without a title go by their id. Two that ask and see the same are one line."""
         self._now, self._titles = now, titles or {}
-        self.replace(anomalies)
+        seen: dict[tuple[object, ...], AnomalyRecord] = {}
+        for each in anomalies:
+            same = (
+                (each.entity, each.source.query, each.observed, each.low, each.high) if each.source.query else each.id
+            )
+            seen.setdefault((same,), each)
+        self.replace(seen.values())
 
     def _title(self, row: AnomalyRecord, _width: int) -> str:
         return self._titles.get(row.signal, row.signal)

@@ -21,7 +21,7 @@ from widgets.rows import Column
 from widgets.text import clean
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from storage.records import CauseRecord, Conclusion
 
@@ -73,8 +73,17 @@ def lines(conclusion: Conclusion) -> Iterator[Line]:
         yield Line("-", palette.MUTED, "No cause stands out in what could be seen.", "\n".join(conclusion.unknown), "")
     for command in conclusion.commands:
         yield Line(NEXT, palette.ACCENT, command, "What to run next.", command)
+    for titles, causes in ruled_out(conclusion):
+        yield Line(RULED_OUT, palette.MUTED, titles, "\n\n".join(map(reasons, causes)), "")
+
+
+def ruled_out(conclusion: Conclusion) -> Iterator[tuple[str, Sequence[CauseRecord]]]:
+    """What was considered and does not hold, in a line for each reason; with the causes that it is about."""
+    groups: dict[tuple[str, ...], list[CauseRecord]] = {}
     for cause in conclusion.ruled_out:
-        yield Line(RULED_OUT, palette.MUTED, cause.title, reasons(cause), "")
+        groups.setdefault(cause.contradicts, []).append(cause)
+    for why, causes in groups.items():
+        yield f"{', '.join(cause.title for cause in causes)}: {'; '.join(why)}".removesuffix(": "), causes
 
 
 def reasons(cause: CauseRecord) -> str:

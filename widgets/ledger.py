@@ -25,7 +25,7 @@ from widgets.rows import Column
 from widgets.text import clock, plain
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
 _WORDS = {Stance.SUPPORTS: "for", Stance.CONTRADICTS: "against", Stance.SILENT: "silent", Stance.UNKNOWN: "unknown"}
 _ORDER = list(Stance)
@@ -33,28 +33,59 @@ _ORDER = list(Stance)
 
 def tally(evidence: Iterable[EvidenceRecord]) -> Content:
     """How much speaks for and against the cause; a missing source is counted apart, it is no evidence of health."""
-    counts = Counter(record.stance for record in evidence)
+    counts = Counter(record.stance for record in together(evidence))
     told = [f"{word} {counts[stance]}" for stance, word in _WORDS.items() if counts[stance]]
     return Content("  ".join(["Evidence", *told]))
 
 
 def together(evidence: Iterable[EvidenceRecord]) -> list[EvidenceRecord]:
-    """The same with one line for all conventions that do not see a thing at one time: of many, most see something else.
+    """Each thing once: of what one question told again and again the newest, and nothing that another line says, too.
 
-    Its source has a line for each of them.
+    All conventions that do not see a thing at one time are one line: of many, most see something else. Its source has a
+    line for each of them.
     """
     groups: dict[tuple[object, ...], list[EvidenceRecord]] = {}
-    for record in evidence:
-        key = (record.anomaly, record.recorded) if record.unseen else (record.id, None)
+    for record in _said_once(_newest(evidence)):
+        key = (record.recorded, None) if record.unseen else (None, record.id)
         groups.setdefault((record.unseen, *key), []).append(record)
     return [_joined(group) for group in groups.values()]
+
+
+def _newest(evidence: Iterable[EvidenceRecord]) -> list[EvidenceRecord]:
+    """One line of what detectors saw for each question that they asked: two rows may ask the same."""
+    found: dict[tuple[object, ...], EvidenceRecord] = {}
+    for record in evidence:
+        counted = record.anomaly is not None and record.source
+        key = (record.step, record.convention, record.source) if counted else (record.id,)
+        if key not in found or found[key].recorded < record.recorded:
+            found[key] = record
+    return list(found.values())
+
+
+def _said_once(evidence: Sequence[EvidenceRecord]) -> list[EvidenceRecord]:
+    """Without the clues that repeat another one, and tell less of the cause than it does."""
+    said: dict[tuple[object, ...], EvidenceRecord] = {}
+    for record in evidence:
+        said.setdefault((record.step, record.text, record.stance, record.at) if record.clue else (record.id,), record)
+    kept = list(said.values())
+    spoken = [line for line in kept if line.clue]
+    return [line for line in kept if not line.clue or not any(_says(other, line) for other in spoken)]
+
+
+def _says(other: EvidenceRecord, line: EvidenceRecord) -> bool:
+    """Whether another line says the same and more of one instant."""
+    if line.stance is not Stance.SILENT or (line.step, line.at) != (other.step, other.at):
+        return False
+    return line.text in other.text and (line.text != other.text or other.stance is not Stance.SILENT)
 
 
 def _joined(records: list[EvidenceRecord]) -> EvidenceRecord:
     first, *others = records
     if not others:
         return first
-    names = [record.convention for record in records]
+    names = list(dict.fromkeys(record.convention for record in records))
+    if not names[1:]:
+        return first
     text = f"{', '.join(names[:-1])} and {names[-1]} do not see it"
     source = "\n".join(record.source for record in records)
     return replace(first, text=text, source=source, convention=", ".join(names))

@@ -59,7 +59,9 @@ class Timeline(RowList[TimelineEntry]):
         """Show these entries; dates are told where they are not today's, and signals by their titles."""
         self._zone, self._now, self._titles = zone, now, titles or {}
         begun = [] if onset is None else [TimelineEntry(onset, ONSET.kind, ONSET.text)]
-        shown = sorted((*entries, *begun), key=lambda entry: entry.at)
+        # Signals that see the same share a title: what befalls them is told once.
+        said = {(int(entry.at // 60), entry.kind, self.told(entry)): entry for entry in reversed((*entries, *begun))}
+        shown = sorted(reversed(said.values()), key=lambda entry: entry.at)
         self.fit_column("at", max((len(stamp(entry.at, now, zone)) for entry in shown), default=SHORTEST))
         self.replace(shown)
 

@@ -130,7 +130,7 @@ def _ruled_out(cause: Cause, clues: Clues) -> CauseRecord:
 
 def _general(cause: Cause, clues: Sequence[Clue]) -> str:
     """The title of what is ruled out; by its id where there is nobody to name."""
-    named = {name for clue in clues for name in clue.fills}
+    named = {name for clue in clues for name, value in clue.fills.items() if value}
     wanted = {name for _, name, _, _ in Formatter().parse(cause.title) if name}
     return filled(cause.title, clues) if wanted <= named else cause.id.replace("-", " ")
 

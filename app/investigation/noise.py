@@ -45,7 +45,7 @@ CHURN = frozenset(("pod-readiness-failing", "probe-failure-spike", "pod-stuck-pe
 def _healed(scene: Scene, _: Clues, __: str) -> Ruling:
     """N1. An event speaks against health only while its own subject is unhealthy: it is re-read by the object."""
     if not scene.living:
-        return Ruling(True, "every anomaly of it is over, and nothing came after")
+        return Ruling(True, "all of it is back in band, and nothing new came")
     if not all(_told_by_events(scene, anomaly.signal) for anomaly in scene.living) or not scene.pods or scene.unwell:
         return NOT
     quiet = max(CLEAN_SECONDS, 2 * scene.evaluation_seconds)

@@ -35,7 +35,7 @@ def _few_replicas(scene: Scene, _: Clues, __: str) -> Ruling:
     lasting = scene.now - scene.onset
     if impact is None or not scene.living or lasting < READY_SECONDS:
         return NOT
-    text = f"{impact.ready} of {counted(impact.desired, 'replicas')} ready, since {counted(lasting // 60, 'minutes')}"
+    text = f"{impact.ready} of {counted(impact.desired, 'replicas')} ready for {counted(lasting // 60, 'minutes')}"
     return Ruling(impact.ready < READY_SHARE * impact.desired, text)
 
 

@@ -30,7 +30,7 @@ def _of_pods(scene: Scene) -> tuple[Scope, str]:
     if not pods:
         return Scope.UNKNOWN, "its pods are not known"
     if not unwell:
-        return Scope.WORKLOAD, f"all {len(pods)} pods of it are ready"
+        return Scope.WORKLOAD, f"all {len(pods)} pods are ready"
     revisions = {scene.state.owner(pod).revision for pod in unwell}
     others = {scene.state.owner(pod).revision for pod in pods if pod not in unwell}
     if len(revisions) == 1 and others and not revisions & others:

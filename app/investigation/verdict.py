@@ -45,7 +45,8 @@ def verdict_of(
         return Finding(Verdict.REAL, outcome.reason, sure)
     worst = scene.living[0] if scene.living else scene.anomalies[0]
     if book.decisive and Views.STATE in Views(worst.views):
-        return Finding(Verdict.REAL, f"{scene.rows[worst.signal].title}: its objects say so", sure)
+        seen = next((fact.text for fact in scene.facts.get(worst.id, ())), scene.rows[worst.signal].title)
+        return Finding(Verdict.REAL, seen, sure)
     if any(map(clues.hold, EFFECT)):
         effect = next(name for name in EFFECT if clues.hold(name))
         return Finding(Verdict.REAL, clues.holding(effect)[0].text, sure)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from textual.content import Content
 
 from app.screens.inbox_rows import ending, lasting, short_title, state_of
-from storage.records import TimelineEntry
+from storage.records import TimelineEntry, Verdict
 from widgets import palette
 from widgets.band_chart import ChartMark
 from widgets.text import age, clean, clock, plain
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from storage.records import AnomalyRecord, Conclusion, EvidenceRecord, HistoryRecord, InvestigationRecord
 
+OPEN = frozenset({Verdict.REAL, Verdict.INCONCLUSIVE})
+"""Verdicts that leave something to do: how soon takes a reason."""
 GAP = "  "
 LEAST = 12
 """Cells that a name keeps, however little room there is."""
@@ -51,7 +53,7 @@ def finding(conclusion: Conclusion | None) -> Content:
         Content.styled(conclusion.priority.value, palette.PRIORITY[conclusion.priority]),
         plain(conclusion.reason, style=palette.EMPHASIS),
     ]
-    if conclusion.priority_reason not in conclusion.reason:
+    if conclusion.verdict in OPEN and conclusion.priority_reason not in conclusion.reason:
         parts.append(plain(f"({conclusion.priority_reason})", style=palette.MUTED))
     return Content(GAP).join([*parts, plain(f"scope: {conclusion.scope}", style=palette.MUTED)])
 

@@ -35,9 +35,11 @@ if TYPE_CHECKING:
     from storage.records import AnomalyRecord, TimelineEntry
     from widgets.cause_list import Line
 
-PANES = ("ledger", "causes", "anomalies", "timeline", "history", "chart")
+PANES = ("causes", "ledger", "anomalies", "timeline", "history", "chart")
 """In the order of `tab`. Where there is little room, the chart and the active pane are shown."""
-RIGHT = frozenset({"causes", "anomalies", "timeline", "history"})
+REASONS = 3
+"""Of the selected cause, told below the panes."""
+RIGHT = frozenset({"anomalies", "timeline", "history"})
 """Panes of the right half."""
 
 
@@ -47,7 +49,7 @@ class InvestigationScreen(CaseView):
     place = "investigation"
     CSS_PATH = "investigation.tcss"
     BINDINGS = bindings(action for action in actions_of(place) if action.places)
-    AUTO_FOCUS = "#ledger"
+    AUTO_FOCUS = "#causes"
 
     def __init__(self) -> None:
         super().__init__()
@@ -60,20 +62,21 @@ class InvestigationScreen(CaseView):
         self._pane = PANES[0]
 
     def body(self) -> ComposeResult:
-        """Chart and ledger at the left, the lists at the right."""
+        """The causes over everything else; chart and ledger at the left, the lists at the right."""
         yield Static(id="headline", markup=False)
         yield Static(id="finding", markup=False)
         yield ConditionPanel(id="condition", markup=False)
         with Container(id="case"):
-            with Container(id="case-left"):
-                yield BandChart(id="chart")
-                yield Ledger(id="ledger", classes="pane")
-                yield Static(id="line", markup=False)
-            with Container(id="case-right"):
-                yield CauseList(id="causes", classes="pane")
-                yield AnomalyList(id="anomalies", classes="pane")
-                yield Timeline(id="timeline", classes="pane")
-                yield Timeline(id="history", classes="pane")
+            yield CauseList(id="causes", classes="pane")
+            with Container(id="case-halves"):
+                with Container(id="case-left"):
+                    yield BandChart(id="chart")
+                    yield Ledger(id="ledger", classes="pane")
+                    yield Static(id="line", markup=False)
+                with Container(id="case-right"):
+                    yield AnomalyList(id="anomalies", classes="pane")
+                    yield Timeline(id="timeline", classes="pane")
+                    yield Timeline(id="history", classes="pane")
 
     def on_mount(self) -> None:
         """Names of the panes; titles of the signals come from the catalogue's files."""
@@ -197,7 +200,7 @@ class InvestigationScreen(CaseView):
             return (record.text, record.held, record.source) if record else ("", "")
         if self._pane == "causes":
             line = self.query_one(CauseList).highlighted
-            return (line.text, "") if line and not line.command else ("", line.command if line else "")
+            return (line.text, *line.detail.splitlines()[:REASONS], line.command) if line else ("", "")
         anomaly = self.anomaly
         return (self._words(anomaly), anomaly.source.query) if anomaly else ("", "")
 
@@ -227,7 +230,7 @@ class InvestigationScreen(CaseView):
         if self._pane == "ledger":
             record = self.query_one("#ledger", Ledger).highlighted
             return record.source if record else ""
-        if self._pane == "causes" and (line := self.query_one(CauseList).highlighted) is not None:
+        if self._pane == "causes" and (line := self.query_one(CauseList).highlighted) is not None and line.command:
             return line.command
         return self.anomaly.source.query if self.anomaly else ""
 
@@ -302,6 +305,7 @@ class InvestigationScreen(CaseView):
     def _activate(self, pane: str) -> None:
         self._pane = pane
         self.set_class(pane in RIGHT, "-right")
+        self.set_class(pane == "causes", "-top")
         for name in PANES:
             self.query_one(f"#{name}").set_class(name == pane, "-active")
         self.query_one(f"#{pane}").focus()

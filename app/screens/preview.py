@@ -48,8 +48,12 @@ def expectation(anomaly: AnomalyRecord) -> str:
     if anomaly.present:
         return f"{seen}, expected {expected}"
     far = farthest(anomaly)
-    peak = "" if far is None else f", peak {quantity(far, anomaly.unit)}"
-    return f"was {seen}{peak}, expected {expected}"
+    return f"was {seen}{'' if far is None else f', {extreme(anomaly, far)}'}, expected {expected}"
+
+
+def extreme(anomaly: AnomalyRecord, far: float) -> str:
+    """The farthest value in words: of what fell below its band it is the lowest."""
+    return f"{'lowest' if far < anomaly.low else 'peak'} {quantity(far, anomaly.unit)}"
 
 
 def farthest(anomaly: AnomalyRecord) -> float | None:

@@ -25,6 +25,14 @@ def test_where_no_cause_stands_out_it_says_so_and_what_could_not_be_seen():
     assert first.text.startswith("No cause stands out") and "pods/log" in first.detail
 
 
+def test_what_one_thing_rules_out_is_one_line_with_its_reason():
+    out = known().ruled_out[0]
+    alike = replace(out, title="the node", contradicts=out.contradicts)
+    other = replace(out, title="the probe", contradicts=("no probe fails",))
+    told = [line.text for line in lines(known(ruled_out=(out, alike, other))) if line.mark == RULED_OUT]
+    assert told == [f"{out.title}, the node: {'; '.join(out.contradicts)}", "the probe: no probe fails"]
+
+
 def test_the_sum_of_points_is_told_with_what_speaks_for_and_against():
     text = reasons(known().causes[0])
     assert "+ revision 41 rolled out at 08:48" in text and "95 points: what decides it +60" in text

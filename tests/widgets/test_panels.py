@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from storage.records import Stance
+from msgspec.structs import replace
+
+from storage.records import EvidenceRecord, Stance
 from tests.widgets.builders import NOW, an_anomaly, entry, evidence
 from tests.widgets.host import staged
 from widgets.anomaly_list import AnomalyList, recent
 from widgets.command_line import CommandLine
 from widgets.facts import Facts
 from widgets.help_panel import HelpEntry, HelpPanel
-from widgets.ledger import Ledger, tally
+from widgets.ledger import Ledger, tally, together
 from widgets.notice import Condition, ConditionPanel, Notice
 from widgets.timeline import Timeline
 
@@ -30,6 +32,31 @@ def test_the_tally_counts_what_is_unknown_apart() -> None:
     stances = [Stance.SUPPORTS, Stance.SUPPORTS, Stance.CONTRADICTS, Stance.UNKNOWN]
     told = tally(evidence(number, stance) for number, stance in enumerate(stances))
     assert told.plain == "Evidence  for 2  against 1  unknown 1"
+
+
+def clue(number: int, stance: Stance, text: str) -> EvidenceRecord:
+    """A line that an investigation wrote."""
+    return replace(evidence(number, stance, text), clue="change")
+
+
+def test_the_ledger_says_each_thing_once_and_of_what_grew_the_newest() -> None:
+    first, again = evidence(1, Stance.SUPPORTS, "4 restarts"), evidence(2, Stance.SUPPORTS, "6 restarts")
+    seen = (
+        replace(first, anomaly=7, source="get pod a"),
+        replace(again, anomaly=8, source="get pod a", recorded=NOW + 60),
+    )
+    other = replace(first, id=3, anomaly=7, source="get pod b")
+    spoken, silent = clue(4, Stance.SUPPORTS, "image v1 -> v2"), clue(5, Stance.SILENT, "image v1 -> v2")
+    part, later = clue(6, Stance.SILENT, "v1 -> v2"), replace(clue(7, Stance.SILENT, "v1 -> v2"), at=NOW + 60)
+    shown = together([*seen, other, silent, spoken, spoken, part, later])
+    assert [(line.id, line.text) for line in shown] == [
+        (2, "6 restarts"), (3, "4 restarts"), (4, "image v1 -> v2"), (7, "v1 -> v2"),
+    ]  # fmt: skip
+
+
+def test_what_speaks_against_is_never_taken_for_a_repetition() -> None:
+    lines = [clue(1, Stance.SUPPORTS, "2 of 3 pods"), clue(2, Stance.CONTRADICTS, "2 of 3 pods")]
+    assert together(lines) == lines
 
 
 async def test_the_timelines_times_take_no_more_cells_than_they_need() -> None:
@@ -53,6 +80,21 @@ async def test_the_timeline_is_in_order_with_the_onset_and_dates() -> None:
         assert "22:12" in lines[2]
         assert "onset" in lines[2]
         assert "ack" in lines[3]
+
+
+async def test_what_two_signals_see_alike_is_told_once() -> None:
+    anomalies, timeline = AnomalyList(), Timeline()
+    one, other, third = an_anomaly(1, "http"), an_anomaly(2, "rpc"), an_anomaly(3, "cpu")
+    other = replace(other, entity=one.entity)
+    async with staged(anomalies) as stage:
+        anomalies.show([one, other, replace(third, entity=one.entity, observed=9.0)], now=NOW)
+        await stage.pilot.pause()
+        assert anomalies.rows.order == [1, 3]
+    async with staged(timeline) as stage:
+        entries = [entry(NOW + n, "anomaly", f"{name} began") for n, name in enumerate(("http", "rpc", "cpu"))]
+        timeline.show(entries, now=NOW, titles={"http": "P90 latency", "rpc": "P90 latency"})
+        await stage.pilot.pause()
+        assert [timeline.told(each) for each in timeline.rows.items.values()] == ["P90 latency began", "cpu began"]
 
 
 async def test_anomalies_show_what_is_and_what_was_expected() -> None:

@@ -40,7 +40,7 @@ def callees(scene: Scene) -> Iterator[Clue]:
     direct |= {far for a in scene.living for far in far_ends(a.entity, scene.state)}
     source = scene.graph.told_by(here) or next((a.source.query for a in scene.living if a.entity.peer), "")
     told = here in scene.graph.callees or here in scene.graph.callers or bool(direct)
-    text = f"it calls {_titled(direct) or 'nobody that is told of'}" if told else f"what it calls: {NOBODY_TELLS}"
+    text = f"it calls {_titled(direct) or 'nobody, as far as is known'}" if told else f"what it calls: {NOBODY_TELLS}"
     yield Clue(name="near.calls", holds=bool(direct) if told else None, text=text, source=source)
     if not told:
         return
@@ -56,7 +56,7 @@ def callees(scene: Scene) -> Iterator[Clue]:
         clue = of_anomaly(scene, "near.callee", anomaly, {"callee": anomaly.entity.title})
         yield replace(clue, text=f"{clue.text}, which it depends on", at=at)
     if not found:
-        text = f"nothing that it calls is out of band: {_titled(direct) or 'it calls nobody that is told of'}"
+        text = f"nothing that it calls is out of band{f': {calls}' if (calls := _titled(direct)) else ''}"
         yield Clue(name="near.callee", holds=False, text=text, source=source, fills={"callee": _titled(direct)})
 
 

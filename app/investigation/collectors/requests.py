@@ -13,7 +13,7 @@ from app.investigation.model import Clue, Origin, Step
 from app.investigation.readings import is_same
 from app.sources.base import SourceError
 from detectors.words import counted
-from widgets.text import quantity
+from widgets.text import age, quantity
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -137,13 +137,20 @@ def burn(scene: Scene) -> Iterator[Clue]:
             spans = [numbers.requests(track, numbers.since(track, scene.newest - seconds)) for seconds in windows]
             if all(each.total >= FEW_REQUESTS and each.share / (1 - OBJECTIVE) >= rate for each in spans):
                 shares = " and ".join(
-                    f"{_share(each.share)} in {seconds / 60:.0f} min"
-                    for each, seconds in zip(spans, windows, strict=True)
+                    f"{_share(each.share)} in {age(seconds)}" for each, seconds in zip(spans, windows, strict=True)
                 )
-                text = f"{track.entity.title} burns what may fail at {rate:g} times the rate of an objective of "
-                yield _clue("impact.burning", True, f"{text}{_share(OBJECTIVE)}: {shares} failed", track, f"{rate:g}")
+                text = (
+                    f"{shares} of the requests to {track.entity.title} failed: over {rate:g} times what an objective "
+                    f"of {_share(OBJECTIVE)} allows"
+                )
+                yield _clue("impact.burning", True, text, track, f"{rate:g}")
                 return
-        yield _clue("impact.burning", False, f"{track.entity.title} fails too little to use up what may fail", track)
+        yield _clue(
+            "impact.burning",
+            False,
+            f"{track.entity.title} fails less than an objective of {_share(OBJECTIVE)} allows",
+            track,
+        )
 
 
 @collector(Step.IMPACT, "impact.dependents", needs=())

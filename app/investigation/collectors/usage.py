@@ -42,7 +42,7 @@ def calm(scene: Scene) -> Iterator[Clue]:
     told = [*failing_requests.collect(scene), *slow_requests.collect(scene)]
     if told:
         worse = [clue.text for clue in told if clue.holds]
-        text = worse[0] if worse else f"no effect on requests: {'; '.join(clue.text for clue in told)}"
+        text = worse[0] if worse else "requests are answered as before"
         yield Clue(name="effect.none", holds=not worse, text=text, source=told[0].source, origin=Origin.METRIC)
 
 
@@ -62,7 +62,8 @@ def season(scene: Scene) -> Iterator[Clue]:
     """Whether the same minutes of another day look like it, and whether the traffic of many fell at once."""
     fell = {a.entity.key for a in scene.related if trouble_of(scene.rows[a.signal]) is Trouble.DROP}
     if any(trouble_of(scene.rows[a.signal]) is Trouble.DROP for a in scene.living):
-        text = f"the traffic of {counted(len(fell), 'other workloads')} fell in the same minutes"
+        others = counted(len(fell), "other workloads") if fell else "no other workload"
+        text = f"the traffic of {others} fell in the same minutes"
         yield Clue(
             name="drop.everywhere", holds=len(fell) + 1 >= EVERYWHERE, text=text, source=scene.living[0].source.query,
             origin=Origin.METRIC,

@@ -60,6 +60,28 @@ def test_what_goes_on_is_told_as_of_now():
     assert expectation(row.worst) == "9, expected 0-1"
 
 
+def test_the_farthest_value_of_what_fell_is_its_lowest():
+    anomaly = row_of(FakeSession(), SLOW).worst
+    easing = replace(anomaly, clean_passes=1)
+    assert f", peak {quantity(farthest(easing), 'seconds')}, expected" in expectation(easing)
+    fell = replace(easing, low=3.0, high=4.0)
+    assert f", lowest {quantity(farthest(fell), 'seconds')}, expected" in expectation(fell)
+
+
+async def test_a_verdict_is_told_whole_at_every_width(monkeypatch):
+    session = FakeSession()
+    case = session.case(SLOW)
+    reason = "3.5 % in 6h and 10.1 % in 30m of the requests to shop/checkout failed: 6 times what is allowed"
+    said = replace(case.conclusion, reason=reason, scope="all 4 pods", priority_reason=reason)
+    monkeypatch.setattr(session, "case", lambda number: replace(case, conclusion=said))
+    async with running(session, size=(80, 24)) as (console, pilot):
+        await opened(console, pilot, SLOW)
+        finding = console.view.query_one("#finding")
+        await eventually(pilot, lambda: finding.region.height == 2)
+        told = painted(console)
+        assert "6 times what" in told and "scope: all 4 pods" in told
+
+
 @pytest.mark.parametrize(("changes", "word"), [({"clean_passes": 1}, "easing"), ({"state": AnomalyState.HELD}, "new")])
 def test_a_value_that_the_newest_evaluation_did_not_see_is_not_told_as_the_present_one(changes, word):
     row = row_of(FakeSession(), SLOW)
@@ -135,7 +157,7 @@ async def test_the_headline_keeps_duration_and_state_whatever_the_names_and_the_
 async def test_every_line_can_be_read_whole():
     async with running(FakeSession(), size=(80, 24)) as (console, pilot):
         await opened(console, pilot, CRASHING)
-        for pane in ("causes", "anomalies", "timeline"):
+        for pane in ("ledger", "anomalies", "timeline"):
             await pilot.press("tab")
             await eventually(pilot, lambda pane=pane: console.focused and console.focused.id == pane)
             line = console.view.query_one("#line")
@@ -150,9 +172,9 @@ async def test_the_line_below_follows_the_pane_with_the_focus():
     async with running(FakeSession()) as (console, pilot):
         await opened(console, pilot, 412)
         line = console.view.query_one("#line")
-        await pilot.press("tab")
         await eventually(pilot, lambda: "revision 41 fails" in str(line.content))
-        await pilot.press("tab")
+        assert "+ revision 41 rolled out at 08:48" in str(line.content), "with what speaks for it"
+        await pilot.press("tab", "tab")
         await eventually(pilot, lambda: "2.41 s, expected 0.30-0.42 s" in str(line.content))
         await pilot.press("tab", "g")
         await eventually(pilot, lambda: "checkout 6 -> 8 replicas" in str(line.content))
@@ -167,10 +189,11 @@ async def test_evidence_of_an_object_names_the_field_that_holds_it(monkeypatch):
     told = "Pod shop/cart-7c9 .status.containerStatuses[app].state.waiting.reason = CrashLoopBackOff"
     async with running(session) as (console, pilot):
         await opened(console, pilot, CRASHING)
+        await pilot.press("tab")
         await eventually(pilot, lambda: told in str(console.view.query_one("#line").content))
 
 
-async def test_the_ledger_has_the_focus_again_once_the_case_is_there():
+async def test_the_causes_have_the_focus_again_once_the_case_is_there():
     session = FakeSession()
     async with running(session) as (console, pilot):
         session.gate.clear()
@@ -179,10 +202,10 @@ async def test_the_ledger_has_the_focus_again_once_the_case_is_there():
         assert console.focused is None
         session.gate.set()
         await eventually(pilot, lambda: console.view.case is not None and console.focused)
-        assert console.focused.id == "ledger"
+        assert console.focused.id == "causes"
         await eventually(pilot, lambda: str(console.view.query_one("#line").content))
         await pilot.press("tab")
-        await eventually(pilot, lambda: console.focused.id == "causes")
+        await eventually(pilot, lambda: console.focused.id == "ledger")
 
 
 async def test_those_that_do_not_see_it_share_a_line_with_the_question_to_each(monkeypatch):
@@ -195,6 +218,7 @@ async def test_those_that_do_not_see_it_share_a_line_with_the_question_to_each(m
     monkeypatch.setattr(session, "case", lambda number: replace(case, evidence=tuple(unseen)))
     async with running(session) as (console, pilot):
         await opened(console, pilot, CRASHING)
+        await pilot.press("tab")
         line = console.view.query_one("#line")
         await eventually(pilot, lambda: "istio and beyla do not see it" in str(line.content))
         assert "istio_total" in str(line.content) and "beyla_total" in str(line.content)
@@ -212,7 +236,7 @@ async def test_signals_go_by_their_titles_in_the_timeline():
 
 
 async def test_an_objects_state_shows_its_newest_evidence_instead_of_an_empty_chart():
-    async with running(session_of("inbox")) as (console, pilot):
+    async with running(session_of("inbox"), size=(120, 44)) as (console, pilot):
         await opened(console, pilot, CRASHING)
         chart = console.view.query_one("#chart")
         await eventually(pilot, lambda: "the logs could not be read" in str(chart.render()))
@@ -239,7 +263,7 @@ async def test_a_copied_command_names_the_kubeconfig_that_kubectl_would_not_find
     async with running(session) as (console, pilot):
         await opened(console, pilot, CRASHING)
         await eventually(pilot, lambda: console.snapshot.kubeconfig == file)
-        await pilot.press("tab", "j", "j", "c")
+        await pilot.press("j", "j", "c")
         named = f"kubectl --kubeconfig '{file}' --context" if file else "kubectl --context"
         await eventually(pilot, lambda: console.clipboard.startswith(named))
 

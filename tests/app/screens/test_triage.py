@@ -195,7 +195,7 @@ async def test_opening_marks_as_seen_and_shows_the_query_behind_a_line():
         await eventually(pilot, lambda: isinstance(console.view, InvestigationScreen) and console.view.case)
         await eventually(pilot, lambda: record(session, 412).seen_at == NOW)
         assert ("mark_seen", 412) in session.calls
-        await pilot.press("j", "enter")
+        await pilot.press("tab", "j", "enter")
         await eventually(pilot, lambda: isinstance(console.screen, QueryDialog))
         assert "kubectl rollout history deployment/checkout -n shop" in painted(console)
         await pilot.press("c")
@@ -242,12 +242,12 @@ async def test_panes_of_an_investigation_by_tab():
     async with running(FakeSession(), size=(80, 24)) as (console, pilot):
         await pilot.press("enter")
         await eventually(pilot, lambda: isinstance(console.view, InvestigationScreen) and console.view.case)
-        assert console.view.focused.id == "ledger"
+        assert console.view.focused.id == "causes"
         seen = []
         for _ in range(6):
             await pilot.press("tab")
             seen.append(console.view.focused.id)
-        assert seen == ["causes", "anomalies", "timeline", "history", "chart", "ledger"]
+        assert seen == ["ledger", "anomalies", "timeline", "history", "chart", "causes"]
         await pilot.press("shift+tab")
         assert console.view.focused.id == "chart"
 
