@@ -60,8 +60,10 @@ class Timeline(RowList[TimelineEntry]):
         self._zone, self._now, self._titles = zone, now, titles or {}
         begun = [] if onset is None else [TimelineEntry(onset, ONSET.kind, ONSET.text)]
         # Signals that see the same share a title: what befalls them is told once.
-        said = {(int(entry.at // 60), entry.kind, self.told(entry)): entry for entry in reversed((*entries, *begun))}
-        shown = sorted(reversed(said.values()), key=lambda entry: entry.at)
+        said: dict[tuple[int, str, str], TimelineEntry] = {}
+        for entry in sorted((*entries, *begun), key=lambda entry: entry.at):
+            said.setdefault((int(entry.at // 60), entry.kind, self.told(entry)), entry)
+        shown = list(said.values())
         self.fit_column("at", max((len(stamp(entry.at, now, zone)) for entry in shown), default=SHORTEST))
         self.replace(shown)
 
