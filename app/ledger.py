@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from app.redaction import redact
-from detectors.revisions import told
+from detectors.revisions import is_back, told
 from storage.records import COMPARED, EventRecord, EvidenceRecord, TimelineEntry
 
 if TYPE_CHECKING:
@@ -127,7 +127,9 @@ def _rollouts(anomaly: AnomalyRecord, state: ClusterState) -> Iterator[TimelineE
     sets = state.revisions(entity.kind, entity.namespace, entity.name)
     for newer, older in zip(sets, (*sets[1:], None), strict=False):
         began = newer.metadata.created
-        if older is not None and anomaly.onset - CHANGE_SECONDS <= began <= anomaly.opened:
+        # What was rolled back is dated by more than its ReplicaSet: that is the investigation's.
+        around = anomaly.onset - CHANGE_SECONDS <= began <= anomaly.opened
+        if older is not None and around and not is_back(older, newer):
             yield TimelineEntry(began, "rollout", told(older, newer))
 
 

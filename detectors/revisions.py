@@ -41,10 +41,12 @@ def differences(older: PodTemplate, newer: PodTemplate) -> tuple[Change, ...]:
 def told(older: ReplicaSet, newer: ReplicaSet) -> str:
     """A rollout in one line: `rollout revision 4 -> 5: image shop/web:3.1 -> shop/web:3.2`."""
     what = ", ".join(change.text for change in differences(older.spec.template, newer.spec.template))
-    return (
-        f"{'rollback' if HISTORY in newer.metadata.annotations else 'rollout'} revision {older.revision} -> "
-        f"{newer.revision}: {what}"
-    )
+    return f"{'rollback' if is_back(older, newer) else 'rollout'} revision {older.revision} -> {newer.revision}: {what}"
+
+
+def is_back(older: ReplicaSet, newer: ReplicaSet) -> bool:
+    """Whether the newer of two revisions is an old pod template again: its ReplicaSet's age is no date then."""
+    return HISTORY in newer.metadata.annotations or newer.metadata.created < older.metadata.created
 
 
 def _of_containers(older: PodSpec, newer: PodSpec) -> Iterator[Change]:

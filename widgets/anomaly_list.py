@@ -65,10 +65,8 @@ class AnomalyList(RowList[AnomalyRecord]):
         self._now, self._titles = now, titles or {}
         seen: dict[tuple[object, ...], AnomalyRecord] = {}
         for each in anomalies:
-            same = (
-                (each.entity, each.source.query, each.observed, each.low, each.high) if each.source.query else each.id
-            )
-            seen.setdefault((same,), each)
+            asked = each.source.query or each.id
+            seen.setdefault((each.entity, asked, each.observed, each.low, each.high), each)
         self.replace(seen.values())
 
     def _title(self, row: AnomalyRecord, _width: int) -> str:

@@ -189,7 +189,8 @@ class Investigator:
             log.exception("investigating case %s", case.id)
             self._known[case.id] = _Known(around.now, _version(ordered), before, case.muted)
             return
-        conclusion = _carried(before, conclusion)
+        if conclusion.verdict is Verdict.RECOVERED or not any(a.present for a in ordered if a.closed is None):
+            conclusion = _carried(before, conclusion)
         told = self.announce(case, conclusion, ordered)
         self.store.conclusions.write(conclusion, lines, (*changes, *_changes(before, conclusion)), self.owner, told)
         self._known[case.id] = _Known(around.now, _version(ordered), conclusion, case.muted)
@@ -278,8 +279,8 @@ def _pause(anomalies: Iterable[AnomalyRecord], now: float) -> float:
 
 
 def _carried(before: Conclusion | None, after: Conclusion) -> Conclusion:
-    """Of what healed its causes stay known: the objects that told of them tell it no more."""
-    if before is None or after.verdict is not Verdict.RECOVERED or after.causes:
+    """Of what heals its causes stay known: the objects that told of them tell it no more."""
+    if before is None or after.causes:
         return after
     return replace(
         after,
@@ -292,10 +293,13 @@ def _carried(before: Conclusion | None, after: Conclusion) -> Conclusion:
 
 
 def _changes(before: Conclusion | None, after: Conclusion) -> tuple[TimelineEntry, ...]:
-    """A line of the timeline where the verdict or the likely cause has changed."""
+    """A line of the timeline where the verdict, the likely cause or the priority has changed."""
     lead = after.causes[0] if after.causes else None
     known = before.causes[0].id if before is not None and before.causes else None
     if before is not None and before.verdict is after.verdict and known == (lead.id if lead is not None else None):
-        return ()
+        if before.priority is after.priority:
+            return ()
+        text = f"{before.priority} -> {after.priority}: {after.priority_reason}"
+        return (TimelineEntry(after.at, "priority", text),)
     cause = f"; likely cause: {lead.title}" if lead is not None else ""
     return (TimelineEntry(after.at, "verdict", f"{after.verdict} {after.priority}: {after.reason}{cause}"),)

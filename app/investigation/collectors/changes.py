@@ -15,7 +15,7 @@ from app.investigation.model import Clue, Step
 from app.investigation.scene import BEFORE_SECONDS
 from detectors.objects import Job, Object, PodTemplate, unix
 from detectors.objects.pods import TemplateSpec
-from detectors.revisions import HISTORY, RESTARTED, differences, told
+from detectors.revisions import RESTARTED, differences, is_back, told
 from detectors.words import counted
 
 if TYPE_CHECKING:
@@ -71,6 +71,9 @@ class Rollout(NamedTuple):
 )
 def rollouts(scene: Scene) -> Iterator[Clue]:
     """Whether a new revision came shortly before the onset, what it changed, and whose pods fail since."""
+    if any(scene.state.owner(pod).key != scene.owner.key for pod in scene.pods):
+        # Of the pods of several workloads, as a node has them, no two are revisions of one thing.
+        return
     rollout = newest_rollout(scene)
     if rollout is None:
         if scene.pods:
@@ -128,8 +131,10 @@ def newest_rollout(scene: Scene) -> Rollout | None:
 def _rollouts(scene: Scene) -> Iterator[Rollout]:
     """All that the ReplicaSets tell of, newest first."""
     for newer, older in zip(scene.revisions, scene.revisions[1:], strict=False):
-        back = HISTORY in newer.metadata.annotations or newer.metadata.created < older.metadata.created
-        yield _rollout(newer, older, _since(scene, newer, older) if back else newer.metadata.created, back)
+        back = is_back(older, newer)
+        at = _since(scene, newer, older) if back else newer.metadata.created
+        if at is not None:
+            yield _rollout(newer, older, at, back)
         if back:
             # The template that is back is also the one from which the other had been rolled out.
             what = differences(newer.spec.template, older.spec.template)
@@ -142,11 +147,20 @@ def _rollout(newer: ReplicaSet, older: ReplicaSet, at: float, back: bool) -> Rol
     return Rollout(newer, str(newer.revision), at, back, told(older, newer), what)
 
 
-def _since(scene: Scene, newer: ReplicaSet, older: ReplicaSet) -> float:
-    """When an older pod template came back: its ReplicaSet is older than that, the pods that it then made are not."""
+def _since(scene: Scene, newer: ReplicaSet, older: ReplicaSet) -> float | None:
+    """When an older pod template came back: its ReplicaSet is older than that, what befell it then is not.
+
+    None where no pod, event or condition is left that tells.
+    """
     pods = _of_hash(scene, newer.metadata.labels.get("pod-template-hash", ""))
-    births = (pod.metadata.created for pod in pods if pod.metadata.created >= older.metadata.created)
-    return min(births, default=older.metadata.created)
+    scaled = (event for event in scene.events("ScalingReplicaSet") if newer.name in event.message)
+    proceeding = scene.workload.status.condition("Progressing") if scene.workload is not None else None
+    dates = [
+        *(pod.metadata.created for pod in pods),
+        *(event.first_seen for event in scaled),
+        unix(proceeding.last_update_time) if proceeding is not None else None,
+    ]
+    return min((at for at in dates if at is not None and at > older.metadata.created), default=None)
 
 
 def _by_pods(scene: Scene) -> Rollout | None:
@@ -158,8 +172,9 @@ def _by_pods(scene: Scene) -> Rollout | None:
     before = max(old, key=lambda pod: pod.metadata.created)
     what = differences(*(PodTemplate(spec=TemplateSpec.of(changed(pod.spec, volumes=()))) for pod in (before, first)))
     revision = scene.state.owner(first).revision
-    text = f"rollout revision {scene.state.owner(before).revision} -> {revision}: "
-    return Rollout(first, revision, first.metadata.created, False, text + ", ".join(c.text for c in what), what)
+    named = " -> ".join(filter(None, (scene.state.owner(before).revision, revision)))
+    text = f"rollout revision {named}: {', '.join(change.text for change in what)}"
+    return Rollout(first, revision, first.metadata.created, False, text, what)
 
 
 def _by_revision(scene: Scene) -> tuple[list[Pod], list[Pod]]:

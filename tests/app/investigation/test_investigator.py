@@ -89,6 +89,30 @@ def test_a_case_that_changes_is_investigated_again(store, changes):
     assert bench.after(crash(**changes), at=NOW + 15) == [1]
 
 
+def test_a_changed_priority_stands_on_the_timeline_with_its_reason(store):
+    def wanting(replicas: int):
+        pods = [pod(0, CRASHED, revision="bbbb"), *(healthy(n) for n in (1, 2, 3))]
+        sets = replica_set(), replica_set("bbbb", age=700)
+        return cluster([deployment(replicas=replicas, readyReplicas=3, availableReplicas=3), *sets, *pods])
+
+    bench = Bench(store)
+    for later, replicas in ((0, 4), (400, 8), (800, 8)):
+        bench.after(crash(), at=NOW + later, state=wanting(replicas))
+    [told] = [entry for entry in store.timeline.of(1) if entry.kind == "priority"]
+    assert told.at == NOW + 400
+    assert told.text.startswith("P3 -> P2: 3 of 8 replicas ready")
+
+
+def test_what_eases_keeps_its_cause(store):
+    bench = Bench(store)
+    bench.after(crash())
+    lasted = store.conclusions.of(1)
+    bench.after(crash(clean_passes=1), at=NOW + 400, state=WELL)
+    assert store.conclusions.of(1).causes == lasted.causes != ()
+    bench.after(crash(), at=NOW + 800, state=WELL)
+    assert store.conclusions.of(1).causes == (), "out of band again: what can be seen now counts"
+
+
 def test_another_anomaly_is_news(store):
     bench = Bench(store)
     bench.after(crash())
