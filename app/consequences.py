@@ -3,6 +3,9 @@
 Time alone proves nothing. A case is attached to another when calls lead from one to the other in the direction in which
 its kind of trouble travels (errors and latency from callee to caller, traffic from caller to callee), when both began
 together and not the wrong way round, and when it has no trouble of its own to explain.
+
+What stands on something that was found to be unwell only later (a node that was not yet marked silent, a claim) is
+attached to that: what objects say now tells it, whatever calls whom.
 """
 
 from __future__ import annotations
@@ -13,6 +16,8 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
 from app.call_graph import Node, far_ends, node_of
+from app.grouping import NOTICED_SECONDS
+from app.topology import Topology, subject
 from detectors.catalog import DetectorKind
 from detectors.model import EntityType
 from storage.records import Lifecycle
@@ -26,6 +31,8 @@ if TYPE_CHECKING:
     from detectors.model import Entity
     from storage.records import AnomalyRecord, InvestigationRecord
 
+GROUND = frozenset({"Node", "PersistentVolume", "PersistentVolumeClaim", "ResourceQuota"})
+"""Kinds that workloads stand on."""
 SLACK_SECONDS = 180.0
 """A consequence may be seen so much earlier than its cause: detectors need different times."""
 ROLLOUT_SECONDS = 900.0
@@ -115,7 +122,7 @@ class Consequences:
             cases: the open ones of a cluster, and those that ended a short while ago.
             anomalies: everything that is out of band.
             graph: who calls whom.
-            state: tells the workloads behind Services.
+            state: tells the workloads behind Services, and who stands on what.
             rollout_of: when a workload's newest revision appeared.
             now: unix seconds.
         """
@@ -127,11 +134,15 @@ class Consequences:
         by_node = defaultdict(list)
         for member in members.values():
             by_node[member.node].append(member)
+        ground = self._ground(known.values(), state)
         for member in sorted(members.values(), key=lambda each: (each.case.onset, each.case.id)):
             if member.case.id not in parents:
-                root = self._root(member, members, by_node, graph, rollout_of)
-                if root is not None and _top(root.case.id, parents) != member.case.id:
-                    parents[member.case.id] = root.case.id
+                own = self._rolled_out(member, rollout_of)
+                base = ground(member.case) if not own else 0
+                root = self._root(member, members, by_node, graph, own)
+                above = base or (root.case.id if root is not None else 0)
+                if above and _top(above, parents) != member.case.id:
+                    parents[member.case.id] = above
         found = {number: _top(parents[number], parents) for number in parents}
         before = {number: case.part_of for number, case in known.items()}
         return {n: found.get(n, 0) for n in before if found.get(n, 0) != before[n]}
@@ -162,16 +173,33 @@ class Consequences:
             return True
         return now - (root.ended or root.updated) < self.seconds
 
+    def _ground(
+        self, cases: Iterable[InvestigationRecord], state: ClusterState | None
+    ) -> Callable[[InvestigationRecord], int]:
+        """Finds, of a case, the open one of what its workload stands on; 0 for none."""
+        bases = {subject(c.entity): c for c in cases if c.entity.kind in GROUND and c.lifecycle is Lifecycle.OPEN}
+        topology = Topology(state) if bases and state is not None else None
+
+        def found(case: InvestigationRecord) -> int:
+            related = topology.related(case.entity) if topology is not None else ()
+            under = (bases[place] for place in related if place in bases)
+            return next((base.id for base in under if self._undermined(case, base)), 0)
+
+        return found
+
+    def _undermined(self, case: InvestigationRecord, base: InvestigationRecord) -> bool:
+        """Whether a case began with what it stands on: that is noticed a little later than what it brings about."""
+        return case.id != base.id and -NOTICED_SECONDS <= case.onset - base.onset <= self.seconds
+
     def _root(
         self,
         member: Member,
         members: Mapping[int, Member],
         by_node: Mapping[Node, Sequence[Member]],
         graph: CallGraph,
-        rollout_of: Callable[[Entity], float | None],
+        own: bool,
     ) -> Member | None:
         """The case that explains another best: one that its own calls name, then the earliest."""
-        own = self._rolled_out(member, rollout_of)
         downstream = self._reached(member, by_node, graph)
         candidates = [each for each in downstream if self._in_time(member, each) and self._suffers(member, each, own)]
         if member.kinds <= TRAVELS_DOWN and not candidates:

@@ -80,6 +80,8 @@ class InboxRow(Struct, frozen=True, gc=False):
     """`investigation.state` at the snapshot's time: a case whose snooze has run out has another row."""
     likely: float | None = None
     """How likely it is true by the labels so far; None while they are too few, or do not help."""
+    consequences: int = 0
+    """How many other cases are consequences of this one, and shown with it."""
 
 
 class WorkloadLine(Struct, frozen=True):

@@ -88,6 +88,7 @@ class Inbox:
         worst, last_seen = self._store.anomalies.worst_of(numbers), self._store.anomalies.last_seen_of(numbers)
         cases = self._store.investigations.many(numbers)
         likely = self._likely(worst, cases)
+        consequences = self._store.investigations.consequences_of(numbers)
         return {
             case.id: InboxRow(
                 case,
@@ -97,6 +98,7 @@ class Inbox:
                 tuple(self._titles.get(signal, signal) for signal in case.signals[1:]),
                 case.state(now),
                 likely.get(case.id),
+                consequences.get(case.id, 0),
             )
             for case in cases
             if case.id in worst

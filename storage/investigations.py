@@ -156,6 +156,13 @@ class Investigations:
             "WHERE part_of > 0 AND part_of = :investigation ORDER BY investigation.id", "", investigation=investigation
         )
 
+    def consequences_of(self, investigations: Iterable[int]) -> dict[int, int]:
+        """How many cases are consequences of each of these; those without any are left out."""
+        query = """SELECT part_of, count(*) FROM investigation
+            WHERE part_of > 0 AND part_of IN (SELECT value FROM json_each(?)) GROUP BY part_of"""
+        with self._connections.read() as connection:
+            return dict(connection.execute(query, (str(list(investigations)),)).fetchall())
+
     def ended_since(self, cluster: str, since: float) -> tuple[InvestigationRecord, ...]:
         """Investigations of a cluster whose last anomaly closed at `since` or later, by id."""
         return self._select(
@@ -241,7 +248,8 @@ _OVER = """SELECT id FROM (SELECT id FROM investigation
 
 _LISTED = f"""
     SELECT id, updated, seen_at, acknowledged_at, acknowledged_by, snoozed_until, label, label_reason, pinned,
-        closed_at, muted, verdict, priority, cause
+        closed_at, muted, verdict, priority, cause,
+        (SELECT count(*) FROM investigation AS other WHERE other.part_of > 0 AND other.part_of = investigation.id)
     FROM investigation WHERE id IN (
         SELECT id FROM investigation WHERE cluster = :cluster AND lifecycle = 0 AND part_of = 0
         UNION SELECT id FROM investigation WHERE cluster = :cluster AND pinned

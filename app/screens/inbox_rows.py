@@ -41,6 +41,12 @@ def signal_cell(row: InboxRow, width: int) -> str:
     return clean(short_title(row.investigation.title), width - len(more), middle=False) + more
 
 
+def workload_cell(row: InboxRow, width: int) -> str:
+    """Where it is, and how many other cases are consequences of it."""
+    more = f" +{row.consequences}" if row.consequences else ""
+    return clean(row.investigation.entity.title, width - len(more)) + more
+
+
 def spark_cell(row: InboxRow, width: int) -> Content:
     """The last values against their band; object states have none."""
     return _spark(row.worst.band, width, is_over(row)) if row.worst.band else Content.styled(NOTHING, palette.MUTED)
@@ -154,7 +160,7 @@ def columns(now: Callable[[], float]) -> Sequence[Column[InboxRow]]:
         Column("priority", "PR", lambda row, _: priority_cell(row), 2,
                sort=lambda row: row.investigation.priority),
         Column("pin", "P", lambda row, _: "^" if row.investigation.pinned else "", 1, priority=6),
-        Column("workload", "WORKLOAD", quiet(lambda row, _: row.investigation.entity.title), 15, flex=5, limit=44,
+        Column("workload", "WORKLOAD", quiet(workload_cell), 15, flex=5, limit=44,
                sort=lambda row: row.investigation.entity.title),
         Column("signal", "SIGNAL", quiet(signal_cell), 17, flex=4, limit=30, sort=lambda row: row.investigation.title),
         Column("verdict", "VERDICT", lambda row, _: verdict_cell(row), 9, priority=4,

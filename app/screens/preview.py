@@ -10,6 +10,7 @@ from textual.widgets import Static
 
 from app.screens.inbox_rows import ending, is_state, short_title
 from detectors.model import Views
+from detectors.words import counted
 from storage.records import AnomalyState
 from widgets import palette
 from widgets.facts import Facts
@@ -167,6 +168,8 @@ def reasons(row: InboxRow, now: float, zone: tzinfo) -> Iterator[tuple[str, str 
     yield "sure", f"{100 * worst.confidence:.0f} %, compared with {compared(worst.views)}"
     if row.likely is not None:
         yield "labels", f"say it is {row.likely:.0%} likely true"
+    if row.consequences:
+        yield "brings", f"{counted(row.consequences, 'other cases')}, shown with it"
     if row.also:
         # A server's and a protocol's own rows have the same short title.
         yield "also", ", ".join(dict.fromkeys(map(short_title, row.also)))

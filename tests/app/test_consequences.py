@@ -12,9 +12,10 @@ from app.consequences import Consequences, Trouble, trouble_of
 from detectors.model import Entity, EntityType
 from storage.records import Lifecycle
 from tests.app.investigation.scenes import ROWS, anomaly, case, entity
-from tests.detectors.states.objects import NOW
+from tests.detectors.states.objects import NOW, cluster, node, pod, replica_set, waiting
 
 if TYPE_CHECKING:
+    from detectors.cluster import ClusterState
     from storage.records import AnomalyRecord, InvestigationRecord
 
 ERRORS, LATENCY, DROP, SURGE = (
@@ -45,7 +46,7 @@ class Cases:
     def add(self, name: str, *signals: str, ago: float = 600.0, peer: str = "", **more: Any) -> int:
         number = len(self.cases) + 1
         kind = EntityType.DATABASE if peer else EntityType.WORKLOAD
-        about = Entity(kind, "lab", "prod", "Deployment", name, peer)
+        about = more.pop("about", None) or Entity(kind, "lab", "prod", "Deployment", name, peer)
         its = tuple(
             anomaly(signal, about, number=number * 10 + place, case=number, ago=ago)
             for place, signal in enumerate(signals)
@@ -54,12 +55,41 @@ class Cases:
         self.cases.append(replace(case(about, its, number), **more))
         return number
 
-    def attached(self, calls: CallGraph, now: float = NOW) -> dict[int, int]:
+    def attached(self, calls: CallGraph, now: float = NOW, state: ClusterState | None = None) -> dict[int, int]:
         found = Consequences(ROWS, 600.0).attached(
-            self.cases, self.anomalies, calls, None, lambda each: self.rollouts.get(each.name), now
+            self.cases, self.anomalies, calls, state, lambda each: self.rollouts.get(each.name), now
         )
         self.cases = [replace(each, part_of=found.get(each.id, each.part_of)) for each in self.cases]
         return found
+
+
+def lying(*names: str, elsewhere: tuple[str, ...] = ()) -> ClusterState:
+    """A cluster whose node n1 is silent, with the pods of these workloads on it; those of some fail elsewhere, too."""
+    pods = [pod(0, {"name": "app", "state": {"running": {}}}, owner=name) for name in names]
+    pods += [pod(1, waiting("CrashLoopBackOff", 4), owner=name, node="n2") for name in elsewhere]
+    return cluster([node(ready="Unknown"), node("n2"), *(replica_set(owner=name) for name in names), *pods])
+
+
+@pytest.mark.parametrize("ago", [660.0, 540.0, 100.0])
+def test_what_opened_before_its_node_was_marked_silent_is_a_consequence_of_it(ago: float) -> None:
+    cases = Cases()
+    web, cart = cases.add("web", ERRORS, ago=ago), cases.add("cart", "pod-readiness-failing", ago=ago)
+    silent = cases.add("n1", "node-not-ready", about=entity("Node", "n1", ""), ago=600)
+    state = lying("web", "cart")
+    assert cases.attached(CallGraph(), state=state) == {web: silent, cart: silent}
+    assert cases.attached(CallGraph(), state=state) == {}
+
+
+def test_two_incidents_stay_two_although_one_of_them_is_on_the_silent_node() -> None:
+    cases = Cases()
+    cases.add("before", ERRORS, ago=800)
+    cases.add("released", ERRORS, ago=600)
+    cases.add("broken", ERRORS, ago=600)
+    cases.add("away", ERRORS, ago=600)
+    cases.add("n1", "node-not-ready", about=entity("Node", "n1", ""), ago=600)
+    cases.rollouts["released"] = NOW - 700
+    state = lying("before", "released", "broken", elsewhere=("broken",))
+    assert cases.attached(CallGraph(), state=state) == {}
 
 
 def test_callers_of_a_slow_service_are_its_consequences_through_a_chain() -> None:

@@ -100,3 +100,14 @@ def test_worse_comes_first_and_other_clusters_have_their_own(store: Store, inbox
     assert numbers(inbox) == [1, 5, 4, 3, 2]
     assert inbox.rows("elsewhere", NOW) == ()
     assert numbers(inbox) == [1, 5, 4, 3, 2]
+
+
+def test_a_case_tells_how_many_others_are_its_consequences(store: Store, inbox: Inbox) -> None:
+    def told() -> dict[int, int]:
+        return {row.investigation.id: row.consequences for row in inbox.rows(CLUSTER, NOW)}
+
+    assert set(told().values()) == {0}
+    store.investigations.attach({2: 5, 3: 5}, ())
+    assert told() == {1: 0, 4: 0, 5: 2}
+    store.investigations.attach({3: 0}, ())
+    assert told() == {1: 0, 3: 0, 4: 0, 5: 1}

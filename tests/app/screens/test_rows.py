@@ -7,7 +7,15 @@ import pytest
 
 from app.screens.coverage_rows import CoverageRow, cost, explanation, heading
 from app.screens.coverage_rows import fields as coverage_fields
-from app.screens.inbox_rows import columns, expected_cell, fields, observed_cell, severity_cell, spark_cell
+from app.screens.inbox_rows import (
+    columns,
+    expected_cell,
+    fields,
+    observed_cell,
+    severity_cell,
+    spark_cell,
+    workload_cell,
+)
 from app.screens.preview import reasons
 from detectors.model import Coverage, Views
 from storage.records import CoverageRecord
@@ -113,3 +121,13 @@ def test_a_thinned_row_says_so():
     assert "thinned" not in dict(explanation(whole, 0.0))
     assert parse("status:thinned").matches(fold(coverage_fields(thinned)))
     assert not parse("status:thinned").matches(fold(coverage_fields(whole)))
+
+
+def test_a_case_with_consequences_says_how_many_at_every_width():
+    row = msgspec.structs.replace(OPEN, consequences=4)
+    title = OPEN.investigation.entity.title
+    assert workload_cell(OPEN, 44) == title
+    assert workload_cell(row, 44) == f"{title} +4"
+    assert workload_cell(row, 10).endswith(" +4") and len(workload_cell(row, 10)) <= 10
+    assert dict(reasons(row, NOW, None))["brings"] == "4 other cases, shown with it"
+    assert "brings" not in dict(reasons(OPEN, NOW, None))
