@@ -147,6 +147,15 @@ def verdict(record: InvestigationRecord) -> Iterator[Content]:
         yield Content.styled(record.priority.value, palette.PRIORITY[record.priority])
 
 
+def company(row: InboxRow) -> Iterator[tuple[str, str]]:
+    """What else is out of band with it: other cases, other signals."""
+    if row.consequences:
+        yield "brings", f"{counted(row.consequences, 'other cases')}, shown with it"
+    if row.also:
+        # A server's and a protocol's own rows have the same short title.
+        yield "also", ", ".join(dict.fromkeys(map(short_title, row.also)))
+
+
 def reasons(row: InboxRow, now: float, zone: tzinfo) -> Iterator[tuple[str, str | Content]]:
     """Why it is here, as names and texts."""
     record, worst = row.investigation, row.worst
@@ -168,11 +177,7 @@ def reasons(row: InboxRow, now: float, zone: tzinfo) -> Iterator[tuple[str, str 
     yield "sure", f"{100 * worst.confidence:.0f} %, compared with {compared(worst.views)}"
     if row.likely is not None:
         yield "labels", f"say it is {row.likely:.0%} likely true"
-    if row.consequences:
-        yield "brings", f"{counted(row.consequences, 'other cases')}, shown with it"
-    if row.also:
-        # A server's and a protocol's own rows have the same short title.
-        yield "also", ", ".join(dict.fromkeys(map(short_title, row.also)))
+    yield from company(row)
     if worst.state is AnomalyState.HELD:
         yield "held", HELD
     if record.label is not None:
