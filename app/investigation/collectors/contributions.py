@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from app.investigation.readings import Track
     from app.investigation.scene import Scene
+    from storage.records import AnomalyRecord
 
 MOST_OF_IT = 0.6
 """Share of the rise from which one workload makes it."""
@@ -118,28 +119,37 @@ def headroom(scene: Scene) -> Iterator[Clue]:
 def by_node(scene: Scene) -> Iterator[Clue]:
     """Whether one node makes most of what the cluster's network loses."""
     for anomaly in scene.living:
-        for track in scene.sources.tracks(anomaly.signal, scene.onset):
-            if track.entity.key != anomaly.entity.key:
-                continue
-            rates: dict[str, float] = defaultdict(float)
-            parts = scene.sources.parts(anomaly.signal, track, NODE_LABELS, scene.onset)
-            for part in parts:
+        parts = of_nodes(scene, anomaly)
+        known = {name: [numbers.rate(part, numbers.now(part)) for part in its] for name, its in parts.items()}
+        rates = {name: sum(rate for rate in its if rate == rate) for name, its in known.items()}
+        total = sum(rates.values())
+        if len(rates) < 2 or total <= 0:
+            continue
+        worst = max(rates, key=lambda name: rates[name])
+        share = rates[worst] / total
+        text = f"{_share(share)} of it on {worst}, of {len(rates)} nodes"
+        one = share >= MOST_OF_ERRORS
+        for clue, holds in (("network.one-node", one), ("network.all-nodes", not one), ("network.measured", True)):
+            yield Clue(
+                name=clue, holds=holds, text=text, source=parts[worst][0].query, origin=Origin.METRIC,
+                value=_share(share), at=scene.onset, fills={"node": worst},
+            )  # fmt: skip
+        return
+
+
+def of_nodes(scene: Scene, anomaly: AnomalyRecord) -> dict[str, list[Track]]:
+    """The parts of the number that is out of band, by node; empty where nothing tells nodes apart.
+
+    Raises:
+        SourceError: nobody measures it, or the server refuses.
+    """
+    found: defaultdict[str, list[Track]] = defaultdict(list)
+    for track in scene.sources.tracks(anomaly.signal, scene.onset):
+        if track.entity.key == anomaly.entity.key and not found:
+            for part in scene.sources.parts(anomaly.signal, track, NODE_LABELS, scene.onset):
                 name = next((part.part[label] for label in NODE_LABELS if part.part.get(label)), "")
-                rate = numbers.rate(part, numbers.now(part))
-                rates[_node_named(scene, name)] += rate if rate == rate else 0.0
-            total = sum(rates.values())
-            if len(rates) < 2 or total <= 0:
-                continue
-            worst = max(rates, key=lambda name: rates[name])
-            share = rates[worst] / total
-            text = f"{_share(share)} of it on {worst}, of {len(rates)} nodes"
-            one = share >= MOST_OF_ERRORS
-            for clue, holds in (("network.one-node", one), ("network.all-nodes", not one), ("network.measured", True)):
-                yield Clue(
-                    name=clue, holds=holds, text=text, source=parts[0].query, origin=Origin.METRIC,
-                    value=_share(share), at=scene.onset, fills={"node": worst},
-                )  # fmt: skip
-            return
+                found[_node_named(scene, name)].append(part)
+    return dict(found) if len(found) > 1 else {}
 
 
 def _node_named(scene: Scene, name: str) -> str:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from math import isfinite
 from typing import TYPE_CHECKING
 
+from app.investigation import numbers
 from app.investigation.collectors import collector
 from app.investigation.model import Clue, Origin, Step
 
@@ -13,11 +13,16 @@ if TYPE_CHECKING:
 
     from app.investigation.scene import Scene
 
-STEP_SECONDS = 30
+ERRORS, REFUSALS = "apiserver-errors", "apiserver-refusals"
 FAILED_SHARE = 0.05
 OVERLOADED_SHARE = 0.05
+ASKED = (
+    (ERRORS, (("api.errors", True), ("api.answers-others", False)), FAILED_SHARE),
+    (REFUSALS, (("api.overloaded", True),), OVERLOADED_SHARE),
+)
+"""Row, the clues with whether they take the share to be reached, and that share."""
+FATES = {ERRORS: "fail", REFUSALS: "are refused: there are too many"}
 COMPONENTS = {"etcd": "etcd", "etcd-readiness": "etcd", "informer-sync": "the API server's caches"}
-REQUESTS = "sum(rate(apiserver_request_total{matcher}[2m]))"
 
 
 @collector(Step.CAUSE, "api.check-fails", "api.etcd-fails", "api.hook-fails", needs=("/readyz",))
@@ -41,37 +46,18 @@ def readyz(scene: Scene) -> Iterator[Clue]:
 @collector(Step.CAUSE, "api.errors", "api.overloaded", "api.answers-others", needs=("metrics",))
 def requests(scene: Scene) -> Iterator[Clue]:
     """Whether its metrics show failures, or too many requests, to others as well as to us."""
-    total = _newest(scene, "")
-    if not total:
-        return
-    for name, code, share in (("api.errors", "5..", FAILED_SHARE), ("api.overloaded", "429", OVERLOADED_SHARE)):
-        matcher = f'{{code=~"{code}"}}'
-        part = _newest(scene, matcher) / total
-        text = f"{part:.1%} of the requests to the API server are answered {code}"
-        query = f"{REQUESTS.replace('{matcher}', matcher)} / {REQUESTS.replace('{matcher}', '')}"
-        fills = {"share": f"{part:.0%}"}
-        yield Clue(
-            name=name,
-            holds=part >= share,
-            text=text,
-            source=query,
-            origin=Origin.METRIC,
-            value=f"{part:.4f}",
-            fills=fills,
-        )
-        if name == "api.errors":
+    for row, told, least in ASKED:
+        track = next(iter(scene.sources.tracks(row, scene.onset)), None)
+        answered = numbers.requests(track, numbers.now(track)) if track is not None else None
+        if track is None or answered is None or not answered.total:
+            continue
+        for name, wanted in told:
             yield Clue(
-                name="api.answers-others",
-                holds=part < share,
-                text=text,
-                source=query,
+                name=name,
+                holds=(answered.share >= least) is wanted,
+                text=f"{answered.share:.1%} of the requests to the API server {FATES[row]}",
+                source=track.query,
                 origin=Origin.METRIC,
-                value=f"{part:.4f}",
+                value=f"{answered.share:.4f}",
+                fills={"share": f"{answered.share:.0%}"},
             )
-
-
-def _newest(scene: Scene, matcher: str) -> float:
-    query = REQUESTS.replace("{matcher}", matcher)
-    block = scene.sources.range(query, scene.newest - scene.evaluation_seconds, scene.newest, STEP_SECONDS)
-    known = [value for row in block.values[:1] for value in map(float, row) if isfinite(value)]
-    return known[-1] if known else 0.0

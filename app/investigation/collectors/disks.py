@@ -5,62 +5,61 @@ from __future__ import annotations
 from math import isfinite
 from typing import TYPE_CHECKING
 
+from app.investigation import numbers
 from app.investigation.collectors import collector
+from app.investigation.collectors.contributions import of_nodes
 from app.investigation.model import Clue, Origin, Step
-from app.investigation.scene import BEFORE_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from app.investigation.readings import Track
     from app.investigation.scene import Scene
-    from detectors.series import FloatArray
 
-STEP_SECONDS = 60
+SIGNAL = "cluster-disk-usage-spike"
 MOST_OF_IT = 0.8
 GIB = 2.0**30
-NODE_DISK = 'max by (instance, device) (node_filesystem_size_bytes{fstype!~"tmpfs|overlay|squashfs|ramfs"} - ' + (
-    'node_filesystem_avail_bytes{fstype!~"tmpfs|overlay|squashfs|ramfs"})'
-)
 FULL = 0.85
 
 
 @collector(Step.CAUSE, "disk.one-node-grows", "disk.all-nodes-grow", needs=("metrics",))
 def growth_by_node(scene: Scene) -> Iterator[Clue]:
     """Which nodes hold four fifths of what the cluster's disks have gained since before the onset."""
-    if scene.subject.kind != "Cluster":
+    for anomaly in scene.living:
+        if anomaly.signal != SIGNAL:
+            continue
+        parts = of_nodes(scene, anomaly)
+        grown = {name: max(0.0, sum(gained(part, scene.onset) for part in its)) for name, its in parts.items()}
+        total = sum(grown.values())
+        if not total:
+            return
+        first = max(grown, key=lambda name: grown[name])
+        alone = grown[first] >= MOST_OF_IT * total
+        yield Clue(
+            name="disk.one-node-grows" if alone else "disk.all-nodes-grow",
+            holds=True,
+            text=f"disks hold {total / GIB:.1f} GiB more than before, {grown[first] / GIB:.1f} GiB of it on {first}",
+            source=parts[first][0].query,
+            origin=Origin.METRIC,
+            value=f"{total:.0f}",
+            at=scene.onset,
+            fills={
+                "instance": first,
+                "amount": f"{total / GIB:.1f} GiB",
+                "nodes": str(sum(each > 0 for each in grown.values())),
+            },
+        )
         return
-    block = scene.sources.range(NODE_DISK, scene.onset - BEFORE_SECONDS, scene.newest, STEP_SECONDS)
-    grown: dict[str, float] = {}
-    for labels, row in zip(block.labels, block.values, strict=True):
-        name = dict(labels).get("instance", "")
-        grown[name] = grown.get(name, 0.0) + max(0.0, _growth(row))
-    total = sum(grown.values())
-    if not total:
-        return
-    first = max(grown, key=lambda name: grown[name])
-    alone = grown[first] >= MOST_OF_IT * total
-    text = f"disks hold {total / GIB:.1f} GiB more than before, {grown[first] / GIB:.1f} GiB of it on {first}"
-    fills = {
-        "instance": first,
-        "amount": f"{total / GIB:.1f} GiB",
-        "nodes": str(sum(each > 0 for each in grown.values())),
-    }
-    name = "disk.one-node-grows" if alone else "disk.all-nodes-grow"
-    yield Clue(
-        name=name,
-        holds=True,
-        text=text,
-        source=NODE_DISK,
-        origin=Origin.METRIC,
-        value=f"{total:.0f}",
-        at=scene.onset,
-        fills=fills,
-    )
 
 
-def _growth(row: FloatArray) -> float:
-    known = list(filter(isfinite, map(float, row)))
-    return known[-1] - known[0] if known else 0.0
+def gained(part: Track, onset: float) -> float:
+    """What a level has gained since before an onset, in the unit of its capacity; 0 where that is not known."""
+    level, per = part.data.level, part.data.per
+    if level is None:
+        return 0.0
+    held = level[0] if per is None else level[0] * per[0]
+    growth = numbers.mean(held, numbers.now(part)) - numbers.mean(held, numbers.before(part, onset))
+    return growth if isfinite(growth) else 0.0
 
 
 @collector(Step.CAUSE, "disk.node-full", "impact.data-at-risk", needs=("nodes",))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from math import inf, isfinite
 from typing import TYPE_CHECKING
 
@@ -12,14 +13,16 @@ from app.investigation.model import Clue, Origin, Step
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from app.investigation.readings import Track
     from app.investigation.scene import Scene
+    from detectors.objects import PersistentVolumeClaim
 
-SIGNAL = "pvc-usage"
+SIGNAL, USED = "pvc-usage", "volume-usage"
+"""The row, and the instrument of it that tells of bytes."""
 NEARLY_FULL, AT_RISK = 0.85, 0.97
 """Share of a volume that is used."""
 HORIZON_SECONDS = 4 * 86400.0
 LOOK_BACK_SECONDS = 3600.0
-STEP_SECONDS = 60
 LEAST_SAMPLES = 10
 _UNITS = ((86400.0, "days"), (3600.0, "h"), (60.0, "min"))
 
@@ -43,12 +46,13 @@ def fullness(scene: Scene) -> Iterator[Clue]:
 @collector(Step.CAUSE, "volume.filling", needs=("metrics", "persistentvolumeclaims"))
 def growth(scene: Scene) -> Iterator[Clue]:
     """When each claim will be full if it goes on like in the last hour."""
+    since = scene.newest - LOOK_BACK_SECONDS
     for claim in claims_of(scene):
-        where = f'namespace="{claim.namespace}",persistentvolumeclaim="{claim.name}"'
-        query = f"max(kubelet_volume_stats_used_bytes{{{where}}} / kubelet_volume_stats_capacity_bytes{{{where}}})"
-        block = scene.sources.range(query, scene.newest - LOOK_BACK_SECONDS, scene.newest, STEP_SECONDS)
-        samples = zip(map(float, block.times), map(float, block.values[0]), strict=True) if len(block.values) else ()
-        known = [(at, value) for at, value in samples if isfinite(value)]
+        track = next(filter(partial(_is_of, claim), scene.sources.tracks(SIGNAL, since, claim.namespace)), None)
+        if track is None or track.data.level is None:
+            continue
+        samples = zip(map(float, track.data.times), map(float, track.data.level[0]), strict=True)
+        known = [(at, value) for at, value in samples if at >= since and isfinite(value)]
         if len(known) < LEAST_SAMPLES:
             continue
         slope = _slope(known)
@@ -56,9 +60,15 @@ def growth(scene: Scene) -> Iterator[Clue]:
         filling = left <= HORIZON_SECONDS
         text = f"claim {claim.name} is full in {_short(left)}" if filling else f"claim {claim.name} does not fill"
         yield Clue(
-            name="volume.filling", holds=filling, text=text, source=query, origin=Origin.METRIC, at=known[0][0],
+            name="volume.filling", holds=filling, text=text, source=track.query, origin=Origin.METRIC, at=known[0][0],
             value=f"{slope:.3g}/s", fills={"claim": claim.name, "time": _short(left)},
         )  # fmt: skip
+
+
+def _is_of(claim: PersistentVolumeClaim, track: Track) -> bool:
+    """Whether a track tells how much of a claim's bytes are used: the same row has inodes and forecasts, too."""
+    same = (track.entity.namespace, track.entity.name) == (claim.namespace, claim.name)
+    return same and track.source.instrument == USED
 
 
 def _slope(known: Sequence[tuple[float, float]]) -> float:

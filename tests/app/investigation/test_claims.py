@@ -7,12 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from app.investigation.readings import Track
 from detectors.cluster import Access, AccessStatus
 from detectors.model import Confidence
-from detectors.series import SeriesBlock
+from detectors.windows import SignalData
 from storage.records import Priority, Verdict
 from tests.app.investigation.scenes import Answers, anomaly, entity, investigated, scene
-from tests.detectors.states.objects import LISTED, NOW, at, cluster, event, pod
+from tests.detectors.states.objects import CATALOGUE, LISTED, NOW, at, cluster, event, pod
 
 DATA = entity("PersistentVolumeClaim", "data", "prod")
 
@@ -138,10 +139,20 @@ def test_storage_classes_that_may_not_be_read_are_not_missing():
 
 
 def measured(*shares: float) -> Answers:
-    where = 'namespace="prod",persistentvolumeclaim="data"'
-    query = f"max(kubelet_volume_stats_used_bytes{{{where}}} / kubelet_volume_stats_capacity_bytes{{{where}}})"
+    """Of two instruments of the row, as an OpenTelemetry collector and a kubelet have them."""
     times = np.array([int(NOW) - 60 * (len(shares) - 1 - i) for i in range(len(shares))])
-    return Answers(series={query: SeriesBlock(times, np.array([shares]), ((),))})
+    bytes_, inodes = (
+        next(s for s in CATALOGUE.sources("pvc-usage") if (s.convention, s.instrument) == known)
+        for known in (("otel-kubeletstats", "volume-usage"), ("kubelet-volume", "volume-inodes"))
+    )
+    tracks = [
+        Track(about, {}, (), source, SignalData(times, level=np.array([values])), "used of it")
+        for about, source, values in (
+            (DATA, inodes, np.linspace(0.0, 1.0, len(shares))), (DATA, bytes_, shares),
+            (entity("PersistentVolumeClaim", "other"), bytes_, np.linspace(0.0, 1.0, len(shares))),
+        )
+    ]  # fmt: skip
+    return Answers(numbers={"pvc-usage": tuple(tracks)})
 
 
 def filled(*shares: float, sources: Answers | None = None) -> Any:

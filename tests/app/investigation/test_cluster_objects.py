@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 
+from app.investigation.collectors.contributions import NODE_LABELS
 from detectors.cluster import Access, AccessStatus, Readiness
 from detectors.model import Confidence
 from storage.records import Priority, Verdict
 from tests.app.investigation.scenes import Answers, anomaly, entity, investigated, scene
+from tests.app.investigation.tracks import level, requests
 from tests.detectors.states.objects import (
     LISTED,
     NOW,
@@ -243,3 +245,36 @@ class TestApiServer:
         said = concluded("apiserver-not-ready", self.ABOUT, node(), access=refused)
         assert not said.causes
         assert any("/readyz" in text for text in said.unknown)
+
+    @pytest.mark.parametrize(
+        ("failed", "refused", "first", "others"), [(0.2, 0.0, "check", False), (0.0, 0.3, "overload", True)]
+    )
+    def test_its_own_numbers_tell_failures_from_refusals(self, failed, refused, first, others):
+        numbers = {
+            row: (requests(row, self.ABOUT, share=(0.0, share)),)
+            for row, share in (("apiserver-errors", failed), ("apiserver-refusals", refused))
+        }
+        checks = ("shutdown",) if failed else ()
+        readyz = Readiness(NOW - 10, ok=False, failed=checks, since=NOW - 120, times=4) if failed else None
+        about = anomaly("apiserver-not-ready", self.ABOUT)
+        found = investigated(scene(cluster([node()], readyz=readyz), about, sources=Answers(numbers=numbers)))
+        assert found.conclusion.causes[0].id == first
+        held = {line.clue: line.stance for line in found.lines if line.clue.startswith("api.")}
+        assert {"api.errors", "api.overloaded", "api.answers-others"} <= held.keys()
+
+
+class TestClusterDisks:
+    SIGNAL = "cluster-disk-usage-spike"
+
+    @pytest.mark.parametrize(("second", "cause"), [(0.5, "one-node"), (0.6, "all-nodes")])
+    def test_who_holds_what_was_added_whatever_measures_it(self, second, cause):
+        about = entity("Cluster", "lab", "")
+        whole = level(self.SIGNAL, about, values=(0.5, 0.6), per=(2e12, 2e12))
+        parts = tuple(
+            level(self.SIGNAL, about, values=(0.5, share), per=(1e12, 1e12), part={"k8s_node_name": name})
+            for name, share in (("n1", 0.7), ("n2", second))
+        )
+        sources = Answers(numbers={self.SIGNAL: (whole,)}, split={(self.SIGNAL, NODE_LABELS): parts})
+        said = concluded(self.SIGNAL, about, node("n1"), node("n2"), sources=sources)
+        assert cause in ids(said)
+        assert ("n1" in said.causes[0].title) is (cause == "one-node")

@@ -7,12 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from app.investigation.collectors.splits import POD
 from detectors.cluster import Access, AccessStatus
 from detectors.model import Confidence
 from detectors.objects import PodMetrics
-from detectors.series import SeriesBlock
 from storage.records import Priority, Verdict
 from tests.app.investigation.scenes import Answers, anomaly, entity, investigated, scene
+from tests.app.investigation.tracks import level, workload
 from tests.detectors.states.objects import LISTED, NOW, at, cluster, deployment, event, healthy, node, pod, replica_set
 
 NODE = entity("Node", "n1", "")
@@ -109,13 +110,19 @@ class TestPressure:
 
     @pytest.mark.parametrize(("growth", "given"), [(2.0**30, True), (2.0**20, False)])
     def test_the_pod_whose_memory_grew(self, growth, given):
-        query = 'sum by (namespace, pod) (container_memory_working_set_bytes{container!="",pod=~"web\\\\-aaaa\\\\-0"})'
-        times = np.array([int(NOW) - 60, int(NOW)])
-        labels = ((("namespace", "prod"), ("pod", "web-aaaa-0")),)
-        block = SeriesBlock(times, np.array([[1e9, 1e9 + growth]]), labels)
-        sources = Answers(series={query.replace("\\\\", "\\"): block})
-        found = concluded("node-memory-pressure", pressed(), replica_set(), healthy(0), sources=sources)
-        assert ("memory-growth" in [each.id for each in found.causes]) is given
+        steady, rising = ((5e8, 5e8), (1e9, 1e9 + growth))
+        whole = level("memory-usage", workload(), values=rising), level("memory-usage", workload("far"), values=(1e9, 9e9))
+        parts = tuple(
+            level("memory-usage", workload(), values=values, part={label: name})
+            for label, name, values in (
+                ("k8s_pod_name", "web-aaaa-1", steady), ("pod", "web-aaaa-0", rising), ("pod", "web-elsewhere", (0, 9e9)),
+            )
+        )  # fmt: skip
+        sources = Answers(numbers={"memory-usage": whole}, split={("memory-usage", POD): parts})
+        mine = [healthy(number) for number in (0, 1)]
+        found = concluded("node-memory-pressure", pressed(), replica_set(), *mine, sources=sources)
+        blamed = [each.title for each in found.causes if each.id == "memory-growth"]
+        assert bool(blamed) is given and all("web-aaaa-0" in title for title in blamed)
 
     def test_a_silent_kubelet_is_not_under_pressure(self):
         found = concluded("node-memory-pressure", pressed(ready="Unknown"))
