@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from app.pricing import Cost, Query
     from app.settings.schema import BudgetSettings
     from app.sources.base import MetricsSource
+    from app.sources.prometheus.cardinality import Cardinality
     from app.sources.prometheus.discovery import Discovery
     from detectors.catalog import RowSource
 
@@ -61,6 +62,8 @@ class Budget:
         self._asked: Sources = {}
         self._fitted: Sources = {}
         self._kept: Choices = {}
+        self._counted: tuple[Discovery, Cardinality] | None = None
+        """For what is asked once: a look at the server, and the series counted since."""
 
     def fit(self, sources: Mapping[str, tuple[RowSource, ...]], discovery: Discovery, frame: Frame) -> Sources:
         """The same rows' sources as they may be asked, some of them `thinned`; asks only what is not known yet."""
@@ -82,8 +85,14 @@ class Budget:
     def small(
         self, sources: Iterable[RowSource], metrics: MetricsSource, discovery: Discovery, frame: Frame
     ) -> frozenset[RowSource]:
-        """Those sources that need neither be divided nor thinned, for what is asked once; `metrics` counts them."""
-        prices = Prices(metrics, self._limits, discovery, frame)
+        """Those sources that need neither be divided nor thinned, for what is asked once; `metrics` counts them.
+
+        What was counted is remembered until discovery looks again: many investigations ask for the same.
+        """
+        look, known = self._counted or (None, None)
+        prices = Prices(metrics, self._limits, discovery, frame, known if look is discovery else None)
+        if look is not discovery:
+            self._counted = discovery, prices.cardinality
         return frozenset(source for source in dict.fromkeys(sources) if prices.is_small(source))
 
 

@@ -51,13 +51,22 @@ class Prices:
         limits: the budget.
         discovery: the look.
         frame: the grid and the placeholders of the cycle.
+        cardinality: what was counted in that look already; by default nothing beyond what it found itself.
     """
 
-    def __init__(self, metrics: MetricsSource, limits: BudgetSettings, discovery: Discovery, frame: Frame) -> None:
+    def __init__(
+        self,
+        metrics: MetricsSource,
+        limits: BudgetSettings,
+        discovery: Discovery,
+        frame: Frame,
+        cardinality: Cardinality | None = None,
+    ) -> None:
         self._limits, self._discovery, self._frame = limits, discovery, frame
         counted: dict[str, int | None] = {"up": sum(target.total for target in discovery.targets.values())}
         counted |= {selector: n for known in discovery.conventions.values() for selector, n in known.series.items()}
-        self.cardinality = Cardinality(metrics, counted, frame.grid.end, frame.match, limits.part_series)
+        fresh = Cardinality(metrics, counted, frame.grid.end, frame.match, limits.part_series)
+        self.cardinality = cardinality.through(metrics) if cardinality is not None else fresh
         self._series: dict[str, float] = {}
         """By expression, as exactly as it matters."""
         self._queries: dict[RowSource, list[Query]] = {}

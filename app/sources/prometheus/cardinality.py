@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from copy import copy
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -62,6 +63,12 @@ class Cardinality:
         for selector, series in counted.items():
             for selected in selected_by(selector):
                 self._put(selected, math.inf if series is None else series)
+
+    def through(self, metrics: MetricsSource) -> Cardinality:
+        """The same counts, those that are still wanted asked of the server through another source."""
+        other = copy(self)
+        other._metrics = metrics
+        return other
 
     def learn(self, expressions: Iterable[str]) -> None:
         """Count every metric that nothing known bounds, in one question for thousands of bytes of names."""
