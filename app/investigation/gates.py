@@ -1,7 +1,8 @@
 """Gates: reasons to believe a case, and reasons not to, that all classes share.
 
 A noise gate that applies decides the verdict, the first of them in their order; a real gate that applies takes the
-floor and the past (N8, N9) out of consideration. All rules read structured fields only.
+floor and the past (N8, N9) out of consideration. All rules read structured fields only. What would speak against noise
+and could not be told keeps a case from being called noise: unknown is not health.
 """
 
 from __future__ import annotations
@@ -62,8 +63,11 @@ def ask_gates(scene: Scene, clues: Clues, noise: Iterable[Noise], cause: str) ->
             records.append(GateRecord(gate.id, gate.title, ruling.applies, ruling.text))
         if ruling.applies:
             return Outcome(gate.verdict, ruling.text, bool(real), tuple(records))
-    own = next((n for n in noise if clues.hold(*n.requires) and not any(map(clues.hold, n.unless))), None)
-    if own is not None and not real:
-        records.append(GateRecord("class", own.title, True, own.title))
-        return Outcome(Verdict.NOISE, own.title, False, tuple(records))
+    for own in () if real else noise:
+        if not clues.hold(*own.requires) or any(map(clues.hold, own.unless)):
+            continue
+        unseen = [clues.by_name[name][0].text for name in own.unless if clues.unknown(name)]
+        records.append(GateRecord("class", own.title, None if unseen else True, unseen[0] if unseen else own.title))
+        if not unseen:
+            return Outcome(Verdict.NOISE, own.title, False, tuple(records))
     return Outcome(None, real, bool(real), tuple(records))

@@ -150,7 +150,7 @@ class Gate:
 
 @dataclass(frozen=True, slots=True)
 class Noise:
-    """A class's own reason to call a case noise: all of `requires` hold and none of `unless` does."""
+    """A class's own reason to call a case noise: all of `requires` hold, and none of `unless` does or is unknown."""
 
     title: str
     requires: tuple[str, ...]

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from app.investigation.gates import ask_gates
-from app.investigation.model import Clue, Clues
+from app.investigation.model import Clue, Clues, Noise
 from detectors.cluster import Access, AccessStatus, Readiness
 from detectors.model import Severity
 from storage.records import Label, Lifecycle, Verdict
@@ -323,3 +323,24 @@ class TestSilenceAndArtefact:
         assert investigated(where).conclusion.verdict is Verdict.INCONCLUSIVE
         few = scene(objects, anomaly("http-server-request-rate-drop"), related=others[:2])
         assert "N11" not in {gate.id for gate in investigated(few).conclusion.gates}
+
+
+class TestOwnReasons:
+    """What a class itself takes for noise."""
+
+    OWN = Noise("nobody suffers from it", requires=("effect.none",), unless=("impact.errors", "impact.latency"))
+
+    def told(self, *clues):
+        where = scene([SERVING, replica_set(), healthy(0), healthy(1)], anomaly("http-server-5xx-spike"))
+        return ask_gates(where, Clues.of(clues), (self.OWN,), "")
+
+    def test_it_is_noise_where_nothing_speaks_against_it(self):
+        found = self.told(clue("effect.none"), clue("impact.errors", False))
+        assert (found.verdict, found.reason) == (Verdict.NOISE, self.OWN.title)
+
+    @pytest.mark.parametrize("holds", [True, None], ids=["an effect", "an unknown one"])
+    def test_an_effect_that_is_there_or_cannot_be_seen_keeps_it_from_being_noise(self, holds):
+        found = self.told(clue("effect.none"), clue("impact.errors", False), clue("impact.latency", holds))
+        assert found.verdict is None
+        told = [(record.passed, record.text) for record in found.records if record.id == "class"]
+        assert told == ([] if holds else [(None, "about impact.latency")])
