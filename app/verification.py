@@ -23,7 +23,7 @@ from app.redaction import redact
 from app.sources.base import SourceError
 from detectors import verification
 from detectors.entities import workload_entity
-from detectors.revisions import differences
+from detectors.revisions import between, differences
 from detectors.words import counted
 from storage.records import Outcome, TimelineEntry, VerificationRecord, VerifiedMetric
 from widgets.text import quantity
@@ -34,7 +34,8 @@ if TYPE_CHECKING:
     from app.investigation.readings import Readings, Track
     from detectors.cluster import ClusterState
     from detectors.model import Entity
-    from detectors.objects import Pod, ReplicaSet
+    from detectors.objects import Pod
+    from detectors.revisions import Change
     from detectors.series import BoolArray, FloatArray
     from detectors.verification import Comparison
     from storage.database import Store
@@ -52,6 +53,8 @@ BESIDE_SHARE = 0.1
 MOST_AT_ONCE = 4
 """Rollouts whose metrics are asked after one cycle, those that are looked at longest ago first."""
 ASK_SECONDS = 5.0
+BY_PODS = frozenset(("StatefulSet", "DaemonSet"))
+"""Kinds that have no ReplicaSets: their pods tell of their revisions."""
 CRASHES = 2
 """Restarts of one container that are no start-up trouble any more."""
 BROKEN = frozenset(
@@ -66,18 +69,19 @@ USAGE = (("cpu-usage", "CPU for each pod", "cores"), ("memory-usage", "memory fo
 
 
 class Rollout(NamedTuple):
-    """A workload's newest revision, and the one before it."""
+    """A workload's newest revision, after another one."""
 
     entity: Entity
-    newest: ReplicaSet
-    older: ReplicaSet
+    revision: str
+    """Its number; of StatefulSets and DaemonSets its hash."""
+    hash: str
+    """What its pods are labelled with."""
+    began: float
+    """Unix seconds."""
+    changes: tuple[Change, ...]
+    """Against the revision before it; empty where none of its pods is left to compare with."""
     new: tuple[Pod, ...]
     """Pods of the newest revision."""
-
-    @property
-    def began(self) -> float:
-        """Unix seconds."""
-        return self.newest.metadata.created
 
 
 class Sides(NamedTuple):
@@ -102,6 +106,8 @@ class Verifier:
     owner: str = ""
     _known: dict[tuple[str, float], VerificationRecord] = field(default_factory=dict)
     """By entity key and begin."""
+    _read: bool = False
+    """Whether what the store knows has been read."""
 
     def follow(self, state: ClusterState | None, readings: Readings | None, now: float) -> None:
         """Look at every rollout that is young enough, and store what has changed.
@@ -111,19 +117,28 @@ class Verifier:
         """
         if state is None:
             return
-        rollouts = [each for each in rollouts_of(state, now - KNOWN_SECONDS) if each.began <= now]
-        if not rollouts:
-            self._known.clear()
-            return
-        if not self._known:
+        if not self._read:
             recent = self.store.verifications.recent(self.cluster, now - KNOWN_SECONDS)
-            self._known = {(record.entity.key, record.began): record for record in recent}
+            self._known, self._read = {(record.entity.key, record.began): record for record in recent}, True
+        self._known = {key: record for key, record in self._known.items() if now - record.began <= KNOWN_SECONDS}
+        found = (*rollouts_of(state, now - KNOWN_SECONDS), *self._going_on(state))
+        # What is followed already keeps its begin, though the first pod of its revision may have been replaced.
+        rollouts = {(each.entity.key, each.revision): each for each in found if each.began <= now}.values()
         waiting = sorted(filter(self._undecided, rollouts), key=self._looked_at)
         asked = 0
         for each in waiting:
             due = now - each.began >= FROM_SECONDS and asked < MOST_AT_ONCE
             asked += due
             self._keep(self._looked(each, state, readings, now, due=due))
+
+    def _going_on(self, state: ClusterState) -> Iterator[Rollout]:
+        """Rollouts that are told by pods and still followed, whether or not the revision before has any pods left."""
+        for record in self._known.values():
+            if record.outcome is Outcome.UNDECIDED and record.entity.kind in BY_PODS:
+                pods = state.workload_pods(record.entity.kind, record.entity.namespace, record.entity.name)
+                new = tuple(pod for pod in pods if state.owner(pod).revision == record.revision)
+                if new:
+                    yield Rollout(record.entity, record.revision, record.revision, record.began, (), new)
 
     def _undecided(self, rollout: Rollout) -> bool:
         known = self._known.get((rollout.entity.key, rollout.began))
@@ -136,12 +151,13 @@ class Verifier:
     def _looked(
         self, rollout: Rollout, state: ClusterState, readings: Readings | None, now: float, *, due: bool
     ) -> VerificationRecord:
-        changed = differences(rollout.older.spec.template, rollout.newest.spec.template)
+        known = self._known.get((rollout.entity.key, rollout.began))
+        change = redact("; ".join(change.text for change in rollout.changes))
         record = VerificationRecord(
             cluster=self.cluster,
             entity=rollout.entity,
-            revision=str(rollout.newest.revision),
-            change=redact("; ".join(change.text for change in changed)),
+            revision=rollout.revision,
+            change=change or (known.change if known is not None else ""),
             began=rollout.began,
             at=now,
             outcome=Outcome.UNDECIDED,
@@ -152,7 +168,7 @@ class Verifier:
             return replace(record, outcome=Outcome.FAIL, reason=redact(broken))
         over = now - rollout.began >= UNTIL_SECONDS
         if not due:
-            return self._known.get((rollout.entity.key, rollout.began), record)
+            return known or record
         if readings is None:
             unread = replace(record, reason="its metrics cannot be read")
             return replace(unread, outcome=Outcome.INSUFFICIENT) if over else unread
@@ -193,7 +209,26 @@ def rollouts_of(state: ClusterState, since: float) -> Iterator[Rollout]:
         if len(sets) > 1 and sets[0] is each and pods:
             newest = each.metadata.labels.get("pod-template-hash", "")
             new = tuple(pod for pod in pods if state.owner(pod).revision == newest)
-            yield Rollout(workload_entity(state, pods[0]), sets[0], sets[1], new)
+            changes = differences(sets[1].spec.template, each.spec.template)
+            about = workload_entity(state, pods[0])
+            yield Rollout(about, str(each.revision), newest, each.metadata.created, changes, new)
+    yield from _by_pods(state, since)
+
+
+def _by_pods(state: ClusterState, since: float) -> Iterator[Rollout]:
+    """Of StatefulSets and DaemonSets, whose pods are replaced one by one: where two revisions have pods."""
+    for key, each in state.workloads.items():
+        pods = state.workload_pods(*key) if key[0] in BY_PODS else ()
+        if len({state.owner(pod).revision for pod in pods}) < 2:
+            continue
+        youngest = max(pods, key=lambda pod: pod.metadata.created)
+        newest = each.status.update_revision or state.owner(youngest).revision
+        new = sorted((p for p in pods if state.owner(p).revision == newest), key=lambda pod: pod.metadata.created)
+        before = max((p for p in pods if p not in new), key=lambda pod: pod.metadata.created)
+        if new and new[0].metadata.created >= since:
+            changes = between(before, new[0])
+            about = workload_entity(state, new[0])
+            yield Rollout(about, newest, newest, new[0].metadata.created, changes, tuple(new))
 
 
 def hard_failure(rollout: Rollout) -> str:
@@ -240,15 +275,15 @@ def _sides(rollout: Rollout, state: ClusterState, readings: Readings, row: str, 
         parts = readings.split(row, track, POD, rollout.began, ASK_SECONDS)
     except SourceError:
         parts = ()
-    newest = rollout.newest.metadata.labels.get("pod-template-hash", "")
     old: list[tuple[Track, BoolArray]] = []
     new: list[tuple[Track, BoolArray]] = []
     for part in parts:
         name = next((part.part[label] for label in POD if part.part.get(label)), "")
         pod = state.pod_named(rollout.entity.namespace, name)
         if pod is not None:
-            side = new if state.owner(pod).revision == newest else old
-            side.append((part, numbers.since(part, since)))
+            side = new if state.owner(pod).revision == rollout.hash else old
+            # A StatefulSet's new pod has the name of the old one: what that did before is not its own.
+            side.append((part, numbers.since(part, max(since, pod.metadata.created))))
     served = [sum(numbers.requests(*each).total for each in side) for side in (old, new)]
     if min(served) >= verification.FLOOR and served[0] >= BESIDE_SHARE * sum(served):
         return Sides(old, new), "the new revision's pods with the old one's, in the same minutes"

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from msgspec.structs import replace as changed
+
+from detectors.objects import PodTemplate
+from detectors.objects.pods import TemplateSpec
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from detectors.objects import Container, PodSpec, PodTemplate, Probe, ReplicaSet
+    from detectors.objects import Container, Pod, PodSpec, Probe, ReplicaSet
 
 RESTARTED = "kubectl.kubernetes.io/restartedAt"
 """The annotation that `kubectl rollout restart` puts on a pod template."""
@@ -36,6 +41,12 @@ def differences(older: PodTemplate, newer: PodTemplate) -> tuple[Change, ...]:
     if not found and older.metadata.annotations.get(RESTARTED) != newer.metadata.annotations.get(RESTARTED):
         found.append(Change("restart", "restarted by hand, nothing else"))
     return tuple(found) or (Change("unread", "what is not read of a template: arguments, values of variables"),)
+
+
+def between(older: Pod, newer: Pod) -> tuple[Change, ...]:
+    """What differs between the templates of two pods of one workload, but for volumes: a StatefulSet's are per pod."""
+    first, second = (PodTemplate(spec=TemplateSpec.of(changed(pod.spec, volumes=()))) for pod in (older, newer))
+    return differences(first, second)
 
 
 def told(older: ReplicaSet, newer: ReplicaSet) -> str:

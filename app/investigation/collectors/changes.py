@@ -8,14 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from msgspec.structs import replace as changed
-
 from app.investigation.collectors import collector
 from app.investigation.model import Clue, Step
 from app.investigation.scene import BEFORE_SECONDS
-from detectors.objects import Job, Object, PodTemplate, unix
-from detectors.objects.pods import TemplateSpec
-from detectors.revisions import RESTARTED, differences, is_back, told
+from detectors.objects import Job, Object, unix
+from detectors.revisions import RESTARTED, between, differences, is_back, told
 from detectors.words import counted
 
 if TYPE_CHECKING:
@@ -170,7 +167,7 @@ def _by_pods(scene: Scene) -> Rollout | None:
         return None
     first = min(new, key=lambda pod: pod.metadata.created)
     before = max(old, key=lambda pod: pod.metadata.created)
-    what = differences(*(PodTemplate(spec=TemplateSpec.of(changed(pod.spec, volumes=()))) for pod in (before, first)))
+    what = between(before, first)
     revision = scene.state.owner(first).revision
     named = " -> ".join(filter(None, (scene.state.owner(before).revision, revision)))
     text = f"rollout revision {named}: {', '.join(change.text for change in what)}"

@@ -111,7 +111,10 @@ class TestPressure:
     @pytest.mark.parametrize(("growth", "given"), [(2.0**30, True), (2.0**20, False)])
     def test_the_pod_whose_memory_grew(self, growth, given):
         steady, rising = ((5e8, 5e8), (1e9, 1e9 + growth))
-        whole = level("memory-usage", workload(), values=rising), level("memory-usage", workload("far"), values=(1e9, 9e9))
+        whole = (
+            level("memory-usage", workload(), values=rising),
+            level("memory-usage", workload("far"), values=(1e9, 9e9)),
+        )
         parts = tuple(
             level("memory-usage", workload(), values=values, part={label: name})
             for label, name, values in (
