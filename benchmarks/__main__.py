@@ -27,6 +27,7 @@ NAMES = (
     "scoring",
     "storage",
     "scenarios",
+    "calibration",
 )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import pytest
 
 from app.investigation.collectors.splits import POD
@@ -118,7 +117,9 @@ class TestPressure:
         parts = tuple(
             level("memory-usage", workload(), values=values, part={label: name})
             for label, name, values in (
-                ("k8s_pod_name", "web-aaaa-1", steady), ("pod", "web-aaaa-0", rising), ("pod", "web-elsewhere", (0, 9e9)),
+                ("k8s_pod_name", "web-aaaa-1", steady),
+                ("pod", "web-aaaa-0", rising),
+                ("pod", "web-elsewhere", (0, 9e9)),
             )
         )  # fmt: skip
         sources = Answers(numbers={"memory-usage": whole}, split={("memory-usage", POD): parts})
