@@ -66,7 +66,7 @@ class Prices:
         counted: dict[str, int | None] = {"up": sum(target.total for target in discovery.targets.values())}
         counted |= {selector: n for known in discovery.conventions.values() for selector, n in known.series.items()}
         fresh = Cardinality(metrics, counted, frame.grid.end, frame.match, limits.part_series)
-        self.cardinality = cardinality.through(metrics) if cardinality is not None else fresh
+        self.cardinality = cardinality.through(metrics, frame.grid.end) if cardinality is not None else fresh
         self._series: dict[str, float] = {}
         """By expression, as exactly as it matters."""
         self._queries: dict[RowSource, list[Query]] = {}

@@ -56,7 +56,7 @@ def _newest(evidence: Iterable[EvidenceRecord]) -> list[EvidenceRecord]:
     found: dict[tuple[object, ...], EvidenceRecord] = {}
     for record in evidence:
         counted = record.anomaly is not None and record.source
-        key = (record.step, record.convention, record.source) if counted else (record.id,)
+        key = (record.step, record.convention, record.source, record.stance) if counted else (record.id,)
         if key not in found or found[key].recorded < record.recorded:
             found[key] = record
     return list(found.values())

@@ -46,6 +46,10 @@ YOUNG_SECONDS = 600.0
 TELL_SECONDS = 0.5
 """How often a ledger that fills is shown anew."""
 
+LATELY = ", a short while ago"
+LASTING_SECONDS = 600.0
+"""For how long a priority stays after what it was given for: what comes and goes is as urgent as at its worst."""
+
 NEAR_SECONDS = 300.0
 """Onsets that are no further apart may have one cause."""
 
@@ -73,6 +77,8 @@ class _Known(NamedTuple):
     conclusion: Conclusion | None
     muted: int | None
     """The rule that hid the case then."""
+    grave: float = 0.0
+    """When it was last found to be as urgent as it is."""
 
 
 @dataclass
@@ -191,9 +197,14 @@ class Investigator:
             return
         if conclusion.verdict is Verdict.RECOVERED or not any(a.present for a in ordered if a.closed is None):
             conclusion = _carried(before, conclusion)
+        known = self._known.get(case.id)
+        lasts = known is not None and around.now - known.grave < LASTING_SECONDS
+        steady = _steadied(before, conclusion) if lasts else conclusion
+        grave = known.grave if known is not None and steady is not conclusion else around.now
+        conclusion = steady
         told = self.announce(case, conclusion, ordered)
         self.store.conclusions.write(conclusion, lines, (*changes, *_changes(before, conclusion)), self.owner, told)
-        self._known[case.id] = _Known(around.now, _version(ordered), conclusion, case.muted)
+        self._known[case.id] = _Known(around.now, _version(ordered), conclusion, case.muted, grave)
         self._show_soon()
 
     def _scene(
@@ -290,6 +301,14 @@ def _carried(before: Conclusion | None, after: Conclusion) -> Conclusion:
         impact=before.impact,
         commands=before.commands,
     )
+
+
+def _steadied(before: Conclusion | None, after: Conclusion) -> Conclusion:
+    """The same as urgent as before, where it would be less; the verdict stands for itself."""
+    if before is None or before.verdict is not after.verdict or after.priority <= before.priority:
+        return after
+    reason = f"{before.priority_reason.removesuffix(LATELY)}{LATELY}"
+    return replace(after, priority=before.priority, priority_reason=reason)
 
 
 def _changes(before: Conclusion | None, after: Conclusion) -> tuple[TimelineEntry, ...]:

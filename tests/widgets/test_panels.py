@@ -54,6 +54,12 @@ def test_the_ledger_says_each_thing_once_and_of_what_grew_the_newest() -> None:
     ]  # fmt: skip
 
 
+def test_a_convention_that_agreed_and_does_so_no_more_is_told_with_both() -> None:
+    agreed = replace(evidence(1, Stance.SUPPORTS, "istio agrees"), anomaly=7, convention="istio")
+    later = replace(agreed, id=2, text="istio does not agree", stance=Stance.CONTRADICTS, recorded=NOW + 60)
+    assert together([agreed, later]) == [agreed, later]
+
+
 def test_what_speaks_against_is_never_taken_for_a_repetition() -> None:
     lines = [clue(1, Stance.SUPPORTS, "2 of 3 pods"), clue(2, Stance.CONTRADICTS, "2 of 3 pods")]
     assert together(lines) == lines

@@ -26,6 +26,8 @@ Made = TypeVar("Made", bound=Object)
 
 AFTER_SECONDS = 120.0
 """A change this long after the onset may still be what was seen: clocks differ, detectors look back."""
+TOLD = frozenset(("change.rollout", "change.taken-back"))
+"""Clues about a rollout that stand on the timeline."""
 MOST_TOLD = 3
 """Changes of one kind that are told."""
 
@@ -63,7 +65,7 @@ class Rollout(NamedTuple):
 @collector(
     Step.CAUSE,
     *("change.rollout", "change.no-rollout", "change.rollback", *dict.fromkeys(_FIELDS.values())),
-    *("change.old-pods-fail", "change.only-new-pods-fail", "change.none-left", "change.suspect"),
+    *("change.old-pods-fail", "change.only-new-pods-fail", "change.none-left", "change.suspect", "change.taken-back"),
     needs=("pods", "replicasets"),
 )
 def rollouts(scene: Scene) -> Iterator[Clue]:
@@ -80,6 +82,7 @@ def rollouts(scene: Scene) -> Iterator[Clue]:
             yield scene.of_field("change.rollout", False, item, text, path, value=made, at=item.metadata.created)
             yield _no_rollout(scene, item)
         return
+    yield from _taken_back(scene, rollout)
     new, old = _by_revision(scene)
     serving = [pod for pod in old if pod.ready]
     failing = [pod for pod in scene.unwell if pod in new]
@@ -97,6 +100,13 @@ def rollouts(scene: Scene) -> Iterator[Clue]:
         # Its pods are gone: there is nothing left to compare.
         return
     yield from _whose_pods_fail(scene, failing, [pod for pod in scene.unwell if pod in old], len(serving))
+
+
+def _taken_back(scene: Scene, rollout: Rollout) -> Iterator[Clue]:
+    """That what was rolled out is no longer the newest revision: the remedy, not the cause."""
+    newest = next(_rollouts(scene), rollout)
+    if newest.back and newest.at > rollout.at:
+        yield _told_of(scene, "change.taken-back", True, newest)
 
 
 def _whose_pods_fail(scene: Scene, new: list[Pod], old: list[Pod], serving: int) -> Iterator[Clue]:
@@ -203,8 +213,7 @@ def _told_of(scene: Scene, name: str, holds: bool, rollout: Rollout) -> Clue:
     return scene.of_field(
         name, holds, rollout.item, rollout.text, path, value=made, at=rollout.at, fills=fills,
         # One that has been taken back was told when it came.
-        change="rollout" if name == "change.rollout" and holds and rollout.item in (scene.revisions[:1] or scene.pods)
-        else "",
+        change="rollout" if name in TOLD and holds and rollout.item in (scene.revisions[:1] or scene.pods) else "",
     )  # fmt: skip
 
 

@@ -64,10 +64,10 @@ class Cardinality:
             for selected in selected_by(selector):
                 self._put(selected, math.inf if series is None else series)
 
-    def through(self, metrics: MetricsSource) -> Cardinality:
-        """The same counts, those that are still wanted asked of the server through another source."""
+    def through(self, metrics: MetricsSource, at: int) -> Cardinality:
+        """The same counts, those that are still wanted asked of the server through another source, at another time."""
         other = copy(self)
-        other._metrics = metrics
+        other._metrics, other._at = metrics, at
         return other
 
     def learn(self, expressions: Iterable[str]) -> None:

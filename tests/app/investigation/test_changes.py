@@ -139,4 +139,7 @@ def test_the_rollout_that_brought_it_stays_the_cause_after_it_was_rolled_back():
     where = scene([serving, good, bad, *back], anomaly("http-server-5xx-spike", ago=1200))
     held = {clue.name: clue for clue in rollouts.collect(where) if clue.holds}
     assert held["change.rollout"].fills["revision"] == "9000002"
+    back = held["change.taken-back"]
+    assert (back.change, back.at) == ("rollout", NOW - 300)
+    assert back.text.startswith("rollback revision 9000002 -> 9000003")
     assert "change.no-rollout" not in held

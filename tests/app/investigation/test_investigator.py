@@ -103,6 +103,27 @@ def test_a_changed_priority_stands_on_the_timeline_with_its_reason(store):
     assert told.text.startswith("P3 -> P2: 3 of 8 replicas ready")
 
 
+def test_what_comes_and_goes_stays_as_urgent_as_at_its_worst_for_a_while(store):
+    def ready(count: int):
+        pods = [pod(0, CRASHED, revision="bbbb"), *(healthy(n) for n in range(1, count + 1))]
+        sets = replica_set(), replica_set("bbbb", age=700)
+        return cluster([deployment(replicas=8, readyReplicas=count, availableReplicas=count), *sets, *pods])
+
+    bench, told = Bench(store), []
+    for later, count in ((0, 3), (60, 7), (400, 3), (800, 7), (1300, 7)):
+        bench.after(crash(opened=NOW + later), at=NOW + later, state=ready(count))
+        found = store.conclusions.of(1)
+        told.append((found.priority, found.priority_reason.endswith(", a short while ago")))
+    assert told == [
+        (Priority.P2, False),
+        (Priority.P2, True),
+        (Priority.P2, False),
+        (Priority.P2, True),
+        (Priority.P3, False),
+    ]
+    assert [entry.text.partition(":")[0] for entry in store.timeline.of(1) if entry.kind == "priority"] == ["P2 -> P3"]
+
+
 def test_what_eases_keeps_its_cause(store):
     bench = Bench(store)
     bench.after(crash())
