@@ -34,7 +34,7 @@ PLAYBOOK = Playbook(
     causes=(
         Cause(
             "credentials",
-            "{peer} refuses its credentials: {error}",
+            "{peer} refuses its credentials ({error})",
             requires=("database.refused", "near.far-end"),
             contradicts=("near.callee",),
             points=65,
