@@ -46,7 +46,6 @@ YOUNG_SECONDS = 600.0
 TELL_SECONDS = 0.5
 """How often a ledger that fills is shown anew."""
 
-LATELY = ", a short while ago"
 LASTING_SECONDS = 600.0
 """For how long a priority stays after what it was given for: what comes and goes is as urgent as at its worst."""
 
@@ -307,7 +306,7 @@ def _steadied(before: Conclusion | None, after: Conclusion) -> Conclusion:
     """The same as urgent as before, where it would be less; the verdict stands for itself."""
     if before is None or before.verdict is not after.verdict or after.priority <= before.priority:
         return after
-    reason = f"{before.priority_reason.removesuffix(LATELY)}{LATELY}"
+    reason = f"{after.priority_reason}; {before.priority} a short while ago"
     return replace(after, priority=before.priority, priority_reason=reason)
 
 

@@ -136,12 +136,10 @@ def burn(scene: Scene) -> Iterator[Clue]:
         for rate, *windows in BURNS:
             spans = [numbers.requests(track, numbers.since(track, scene.newest - seconds)) for seconds in windows]
             if all(each.total >= FEW_REQUESTS and each.share / (1 - OBJECTIVE) >= rate for each in spans):
-                shares = " and ".join(
-                    f"{_share(each.share)} in {age(seconds)}" for each, seconds in zip(spans, windows, strict=True)
-                )
+                long_, short = (_share(each.share) for each in spans)
                 text = (
-                    f"{shares} of the requests to {track.entity.title} failed: over {rate:g} times what an objective "
-                    f"of {_share(OBJECTIVE)} allows"
+                    f"{short} of {track.entity.title}'s requests failed in {age(windows[1])}, {long_} in "
+                    f"{age(windows[0])}: over {rate:g} times what {_share(OBJECTIVE)} allows"
                 )
                 yield _clue("impact.burning", True, text, track, f"{rate:g}")
                 return

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from app.consequences import Trouble, trouble_of
 from app.investigation import numbers
 from app.investigation.collectors import collector
+from app.investigation.collectors.changes import newest_rollout
 from app.investigation.collectors.requests import tracks_of
 from app.investigation.model import Clue, Origin, Step
 from app.investigation.readings import is_same
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from app.investigation.numbers import Requests
     from app.investigation.readings import Track
     from app.investigation.scene import Scene
+    from detectors.objects import Object
     from storage.records import AnomalyRecord
 
 POD = ("pod", "exported_pod", "k8s_pod_name", "pod_name", "kubernetes_pod_name", "instance")
@@ -163,7 +165,9 @@ def _revisions(scene: Scene, split: Split) -> Iterator[Clue]:
     """Whether the new revision's pods are worse than the old ones' in the same minutes."""
     if len(scene.revisions) < 2:
         return
-    newest = scene.revisions[0].metadata.labels.get("pod-template-hash", "")
+    # What was rolled out may have been taken back since: then an older template is the newest revision.
+    suspect = next((each for each in scene.revisions if each is _suspected(scene)), scene.revisions[0])
+    newest = suspect.metadata.labels.get("pod-template-hash", "")
     sides: dict[bool, list[Track]] = {True: [], False: []}
     for name, tracks in split.parts.items():
         pod = scene.state.pod_named(scene.owner.namespace, name)
@@ -178,11 +182,17 @@ def _revisions(scene: Scene, split: Split) -> Iterator[Clue]:
     times = NEWER_TIMES if split.quantile is None else 1.5
     worse = new >= max(times * old, old + more) and old <= _threshold(split, scene.onset)
     shown = _shown(split.quantile)
-    text = f"the new revision's pods: {shown(new)}, the old ones': {shown(old)}"
-    yield _clue("split.new-revision", worse, text, split, {"revision": str(scene.revisions[0].revision)})
+    text = f"pods of revision {suspect.revision}: {shown(new)}, all others: {shown(old)}"
+    yield _clue("split.new-revision", worse, text, split, {"revision": str(suspect.revision)})
     alike = old > _threshold(split, scene.onset)
     if alike:
         yield _clue("split.old-revision", True, f"the old revision's pods have it as well: {text}", split, {})
+
+
+def _suspected(scene: Scene) -> Object | None:
+    """The revision that may have brought the case about."""
+    rollout = newest_rollout(scene)
+    return rollout.item if rollout is not None else None
 
 
 def _node(scene: Scene, pod: str) -> str:
@@ -192,7 +202,7 @@ def _node(scene: Scene, pod: str) -> str:
 
 def _told(split: Split, guilty: Sequence[str], words: str) -> str:
     if not guilty:
-        return f"no few of {counted(len(split.parts), words)} make it: they are alike"
+        return f"none of {counted(len(split.parts), words)} stands out: they are alike"
     return f"without {', '.join(guilty)}, {len(guilty)} of {len(split.parts)} {words}, it would be in band"
 
 

@@ -100,6 +100,18 @@ def test_a_release_whose_pods_alone_fail_is_the_cause() -> None:
     assert (ids(found)[0], found.causes[0].confidence) == ("release", Confidence.HIGH)
 
 
+def test_a_release_that_is_being_taken_back_is_still_the_cause() -> None:
+    older, newer = replica_set(), replica_set("bbbb", age=700.0)
+    older[1]["metadata"]["annotations"]["deployment.kubernetes.io/revision"] = "9000003"
+    newer[1]["metadata"]["annotations"]["deployment.kubernetes.io/revision"] = "9000002"
+    back = [healthy(number, age=100.0) for number in (0, 1)]
+    objects = [OBJECTS[0], older, newer, *back, *ROLLED[-2:], node("n1")]
+    split = {(ERRORS, POD): pods(ERRORS, bad=NEW_PODS, names=ALL_PODS)}
+    found = concluded(errors(), objects=objects, split=split)
+    assert (ids(found)[0], found.causes[0].confidence) == ("release", Confidence.HIGH)
+    assert "9000002" in found.causes[0].title and not found.causes[0].contradicts
+
+
 def test_a_release_whose_old_pods_fail_as_well_is_not() -> None:
     split = {(ERRORS, POD): pods(ERRORS, bad=ALL_PODS, names=ALL_PODS)}
     found = concluded(errors(), objects=ROLLED, split=split)
