@@ -13,7 +13,7 @@ from app.clock import SystemClock
 from app.planning import live_rows, presence
 from app.snapshot import CheckResult
 from app.sources.base import SourceError
-from app.sources.kubernetes.resources import SUMMARY
+from app.sources.kubernetes.resources import KUBELETS
 from app.sources.prometheus.discovery import discover
 from app.wiring import connect, settle
 from detectors.cluster import AccessStatus
@@ -114,9 +114,9 @@ def _kubernetes(state: ClusterState) -> Iterator[CheckResult]:
         return
     for resource, access in sorted(state.access.items()):
         match access.status:
-            case AccessStatus.LISTED if resource == SUMMARY.name:
+            case AccessStatus.LISTED if resource in KUBELETS:
                 yield CheckResult(f"  {resource}", True, access.detail)
-            case AccessStatus.FORBIDDEN if resource == SUMMARY.name:
+            case AccessStatus.FORBIDDEN if resource in KUBELETS:
                 yield CheckResult(f"  {resource}", None, access.detail, KUBELET_ROLE)
             case AccessStatus.LISTED:
                 limited = f" in {', '.join(access.namespaces)}" if access.namespaces else ""

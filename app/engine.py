@@ -29,7 +29,7 @@ from app.past import Past
 from app.planning import Plan, live_rows, plan
 from app.profiles import Profiles
 from app.rollouts import newest_rollout
-from app.sampling import SampledLook, needs_kubelets, unfed
+from app.sampling import SampledLook, asked_of_kubelets, unfed
 from app.second_look import SecondLook
 from app.sources.prometheus.rediscovery import INTERVAL
 from app.standing import Standings
@@ -391,14 +391,11 @@ class Engine:
         return Readings(self.catalogue, look, self._seen[0], self._planned.sources, self._planned.owners)
 
     def _follow(self, planned: Plan) -> None:
-        """Have the kubelets asked while they could tell of a row that nobody else tells of."""
+        """Have the kubelets asked for what they could tell of rows that nobody else tells of, while that is so."""
         if self.objects is None or not self.settings.kubernetes.kubelets:
             return
         lacking = (*planned.unfed, *(self.catalogue.row(row_id) for row_id in planned.sampled))
-        if needs_kubelets(self.catalogue, lacking):
-            self.objects.follow_kubelets()
-        else:
-            self.objects.leave_kubelets()
+        self.objects.follow_kubelets(asked_of_kubelets(self.catalogue, lacking))
 
     def _adopted(self) -> set[AnomalyKey]:
         """The anomalies, living or just over, whose case the engineer has closed."""

@@ -10,7 +10,7 @@ from app.evaluation import RowResult, judge_metrics
 from app.frame import Frame
 from app.measuring import Measurer
 from app.planning import grid, live_rows, sampled_sources
-from app.sources.kubernetes.resources import SUMMARY
+from app.sources.kubernetes.resources import KUBELETS
 from app.sources.sampled import SampledMetrics, Wanted
 from detectors.catalog import Availability
 from detectors.catalog.promql import first_selector
@@ -85,10 +85,10 @@ def _wanted(sources: Iterable[RowSource], frame: Frame) -> Iterator[Wanted]:
             yield Wanted(first_selector(query.promql).partition("{")[0], asked.step, asked.points)
 
 
-def needs_kubelets(catalogue: Catalogue, rows: Iterable[Row]) -> bool:
-    """Whether a kubelet could tell something of rows that nobody feeds."""
+def asked_of_kubelets(catalogue: Catalogue, rows: Iterable[Row]) -> frozenset[str]:
+    """The resources by which a kubelet could tell something of rows that nobody feeds."""
     found = (source.sampled for row in rows for source in sampled_sources(catalogue, row))
-    return any(sampled is not None and sampled.resource == SUMMARY.name for sampled in found)
+    return frozenset(sampled.resource for sampled in found if sampled is not None).intersection(KUBELETS)
 
 
 def unfed(catalogue: Catalogue, row: Row, state: ClusterState | None) -> RowResult:

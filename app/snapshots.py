@@ -6,7 +6,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from app.snapshot import Health, InboxRow, SourceStatus
-from app.sources.kubernetes.resources import SUMMARY
+from app.sources.kubernetes.resources import KUBELETS
 from app.wording import reason
 from detectors.cluster import AccessStatus
 from storage.records import Lifecycle, Priority, Verdict
@@ -149,7 +149,7 @@ def objects_status(state: ClusterState | None) -> SourceStatus:
     by_status: dict[AccessStatus, list[str]] = {}
     for resource, access in sorted(state.access.items()):
         # Not to be allowed to ask the kubelets is nothing unusual: the coverage says what is missing for it.
-        if resource != SUMMARY.name:
+        if resource not in KUBELETS:
             by_status.setdefault(access.status, []).append(resource)
     listed, failing = by_status.get(AccessStatus.LISTED, []), by_status.get(AccessStatus.ERROR, [])
     refused = by_status.get(AccessStatus.FORBIDDEN, [])

@@ -125,6 +125,8 @@ def metrics_of(
 
 def settle(sources: Sources, settings: Settings, clock: Clock, progress: Callable[[str], None]) -> None:
     """Wait for the first view of the cluster's objects, and find the metrics server among them when none is named."""
+    from app.sources.kubernetes.resources import KUBELETS
+
     if sources.objects is not None:
         progress("listing the cluster's objects")
         sources.objects.start()
@@ -134,7 +136,7 @@ def settle(sources: Sources, settings: Settings, clock: Clock, progress: Callabl
         sources.metrics = _located(sources, settings, clock)
     if sources.metrics is None and sources.objects is not None and settings.kubernetes.kubelets:
         progress("asking the kubelets")
-        sources.objects.follow_kubelets(KUBELETS_SECONDS)
+        sources.objects.follow_kubelets(KUBELETS, KUBELETS_SECONDS)
 
 
 def _located(sources: Sources, settings: Settings, clock: Clock) -> MetricsSource | None:

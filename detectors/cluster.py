@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         HorizontalPodAutoscaler,
         Namespace,
         Node,
+        NodeCounters,
         NodeMetrics,
         NodeSummary,
         PersistentVolume,
@@ -157,6 +158,8 @@ class ClusterState:
     node_metrics: Mapping[str, NodeMetrics] = field(default_factory=dict)
     summaries: Mapping[str, NodeSummary] = field(default_factory=dict)
     """What the kubelets told last, by node."""
+    counters: Mapping[str, NodeCounters] = field(default_factory=dict)
+    """What cAdvisor told last of their containers, by node."""
     owner_memory: OwnerMemory = field(default_factory=OwnerMemory, repr=False, compare=False)
     """What the states before this one found out."""
 

@@ -32,7 +32,7 @@ class KubernetesSettings(Section, frozen=True):
         bool,
         Meta(
             description="Ask the kubelets for their statistics (get on nodes/proxy) where nothing else tells of "
-            "network, disks and volumes."
+            "CPU throttling, network, disks and volumes."
         ),
     ] = True
 

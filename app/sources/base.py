@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 import msgspec
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from detectors.cluster import ClusterState
     from detectors.series import Grid, SeriesBlock
@@ -134,12 +134,14 @@ class ClusterSource(Protocol):
         """An immutable view of everything known at this moment."""
         ...
 
-    def follow_kubelets(self, timeout: float = 0.0) -> None:
-        """Begin to ask the kubelets for their statistics; waits so long for the first answers. Once is enough."""
-        ...
+    def follow_kubelets(self, wanted: Collection[str], timeout: float = 0.0) -> None:
+        """Ask the kubelets for these from now on, and for nothing else; waits so long for the first answers.
 
-    def leave_kubelets(self) -> None:
-        """Ask them no more, and forget what they told, until somebody follows them again."""
+        Args:
+            wanted: names of resources, of `app.sources.kubernetes.resources.KUBELETS`; what they told of others is
+                forgotten.
+            timeout: seconds.
+        """
         ...
 
     def log(self, namespace: str, pod: str, container: str, *, previous: bool = False, lines: int = 100) -> LogTail:

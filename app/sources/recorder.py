@@ -8,7 +8,7 @@ from app.sources.base import SourceError
 from app.sources.recording import InfoAnswer, InstantAnswer, LogAnswer, NamesAnswer, RangeAnswer, Refusal, pack
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from app.sources.base import ClusterSource, LogTail, MetricsSource, ServerInfo
     from app.sources.recording import RecordingWriter
@@ -123,13 +123,9 @@ class RecordingCluster:
         """As the inner source's."""
         return self._inner.state(now)
 
-    def follow_kubelets(self, timeout: float = 0.0) -> None:
+    def follow_kubelets(self, wanted: Collection[str], timeout: float = 0.0) -> None:
         """As the inner source's."""
-        self._inner.follow_kubelets(timeout)
-
-    def leave_kubelets(self) -> None:
-        """As the inner source's."""
-        self._inner.leave_kubelets()
+        self._inner.follow_kubelets(wanted, timeout)
 
     def log(self, namespace: str, pod: str, container: str, *, previous: bool = False, lines: int = 100) -> LogTail:
         """As the inner source's."""

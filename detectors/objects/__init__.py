@@ -23,6 +23,7 @@ from detectors.objects.base import (
     quantity,
     unix,
 )
+from detectors.objects.counters import ContainerCounters, NodeCounters
 from detectors.objects.events import (
     Event,
     EventSeries,
@@ -128,6 +129,7 @@ __all__ = [
     "Condition",
     "Conditioned",
     "Container",
+    "ContainerCounters",
     "ContainerPort",
     "ContainerState",
     "ContainerStatus",
@@ -155,6 +157,7 @@ __all__ = [
     "NamespaceStatus",
     "Node",
     "NodeAddress",
+    "NodeCounters",
     "NodeMetrics",
     "NodeSpec",
     "NodeStats",

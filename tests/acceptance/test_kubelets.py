@@ -13,6 +13,7 @@ import pytest
 from app.clock import ManualClock
 from app.engine import Engine
 from app.sources.kubernetes import KubernetesClient, KubernetesSource
+from app.sources.kubernetes.resources import KUBELETS
 from app.sources.kubernetes.watch import Pace
 from detectors.catalog import Availability, load
 from detectors.model import Coverage, EntityType
@@ -50,7 +51,7 @@ def watching(folder: Path, nodes: Nodes, api: KubernetesApi) -> Iterator[tuple[E
         objects.start()
         try:
             assert objects.wait_ready(10)
-            objects.follow_kubelets(10)
+            objects.follow_kubelets(KUBELETS, 10)
             yield engine, objects, clock
         finally:
             engine.close()
@@ -69,7 +70,7 @@ def watched(folder: Path, cases: Sequence[Case]) -> Outcome:
                 clock.set(moment)
                 nodes.measure(api)
                 assert objects.kubelets is not None
-                objects.kubelets.round()
+                objects.kubelets.turn()
                 wait_for(lambda: _as_of(objects, nodes), "metrics-server's numbers have not come")
                 outcome = engine.cycle()
     return outcome

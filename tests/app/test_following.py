@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from app.sampling import needs_kubelets
+from app.sampling import asked_of_kubelets
 from app.sources.base import Trouble
 from app.sources.kubernetes.resources import SUMMARY
 from detectors.catalog import load
@@ -69,7 +69,7 @@ class Stage:
 
 @pytest.fixture
 def stage(tmp_path: Path) -> Iterator[Stage]:
-    others = [row.id for row in load().rows if row.id != ROW and needs_kubelets(load(), [row])]
+    others = [row.id for row in load().rows if row.id != ROW and asked_of_kubelets(load(), [row])]
     with ExitStack() as opened:
         server = opened.enter_context(Prometheus(samples()))
         metrics = opened.enter_context(Gate(server.url))
@@ -101,9 +101,12 @@ def test_they_are_asked_until_somebody_else_tells_what_they_could(stage: Stage) 
     assert stage.rig.cycle(START).results[ROW].status is Coverage.NO_SOURCE
     stage.wait(AccessStatus.LISTED)
     assert set(stage.source.state(START).summaries) == {"n"}
+    assert not [path for _, path in stage.api.requests if path.endswith("/cadvisor")], "no row lacks it"
     stage.metrics.shut()
     stage.rig.cycle(LATER)
-    assert stage.source.kubelets.wanted, "what nobody can see now is no reason to stop"
+    asked = stage.asked
+    stage.source.kubelets.turn()
+    assert stage.asked > asked, "what nobody can see now is no reason to stop"
     stage.metrics.open()
     assert stage.rig.cycle(LATER + 900).results[ROW].status is Coverage.LIVE
     asked = stage.asked

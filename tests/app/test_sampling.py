@@ -15,10 +15,10 @@ from app.doctor import KUBELET_ROLE
 from app.opening import open_catalogue, temporary_store
 from app.planning import plan
 from app.runs import ReplayRun
-from app.sampling import needs_kubelets
+from app.sampling import asked_of_kubelets
 from app.snapshot import Health
 from app.snapshots import objects_status
-from app.sources.kubernetes.resources import SUMMARY
+from app.sources.kubernetes.resources import COUNTERS, KUBELETS, SUMMARY
 from app.sources.recording import FORMAT, Header, RecordingWriter
 from detectors.catalog import load
 from detectors.cluster import Access, AccessStatus
@@ -40,7 +40,12 @@ if TYPE_CHECKING:
 CATALOGUE = load()
 START = 1_763_470_800
 GIB = 2**30
-BY_SUMMARY = {row.id for row in CATALOGUE.rows for s in CATALOGUE.sources(row.id) if s.convention == "kubelet-summary"}
+BY_KUBELETS = {
+    row.id
+    for row in CATALOGUE.rows
+    for source in CATALOGUE.sources(row.id)
+    if source.sampled is not None and source.sampled.resource in KUBELETS
+}
 
 
 class Node:
@@ -63,6 +68,13 @@ class Node:
         network = {**taken, "name": "eth0", "txBytes": int(1e6 * (now - START)), "rxBytes": 0, "interfaces": []}
         return {"node": {"nodeName": self.name, "network": network, "cpu": {**taken}}, "pods": [pod]}
 
+    def exposition(self) -> str:
+        """What cAdvisor in it answers: a container that writes."""
+        now = self._clock.now()
+        labels = 'container="db",device="/dev/sda",id="/kubepods/u",namespace="shop",pod="db-0"'
+        metric = "container_fs_writes_bytes_total"
+        return f"# TYPE {metric} counter\n{metric}{{{labels}}} {1e5 * (now - START):.0f} {1000 * now:.0f}\n"
+
 
 @contextmanager
 def rig(
@@ -73,7 +85,8 @@ def rig(
         api.put(item("Node", Node.name, spec={}, status={"allocatable": {"cpu": "4"}}))
         loaded = settings(folder, kubeconfig=api.kubeconfig(folder / "kubeconfig"), **more)
         made = Rig(loaded, store, START, api, writer=writer)
-        api.kubelets[Node.name] = Node(made.clock, used).summary
+        node = Node(made.clock, used)
+        api.kubelets[Node.name], api.cadvisor[Node.name] = node.summary, node.exposition
         with made:
             yield made
 
@@ -83,7 +96,7 @@ def cycles(made: Rig, seconds: int, every: int = 300) -> Iterator[Outcome]:
     source: Any = made.run.sources.objects
     for at in range(START, START + seconds + 1, every):
         made.clock.set(at)
-        source.kubelets.round()
+        source.kubelets.turn()
         yield made.cycle(at)
 
 
@@ -124,19 +137,20 @@ def test_who_may_not_ask_the_kubelets_is_told_so_and_sees_all_else(tmp_path: Pat
         assert made.api is not None
         made.api.forbid("nodes/proxy")
         source: Any = made.run.sources.objects
-        source.kubelets.round()
+        source.kubelets.turn()
         # What had been told before the right was lost does not hold for ever.
         outcome = made.cycle(START + 3600)
         checks = {check.name.strip(): check for check in made.run.checks()}
         statuses = {status.name: status for status in made.run.statuses(outcome)}
-    for row in ("node-network-send", "cluster-disk-usage-spike", "workload-cpu-throttling"):
+    for row in ("node-network-send", "cluster-disk-usage-spike", "workload-cpu-throttling", "workload-disk-write"):
         result = outcome.results[row]
         assert result.status is Coverage.FORBIDDEN
         assert 'cannot get resource "nodes/proxy"' in result.detail
         assert "needs metrics of" in result.detail
     assert outcome.results["node-not-ready"].status is Coverage.LIVE
-    assert checks["nodes/proxy"].ok is None
-    assert checks["nodes/proxy"].hint == KUBELET_ROLE
+    for name in KUBELETS:
+        assert checks[name].ok is None
+        assert checks[name].hint == KUBELET_ROLE
     assert statuses["kubernetes"].health is Health.OK
 
 
@@ -160,6 +174,8 @@ def test_kubelets_are_left_alone_where_they_are_switched_off(tmp_path: Path) -> 
 
 def test_what_a_kubelet_does_not_know_is_no_source_and_says_what_is_missing(tmp_path: Path) -> None:
     with rig(tmp_path, lambda _: 0.5) as made:
+        assert made.api is not None
+        made.api.cadvisor.clear()
         outcome = list(cycles(made, 600))[-1]
         loaded = made.engine.settings
     result = outcome.results["node-cpu-throttling"]
@@ -171,7 +187,8 @@ def test_what_a_kubelet_does_not_know_is_no_source_and_says_what_is_missing(tmp_
         result = outcome.results[row]
         assert result.status is Coverage.NO_SOURCE
         record = coverage_record(CONTEXT, CATALOGUE, result.row, result, loaded, None)
-        assert "Kubernetes rights" not in record.detail
+        assert "the Kubernetes rights: nodes; nodes/proxy (get); pods" in record.detail
+        assert "cAdvisor's metrics of the kubelets" in record.detail
 
 
 def test_no_row_without_a_source_is_healthy(tmp_path: Path) -> None:
@@ -184,19 +201,27 @@ def test_no_row_without_a_source_is_healthy(tmp_path: Path) -> None:
 
 class TestWhoIsAsked:
     def test_metrics_are_believed_before_what_is_sampled(self) -> None:
-        rows = [CATALOGUE.row(row) for row in sorted(BY_SUMMARY)]
+        rows = [CATALOGUE.row(row) for row in sorted(BY_KUBELETS)]
         told = {source.detect_metric for row in rows for source in CATALOGUE.sources(row.id)}
-        assert set(plan(CATALOGUE, rows, STATE, EVERYTHING, 60, told).sources) == BY_SUMMARY
+        assert set(plan(CATALOGUE, rows, STATE, EVERYTHING, 60, told).sources) == BY_KUBELETS
         alone = plan(CATALOGUE, rows, STATE, None, 60, told)
-        assert set(alone.sampled) == BY_SUMMARY
+        assert set(alone.sampled) == BY_KUBELETS
         assert plan(CATALOGUE, rows, STATE, None, 60).unfed == tuple(rows)
 
     def test_kubelets_are_asked_only_for_what_nobody_else_tells(self) -> None:
-        assert needs_kubelets(CATALOGUE, [CATALOGUE.row("pvc-usage")])
-        assert not needs_kubelets(CATALOGUE, [CATALOGUE.row("http-server-5xx-spike"), CATALOGUE.row("node-not-ready")])
+        rows = {
+            "pvc-usage": {SUMMARY.name},
+            "workload-disk-read": {COUNTERS.name},
+            "workload-cpu-throttling": set(KUBELETS),
+            "http-server-5xx-spike": set(),
+            "node-not-ready": set(),
+            "cluster-cpu-usage-spike": {SUMMARY.name},
+        }
+        assert {row: asked_of_kubelets(CATALOGUE, [CATALOGUE.row(row)]) for row in rows} == rows
 
     def test_a_missing_right_is_no_trouble_of_the_cluster(self) -> None:
-        refused = replace(STATE, access={**STATE.access, SUMMARY.name: Access(AccessStatus.FORBIDDEN, "no")})
+        no = Access(AccessStatus.FORBIDDEN, "no")
+        refused = replace(STATE, access={**STATE.access, **dict.fromkeys(KUBELETS, no)})
         assert objects_status(refused).health is objects_status(STATE).health is Health.OK
 
 
@@ -212,6 +237,9 @@ def test_a_recording_holds_what_the_kubelets_told_and_replays_to_the_same(tmp_pa
         run = ReplayRun(file, loaded, store, open_catalogue(loaded), ManualClock(0.0), "replay")
         run.run(threading.Event(), threading.Event(), replayed.append)
         run.close()
+    counters = [outcome.state.counters for outcome in lived if outcome.state is not None]
+    assert counters == [outcome.state.counters for outcome in replayed if outcome.state is not None]
+    assert counters[-1][Node.name].containers[0].written_bytes == 3 * 3600 * 1e5
     assert [observations(outcome) for outcome in replayed] == [observations(outcome) for outcome in lived]
     assert observations(replayed[-1])
     for before, after in zip(lived, replayed, strict=True):

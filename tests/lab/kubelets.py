@@ -10,6 +10,7 @@ from detectors.model import EntityType
 from tests.lab.cases import AT
 from tests.lab.listed import item
 from tests.lab.manifests import stamp
+from tests.lab.openmetrics import labels_text
 from tests.lab.plights import behind
 from tests.lab.stories import HISTORY
 from tests.lab.synthesis import series_of
@@ -58,6 +59,8 @@ _VOLUME = {
     "summary_volume_inodes_used": "inodesUsed",
     "summary_volume_inodes": "inodes",
 }
+_CADVISOR = "container_"
+"""How all of cAdvisor's names begin."""
 _METRICS = {"metrics_node_cpu_cores": "cpu", "metrics_node_memory_bytes": "memory"}
 _OBJECTS = ("allocatable", "limit_cores", "memory_capacity")
 """What stands in objects, or follows from other numbers."""
@@ -88,6 +91,7 @@ class Nodes:
                 item("Node", name, spec={}, status={"allocatable": {"cpu": f"{CORES:g}", "memory": f"{BYTES:.0f}"}})
             )
             api.kubelets[name] = lambda name=name: self.summary(name)  # type: ignore[misc]
+            api.cadvisor[name] = lambda name=name: self.exposition(name)  # type: ignore[misc]
 
     def measure(self, api: KubernetesApi) -> None:
         """Have metrics-server tell what it is now."""
@@ -123,6 +127,20 @@ class Nodes:
             node["memory"]["availableBytes"] = int(BYTES) - node["memory"]["workingSetBytes"]
         return {"node": node, "pods": list(pods.values())}
 
+    def exposition(self, name: str) -> str:
+        """What cAdvisor in a kubelet answers, beside the cgroup above each container and what nobody reads."""
+        lines = ["# TYPE container_last_seen gauge", 'container_last_seen{container="",id="/"} 1']
+        for case, series in self._told:
+            told = _node_of(case, series) == name and series.metric.startswith(_CADVISOR)
+            if told and (value := self._value(series)) is not None:
+                own = {"namespace": "lab", "pod": "lab-0", "container": "app", "id": f"/kubepods/{case.id}"}
+                labels = own | dict(series.labels)
+                lines += [
+                    f"{series.metric}{labels_text(each)} {value:.17g} {1000 * self.at}"
+                    for each in (labels, labels | {"container": "", "id": "/kubepods"})
+                ]
+        return "\n".join([*lines, ""])
+
     def _tell(self, node: Manifest, pods: dict[tuple[str, str], Manifest], series: Series, value: float) -> None:
         metric, labels, taken = series.metric, series.labels, {"time": stamp(self.at)}
         if (field := _NODE.get(metric)) is not None:
@@ -148,7 +166,8 @@ class Nodes:
             cpu = {**taken, "usageCoreNanoSeconds": round(1e9 * value)}
             _pod(pods, labels["namespace"], labels["pod"])["containers"] = [{"name": labels["container"], "cpu": cpu}]
         else:
-            assert metric in _METRICS or any(word in metric for word in _OBJECTS), metric
+            elsewhere = metric in _METRICS or metric.startswith(_CADVISOR) or any(word in metric for word in _OBJECTS)
+            assert elsewhere, metric
 
     def _now(self, node: str, metric: str) -> Iterator[float]:
         for case, series in self._told:
@@ -177,7 +196,7 @@ def apart(cases: Iterable[Case]) -> list[list[Case]]:
 
 def _today(case: Case) -> Iterator[tuple[int, Series]]:
     for back, series in series_of(case):
-        if not back and series.metric.startswith(("summary_", "metrics_")):
+        if not back and series.metric.startswith(("summary_", "metrics_", _CADVISOR)):
             yield back, series
 
 

@@ -61,6 +61,8 @@ class KubernetesApi:
         self.routes: dict[tuple[str, str, str], str] = {}
         self.kubelets: dict[str, Callable[[], Json]] = {}
         """By node: what its kubelet answers to `/stats/summary`; no other kubelet can be reached."""
+        self.cadvisor: dict[str, Callable[[], str]] = {}
+        """By node: what its kubelet answers to `/metrics/cadvisor`; others have no such page."""
         self.epoch = 0
         """Counts up when watches are broken off."""
         self._server = ApiServer(("127.0.0.1", 0), self, certificate)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import json
 import re
 import socket
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 _LIST = re.compile(r"(?P<root>/api/v1|/apis/[^/]+/[^/]+)(?:/namespaces/(?P<namespace>[^/]+))?/(?P<plural>[^/]+)")
 _LOG = re.compile(r"/api/v1/namespaces/([^/]+)/pods/([^/]+)/log")
 _PROXY = re.compile(r"/api/v1/namespaces/([^/]+)/services/(?:https?:)?([^/:]+)(?::([^/]*))?/proxy(/.*)?")
-_SUMMARY = re.compile(r"/api/v1/nodes/([^/]+)/proxy/stats/summary")
+_KUBELET = re.compile(r"/api/v1/nodes/([^/]+)/proxy/(stats/summary|metrics/cadvisor)")
 
 
 class ApiServer(ThreadingHTTPServer):
@@ -86,8 +87,8 @@ class Handler(BaseHTTPRequestHandler):
             self._log(*(unquote(part) for part in match.groups()), query)
         elif match := _PROXY.fullmatch(split.path):
             self._proxy(match, split.query)
-        elif match := _SUMMARY.fullmatch(split.path):
-            self._summary(unquote(match[1]))
+        elif match := _KUBELET.fullmatch(split.path):
+            self._kubelet(unquote(match[1]), match[2])
         elif (match := _LIST.fullmatch(split.path)) and (served := BY_PATH.get((match["root"], match["plural"]))):
             self._resource(served, match["namespace"] or "", query)
         else:
@@ -225,7 +226,7 @@ class Handler(BaseHTTPRequestHandler):
             except HTTPError as error:
                 self._send(error.code, error.read(), error.headers["Content-Type"])
 
-    def _summary(self, node: str) -> None:
+    def _kubelet(self, node: str, path: str) -> None:
         api = self.server.api
         if message := api.refusal("get", "nodes/proxy"):
             self._status(403, "Forbidden", message.replace("nodes/proxy", f'nodes "{node}"', 1))
@@ -234,8 +235,19 @@ class Handler(BaseHTTPRequestHandler):
         elif node not in api.kubelets:
             message = "error trying to reach service: dial tcp 10.0.0.9:10250: connect: connection refused"
             self._status(503, "ServiceUnavailable", message)
-        else:
+        elif path == "stats/summary":
             self._json(200, api.kubelets[node]())
+        elif node in api.cadvisor:
+            self._packed(api.cadvisor[node]().encode(), "text/plain; version=0.0.4; charset=utf-8")
+        else:
+            self._send(404, b"404 page not found\n", "text/plain; charset=utf-8")
+
+    def _packed(self, body: bytes, kind: str) -> None:
+        """As a kubelet sends its metrics to whoever can unpack them."""
+        if "gzip" in self.headers.get("Accept-Encoding", ""):
+            self._send(200, gzip.compress(body, 1), kind, {"Content-Encoding": "gzip"})
+        else:
+            self._send(200, body, kind)
 
     def _status(self, code: int, reason: str, message: str) -> None:
         head = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure"}

@@ -82,8 +82,17 @@ class KubernetesClient:
         query: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
         timeout: float = 30.0,
+        most: int | None = None,
     ) -> Response:
         """One request; every status comes back as an answer.
+
+        Args:
+            path: what is asked.
+            query: its parameters.
+            headers: besides the usual ones, or in place of them.
+            timeout: seconds of silence after which there is no answer.
+            most: bytes of a body that the server does not answer for, unpacked; it may not take longer than `timeout`
+                as a whole, either.
 
         Raises:
             SourceError: there was no answer, or nothing could be asked.
@@ -91,7 +100,7 @@ class KubernetesClient:
         login, response = self._authorised(path, query, headers, timeout)
         with self._open(response):
             try:
-                body = response.read(decode_content=True)
+                body = response.read(decode_content=True) if most is None else _bounded(response, most, timeout)
             except Exception as error:
                 raise self._failed(error, login) from None
             response.release_conn()
@@ -283,6 +292,18 @@ class StreamRefusedError(Exception):
     def __init__(self, response: Response) -> None:
         super().__init__(response.status)
         self.response = response
+
+
+def _bounded(response: Any, most: int, seconds: float) -> bytes:
+    """A body that may be neither too large nor too slow. Raises SourceError."""
+    body, deadline = bytearray(), time.monotonic() + seconds
+    for chunk in response.stream(_CHUNK, decode_content=True):
+        body += chunk
+        if len(body) > most:
+            raise SourceError(Trouble.PROTOCOL, f"the answer has more than {most >> 20} MiB")
+        if time.monotonic() > deadline:
+            raise SourceError(Trouble.TIMEOUT, f"the answer takes longer than {seconds:.0f} s")
+    return bytes(body)
 
 
 def _lines(chunks: Iterator[bytes]) -> Iterator[bytes]:

@@ -8,6 +8,8 @@ from app.sources.kubernetes.cache import ClusterCache
 from app.sources.recorder import log_question
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from app.sources.base import LogTail
     from app.sources.replay import RecordedLogs
     from detectors.cluster import ClusterState
@@ -36,11 +38,8 @@ class ReplayCluster:
         """What had been seen at that point of the recording."""
         return self.cache.state(now)
 
-    def follow_kubelets(self, timeout: float = 0.0) -> None:
-        """Nothing to begin: what they told is in the recording, if anybody asked them."""
-
-    def leave_kubelets(self) -> None:
-        """Nothing to end: the recording tells when they were asked no more."""
+    def follow_kubelets(self, wanted: Collection[str], timeout: float = 0.0) -> None:
+        """Nothing to begin or to end: the recording holds what they told, for as long as somebody asked them."""
 
     def log(self, namespace: str, pod: str, container: str, *, previous: bool = False, lines: int = 100) -> LogTail:
         """The recorded tail. Raises SourceError when none was recorded."""

@@ -97,6 +97,13 @@ RESOURCES = (
 SUMMARY = Resource(
     "nodes/proxy", _CORE, objects.NodeSummary, "summaries", _by_name, namespaced=False, watched=False
 )  # fmt: skip
-"""The kubelets' own statistics, which are asked node by node, and only where nothing else tells of them."""
+"""The kubelets' own statistics."""
+COUNTERS = Resource(
+    "nodes/proxy/metrics/cadvisor", _CORE, objects.NodeCounters, "counters", _by_name, namespaced=False, watched=False
+)  # fmt: skip
+"""What only cAdvisor's metrics in the kubelets have; the right is that of the statistics."""
 
-BY_NAME = {resource.name: resource for resource in (*RESOURCES, SUMMARY)}
+KUBELETS = (SUMMARY.name, COUNTERS.name)
+"""What kubelets are asked for, node by node, and only where nothing else tells of it."""
+
+BY_NAME = {resource.name: resource for resource in (*RESOURCES, SUMMARY, COUNTERS)}

@@ -12,14 +12,14 @@ import msgspec
 from app.clock import SystemClock
 from app.sources.base import LogTail, SourceError, Trouble
 from app.sources.kubernetes.cache import ClusterCache
-from app.sources.kubernetes.kubelets import KubeletPoll
-from app.sources.kubernetes.resources import NAME, RESOURCES, SUMMARY
+from app.sources.kubernetes.kubelets import ENDPOINTS, KubeletPoll, Kubelets
+from app.sources.kubernetes.resources import NAME, RESOURCES
 from app.sources.kubernetes.troubles import refusal, status_of
 from app.sources.kubernetes.watch import Pace, ResourceWatch
 from detectors.cluster import Access, AccessStatus, Readiness
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from app.clock import Clock
     from app.sources.kubernetes.cache import Observer
@@ -70,7 +70,7 @@ class KubernetesSource:
         self._lock = threading.Lock()
         self._threads: list[threading.Thread] = []
         self._spread_out: set[str] = set()
-        self.kubelets: KubeletPoll | None = None
+        self.kubelets: Kubelets | None = None
         """Once somebody wants to know what they tell."""
 
     @property
@@ -101,18 +101,23 @@ class KubernetesSource:
         """An immutable view of everything known."""
         return self.cache.state(now)
 
-    def follow_kubelets(self, timeout: float = 0.0) -> None:
-        """Begin to ask the kubelets, once; waits so long for their first answers."""
-        if self.kubelets is None:
-            self.kubelets = KubeletPoll(self._client, self.cache, self._clock, self._pace, self._stop)
-            self._run("kubelets", self.kubelets.run)
-        self.kubelets.wanted = True
-        self.cache.wait_for(lambda access: access[SUMMARY.name].status is not AccessStatus.LOADING, timeout)
+    def follow_kubelets(self, wanted: Collection[str], timeout: float = 0.0) -> None:
+        """Ask the kubelets for these and nothing else; waits so long for their first answers.
 
-    def leave_kubelets(self) -> None:
-        """Ask the kubelets no more; their numbers are gone with the next round, for nobody renews them."""
+        What is wanted no more is gone with the next round, for nobody renews it.
+        """
         if self.kubelets is not None:
-            self.kubelets.wanted = False
+            self.kubelets.follow(wanted)
+        elif wanted:
+            polls = [
+                KubeletPoll(self._client, self.cache, self._clock, self._pace, self._stop, each) for each in ENDPOINTS
+            ]
+            self.kubelets = Kubelets(polls, self._pace, self._stop)
+            self.kubelets.follow(wanted)
+            self._run("kubelets", self.kubelets.run)
+        self.cache.wait_for(
+            lambda access: all(access[name].status is not AccessStatus.LOADING for name in wanted), timeout
+        )
 
     def log(self, namespace: str, pod: str, container: str, *, previous: bool = False, lines: int = 100) -> LogTail:
         """The tail of a container's log, each line after its RFC 3339 time. Raises SourceError."""

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from app.sources.sampled.samples import LARGEST, of_node_metrics, of_summary
+from app.sources.sampled.samples import LARGEST, of_counters, of_node_metrics, of_summary
 from detectors.catalog.promql import first_selector
-from detectors.objects import NodeSummary
+from detectors.objects import NodeCounters, NodeMetrics, NodeSummary
 from detectors.series import SeriesBlock
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Mapping
+    from collections.abc import Callable, Container, Iterable, Mapping
 
     from app.sources.sampled.samples import Reading
     from detectors.cluster import ClusterState
-    from detectors.objects import NodeMetrics
     from detectors.series import FloatArray, Grid, Labels
 
 FRESH_SECONDS = 180.0
@@ -28,6 +27,13 @@ _PATIENCE = 2.5
 """How often as long as the last ones took to come the next ones may take."""
 
 _COUNTER = "_total"
+
+_READINGS: Mapping[type, Callable[[Any, ClusterState], Iterable[Reading]]] = {
+    NodeSummary: of_summary,
+    NodeCounters: of_counters,
+    NodeMetrics: of_node_metrics,
+}
+"""What is read of each way in which a node tells."""
 
 _Count = tuple[float, float, float | None]
 """When a counter was read, how far it was, and its rate since it was read before."""
@@ -59,15 +65,18 @@ class SampledMetrics:
 
     def observe(self, state: ClusterState) -> None:
         """Take what is new in a view of the cluster, and note what holds at its time."""
-        told: list[NodeSummary | NodeMetrics] = [*state.summaries.values(), *state.node_metrics.values()]
+        told: list[NodeSummary | NodeCounters | NodeMetrics] = [
+            *state.summaries.values(),
+            *state.counters.values(),
+            *state.node_metrics.values(),
+        ]
         self._tellers = {
             (each.kind, each.name): self._tellers.get((each.kind, each.name)) or _Teller(self._rings) for each in told
         }
         for each in told:
             teller = self._tellers[each.kind, each.name]
             if teller.source is not each:
-                found = of_summary(each, state) if isinstance(each, NodeSummary) else of_node_metrics(each, state)
-                teller.take(each, found, state.at)
+                teller.take(each, _READINGS[type(each)](each, state), state.at)
         self._note(state.at)
 
     def _note(self, now: float) -> None:

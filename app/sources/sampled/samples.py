@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from detectors.cluster import ClusterState
-    from detectors.objects import NodeMetrics, NodeSummary, Pod, PodStats
+    from detectors.objects import NodeCounters, NodeMetrics, NodeSummary, Pod, PodStats
     from detectors.series import Labels
 
 LARGEST = 2.0**62
@@ -104,6 +104,19 @@ def _of_pod(stats: PodStats, node: str, state: ClusterState) -> Iterator[Reading
                 ("summary_volume_inodes", volume.inodes or None),
             )
             yield Reading((("namespace", claim.namespace), ("persistentvolumeclaim", claim.name)), volume.at, filled)
+
+
+def of_counters(counters: NodeCounters, state: ClusterState) -> Iterator[Reading]:  # noqa: ARG001
+    """What only cAdvisor counts, under its own names."""
+    for each in counters.containers:
+        labels = ("container", each.name), ("namespace", each.namespace), ("node", counters.name), ("pod", each.pod)
+        numbers = (
+            ("container_cpu_cfs_periods_total", each.periods),
+            ("container_cpu_cfs_throttled_periods_total", each.throttled_periods),
+            ("container_fs_reads_bytes_total", each.read_bytes),
+            ("container_fs_writes_bytes_total", each.written_bytes),
+        )
+        yield Reading(labels, each.at, numbers)
 
 
 def of_node_metrics(metrics: NodeMetrics, state: ClusterState) -> Iterator[Reading]:

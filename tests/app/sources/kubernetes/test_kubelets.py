@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
+from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +14,8 @@ import pytest
 from app.clock import ManualClock
 from app.sources.kubernetes import KubernetesClient
 from app.sources.kubernetes.cache import ClusterCache
-from app.sources.kubernetes.kubelets import AT_ONCE, LONGEST_REST, KubeletPoll
-from app.sources.kubernetes.resources import SUMMARY
+from app.sources.kubernetes.kubelets import AT_ONCE, ENDPOINTS, LONGEST_REST, KubeletPoll
+from app.sources.kubernetes.resources import COUNTERS, SUMMARY
 from app.sources.kubernetes.watch import Pace
 from detectors.cluster import Access, AccessStatus
 from detectors.objects import Metadata, Node
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from app.sources.kubernetes.resources import Resource
     from tests.lab.kubernetes_api import KubernetesApi
 
 
@@ -33,15 +35,24 @@ def told(at: float = NOW, **more: Any) -> dict[str, Any]:
     return {"node": {"cpu": {"time": stamp(at), "usageCoreNanoSeconds": 10**9}, **more}, "pods": []}
 
 
+def counted(at: float = NOW) -> str:
+    """What cAdvisor in a kubelet answers."""
+    labels = 'container="app",namespace="shop",pod="web-0"'
+    return (
+        f"# TYPE container_cpu_cfs_periods_total counter\ncontainer_cpu_cfs_periods_total{{{labels}}} 7 {at:.0f}000\n"
+    )
+
+
 class Poll:
     """Rounds over nodes that the API knows, one after the other."""
 
-    def __init__(self, api: KubernetesApi, folder: Path, most: int = 100) -> None:
+    def __init__(self, api: KubernetesApi, folder: Path, most: int = 100, resource: Resource = SUMMARY) -> None:
         self.api, self.clock = api, ManualClock(NOW)
         self.cache = ClusterCache("lab")
         self.client = KubernetesClient(str(api.kubeconfig(folder / "kubeconfig")))
         self.stop = threading.Event()
-        self.poll = KubeletPoll(self.client, self.cache, self.clock, Pace(), self.stop, most)
+        endpoint = replace(next(each for each in ENDPOINTS if each.resource is resource), most=most)
+        self.poll = KubeletPoll(self.client, self.cache, self.clock, Pace(), self.stop, endpoint)
 
     def nodes(self, *names: str, silent: tuple[str, ...] = ()) -> None:
         """The nodes of the cluster, and which kubelets do not answer."""
@@ -49,16 +60,17 @@ class Poll:
         for name in names:
             self.api.put({"apiVersion": "v1", "kind": "Node", "metadata": {"name": name}})
         self.api.kubelets = {name: told for name in names if name not in silent}
+        self.api.cadvisor = dict.fromkeys(self.api.kubelets, counted)
 
     def round(self) -> list[str]:
         """One round; whom it asked."""
         self.api.requests.clear()
         self.poll.round()
-        return sorted(path.split("/")[4] for _, path in self.api.requests if "/stats/summary" in path)
+        return sorted(path.split("/")[4] for _, path in self.api.requests if "/proxy/" in path)
 
     @property
     def access(self) -> Access:
-        return self.cache.state(NOW).access[SUMMARY.name]
+        return self.cache.state(NOW).access[self.poll.resource]
 
     @property
     def seen(self) -> set[str]:
@@ -204,7 +216,7 @@ def test_an_answer_that_is_no_summary_is_a_trouble_of_that_kubelet(
     monkeypatch.setattr(poll.client, "get", get)
     poll.round()
     assert poll.seen == {"b"}
-    assert "no summary" in poll.access.detail
+    assert "no stats/summary of a kubelet" in poll.access.detail
 
 
 def test_nulls_are_left_out_fields(polling: Callable[..., Poll]) -> None:
@@ -220,11 +232,66 @@ def test_a_source_follows_them_once_and_closes_at_once(api: KubernetesApi, conne
     api.kubelets["a"] = told
     source = connect(pace=Pace())
     assert not [path for _, path in api.requests if "/proxy/" in path]
-    source.follow_kubelets(10)
-    source.follow_kubelets()
+    source.follow_kubelets({SUMMARY.name}, 10)
+    source.follow_kubelets({SUMMARY.name})
     assert set(until(source, lambda state: state.summaries).summaries) == {"a"}
     assert len([path for _, path in api.requests if "/proxy/" in path]) == 1
     begun = time.monotonic()
     source.close()
     assert time.monotonic() - begun < 1.0
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("kubernetes ")]
+
+
+class TestCounters:
+    """What only cAdvisor's metrics have, which are asked for like the summaries."""
+
+    def test_they_are_kept_by_node_until_there_are_newer_ones(self, polling: Callable[..., Poll]) -> None:
+        poll = polling(resource=COUNTERS)
+        poll.nodes("a", "b")
+        assert poll.round() == ["a", "b"]
+        first = poll.cache.state(NOW).counters
+        assert [(each.pod, each.periods, each.at) for each in first["a"].containers] == [("web-0", 7.0, NOW)]
+        assert poll.access == Access(AccessStatus.LISTED, "2 of 2 kubelets answer", NOW)
+        poll.api.cadvisor["b"] = lambda: counted(NOW + 60)
+        poll.round()
+        now = poll.cache.state(NOW).counters
+        assert now["a"] is first["a"]
+        assert now["b"] is not first["b"]
+
+    def test_who_may_not_ask_is_told_so(self, polling: Callable[..., Poll]) -> None:
+        poll = polling(resource=COUNTERS)
+        poll.nodes("a", "b")
+        poll.api.forbid("nodes/proxy")
+        poll.round()
+        assert poll.access.status is AccessStatus.FORBIDDEN
+        assert not poll.cache.state(NOW).counters
+
+    def test_a_kubelet_without_them_or_with_something_else_in_their_place_is_named(
+        self, polling: Callable[..., Poll]
+    ) -> None:
+        poll = polling(resource=COUNTERS)
+        poll.nodes("a", "b", "c")
+        del poll.api.cadvisor["a"]
+        poll.api.cadvisor["b"] = lambda: "<html>"
+        poll.round()
+        assert set(poll.cache.state(NOW).counters) == {"c"}
+        assert poll.access.detail == "1 of 3 kubelets answer; a: the Kubernetes API says: HTTP 404"
+        del poll.api.cadvisor["c"]
+        poll.nodes("b")
+        poll.api.cadvisor["b"] = lambda: "<html>"
+        poll = polling(resource=COUNTERS)
+        poll.cache.apply_list("nodes", [Node(metadata=Metadata(name="b"))], NOW)
+        poll.round()
+        assert poll.access == Access(AccessStatus.ERROR, "the answer is no metrics/cadvisor of a kubelet", NOW)
+
+    def test_an_answer_without_end_is_not_read_to_the_end(
+        self, polling: Callable[..., Poll], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("app.sources.kubernetes.kubelets.ANSWER_BYTES", 1 << 20)
+        poll = polling(resource=COUNTERS)
+        poll.nodes("a", "b")
+        # Packed, it is a few kilobytes.
+        poll.api.cadvisor["a"] = lambda: counted() + "#" * (4 << 20)
+        poll.round()
+        assert set(poll.cache.state(NOW).counters) == {"b"}
+        assert "a: the answer has more than 1 MiB" in poll.access.detail

@@ -13,7 +13,7 @@ from msgspec.structs import replace as changed
 from app.sources.sampled import SampledMetrics, Wanted
 from app.sources.sampled.history import FRESH_SECONDS, LONGEST_SECONDS
 from detectors.cluster import ClusterState
-from detectors.objects import Metadata, Node, NodeMetrics, NodeSummary, Pod, decode
+from detectors.objects import ContainerCounters, Metadata, Node, NodeCounters, NodeMetrics, NodeSummary, Pod, decode
 from detectors.series import Grid
 from tests.lab.manifests import stamp
 
@@ -253,3 +253,20 @@ def test_a_grid_that_reaches_further_than_what_is_kept_has_gaps_there() -> None:
         watched.cycle(60 * minute, summary(AT + 60 * minute, pods=[claim(AT, 90 - minute)]))
     block = watched.history.range(LEFT, Grid(AT + 300, 60, 6))
     np.testing.assert_array_equal(block.values, [[np.nan, np.nan, 88, 87, 86, np.nan]])
+
+
+def test_what_cadvisor_counts_is_a_rate_of_each_container() -> None:
+    written, periods = "container_fs_writes_bytes_total", "container_cpu_cfs_periods_total"
+    watched = Watched(written, periods)
+
+    def counters(at: float, *containers: ContainerCounters) -> dict[str, NodeCounters]:
+        named = [changed(each, namespace="shop", pod="db-0", at=at) for each in containers]
+        return {"n": NodeCounters(Metadata(name="n", resource_version=str(at)), tuple(named))}
+
+    watched.cycle(0, counters=counters(AT - 500, ContainerCounters(name="db", written_bytes=0, periods=100)))
+    later = ContainerCounters(name="db", written_bytes=6000, periods=None), ContainerCounters(name="new")
+    watched.cycle(60, counters=counters(AT - 440, *later))
+    assert watched.values(written) == [[None] * 9 + [100.0]]
+    assert watched.values(periods) == []
+    (labels,) = watched.history.range(written, Grid(AT + 60, 60, 1)).labels
+    assert dict(labels) == {"container": "db", "namespace": "shop", "node": "n", "pod": "db-0"}
