@@ -87,11 +87,12 @@ class LostConventions:
     @property
     def records(self) -> tuple[ConventionRecord, ...]:
         """What is to be remembered."""
-        return tuple(self._known.values())
+        return tuple(replace(record, lost=self._workloads.of(name)) for name, record in self._known.items())
 
     def restore(self, records: Iterable[ConventionRecord]) -> None:
         """Take over what the store remembers; the next cycle looks anew."""
         self._known = {record.convention: record for record in records}
+        self._workloads.restore(self._known.values())
         self._looked = None
 
     def added(
@@ -109,8 +110,6 @@ class LostConventions:
         discovery = look.discovery
         assert discovery is not None
         if discovery.at != self._looked:
-            if self._looked is None:
-                self._workloads.restore(record for record in around.open.values() if _about_a_workload(record))
             self._looked = discovery.at
             self._known = remembered(self._known, discovery, self._cluster, result.row)
             search = BlindSearch(self._catalogue, rows, planned, look, state, resolver, around, progress)

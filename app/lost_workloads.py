@@ -19,7 +19,8 @@ from app.sources.prometheus.probes import by_job
 from detectors.catalog import Absence, DetectorKind
 from detectors.catalog.model import OWN
 from detectors.catalog.promql import quoted
-from detectors.model import EntityType
+from detectors.model import EntityType, SourceRef
+from storage.records import LostWorkload
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -28,8 +29,8 @@ if TYPE_CHECKING:
     from app.measuring import Measurement
     from app.sources.prometheus.discovery import Discovery
     from detectors.catalog import Row, RowSource
-    from detectors.model import Entity, SourceRef
-    from storage.records import AnomalyRecord
+    from detectors.model import Entity
+    from storage.records import ConventionRecord
 
     Name = tuple[str, ...]
     """An entity by its names: not every convention tells a workload's kind."""
@@ -50,6 +51,8 @@ FORGET_SECONDS = 24 * 3600.0
 """After that long without metrics, this is how the workload is."""
 ASKED_ABOUT = 5
 """Workloads by whose pods it is found out whether a convention is scraped at its workloads themselves."""
+MOST_REMEMBERED = 1000
+"""Of one convention that a restart may know of."""
 
 
 class Loss(NamedTuple):
@@ -62,7 +65,7 @@ class Loss(NamedTuple):
     until: float
     """Unix seconds of its last sample."""
     rate: float
-    """Events per second until then; NaN for what counts nothing, or is not known any more."""
+    """Events per second until then; NaN for what counts nothing."""
     others: int
     """How many the convention goes on telling of."""
     source: SourceRef
@@ -100,14 +103,26 @@ class LostWorkloads:
         self._family_of = family_of
         self._known: dict[tuple[str, Name], Loss] = {}
 
-    def restore(self, records: Iterable[AnomalyRecord]) -> None:
-        """Take over what had been found before the program was started again, of which the rows are not known."""
-        self._known = {
-            (r.source.convention, identity_of(r.entity)): Loss(
-                r.source.convention, r.entity, (), r.onset, math.nan, 0, r.source
+    def restore(self, records: Iterable[ConventionRecord]) -> None:
+        """Take over what had been found before the program was started again."""
+        self._known = {}
+        for record in records:
+            family = self._family_of(record.convention)
+            for each in record.lost:
+                rate = math.nan if each.rate is None else each.rate
+                source = SourceRef(record.convention, each.query)
+                loss = Loss(family, each.entity, each.rows, each.until, rate, 0, source)
+                self._known[family, identity_of(each.entity)] = loss
+
+    def of(self, convention: str) -> tuple[LostWorkload, ...]:
+        """Those of a convention that are to be remembered."""
+        mine = [loss for loss in self._known.values() if loss.source.convention == convention]
+        return tuple(
+            LostWorkload(
+                each.entity, each.rows, each.until, None if math.isnan(each.rate) else each.rate, each.source.query
             )
-            for r in records
-        }
+            for each in mine[:MOST_REMEMBERED]
+        )
 
     def missing(self, search: BlindSearch, discovery: Discovery) -> Lost:
         """Who has lost a convention by the newest look; asks only whether exporters that several share are down."""
@@ -129,13 +144,13 @@ class LostWorkloads:
         for key, loss in list(self._known.items()):
             family, name = key
             there = _wanted(loss.entity, search) and (name in witnessed or _established(loss.entity, search))
-            rows = loss.rows or tuple(row for row, by in fed.items() if family in by)
+            rows = [row for row in loss.rows if row in search.rows]
             blind = [row for row in rows if not any(name in names for by, names in fed[row].items() if by != family)]
             sure = tuple(row for row in blind if row not in unanswered)
             if name in told[family] or not there or not blind or discovery.at - loss.until > FORGET_SECONDS:
                 del self._known[key]
             elif sure:
-                found.append(loss._replace(rows=sure))
+                found.append(loss._replace(rows=sure, others=len(told[family])))
             else:
                 undecided.add(key)
         return Lost(tuple(found), frozenset(undecided))

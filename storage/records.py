@@ -555,6 +555,20 @@ class Spell(msgspec.Struct, frozen=True):
         return self.absent is not None and at - self.absent >= hold and self.last - self.since >= lasting
 
 
+class LostWorkload(msgspec.Struct, frozen=True):
+    """A workload, or a node, of which a convention tells no more while it goes on telling of others."""
+
+    entity: Entity
+    rows: tuple[str, ...]
+    """The rows that it fed, by id."""
+    until: float
+    """Unix seconds of its last sample."""
+    rate: float | None
+    """Events per second until then; None for what counts nothing."""
+    query: str
+    """What gave its numbers."""
+
+
 class ConventionRecord(msgspec.Struct, frozen=True):
     """One metric convention as a cluster's server has it, or had it until lately."""
 
@@ -570,6 +584,7 @@ class ConventionRecord(msgspec.Struct, frozen=True):
     """Seconds between its samples."""
     selectors: dict[str, Spell]
     """By presence selector."""
+    lost: tuple[LostWorkload, ...] = ()
 
 
 class UsageRecord(msgspec.Struct, frozen=True):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -39,6 +40,8 @@ MISSED = GONE + 900
 BACK = MISSED + 2 * LOOK + 120
 """When one of them is back."""
 END = BACK + LOOK + 300
+LONG_GONE = MISSED + LOOK + 3600
+"""When no window holds a sample of those that were lost."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +108,7 @@ def _lost(line: str, play: Play) -> bool:
     own = line.startswith(play.loses) and f'"{play.name}"' in line
     if not play.loses or not (own or (sidecar and play.loses == "istio_")):
         return False
-    return GONE <= float(line.rpartition(" ")[2]) < (BACK if play.returns else END + 1)
+    return GONE <= float(line.rpartition(" ")[2]) < (BACK if play.returns else math.inf)
 
 
 class Stage:
@@ -248,9 +251,9 @@ def test_nobody_is_missed_while_a_collector_that_they_share_is_down(tmp_path: Pa
 def test_of_many_there_is_one_finding_that_names_them(tmp_path: Path) -> None:
     names = [f"svc-{number}" for number in range(MOST_WORKLOADS + 1)]
     plays = (Play("kept"), *(Play(name, loses="istio_") for name in names))
-    simulation = _simulation(plays, START, MISSED + LOOK)
+    simulation = _simulation(plays, START, LONG_GONE)
     path = tmp_path / "all.om"
-    _backfill(path, plays, simulation, START, MISSED + LOOK)
+    _backfill(path, plays, simulation, START, LONG_GONE)
     with (
         Prometheus(path, flags=NO_STALENESS) as server,
         Store.open(tmp_path / "tocsin.db") as store,
@@ -264,3 +267,12 @@ def test_of_many_there_is_one_finding_that_names_them(tmp_path: Path) -> None:
                 text = " ".join(fact.text for fact in found.facts)
                 assert all(f"shop/{name} " in text for name in names)
             assert len(store.investigations.open(rig.run.cluster)) == 1
+            before = {fact.text.partition(" for ")[0] for fact in found.facts}
+        # Somebody else goes on, when the last samples have left the windows.
+        with stage.rig(store, LONG_GONE) as rig:
+            (found,) = _missing(stage.play(rig, LONG_GONE)).values()
+            assert (found.entity.kind, found.entity.name) == (KIND, "istio")
+            assert {fact.text.partition(" for ")[0] for fact in found.facts} == before
+            assert found.observed >= 5
+            known = store.anomalies.unresolved(rig.run.cluster)
+            assert [a.state for a in known if a.signal == ROW and a.entity.kind == KIND] == [AnomalyState.OPEN]
