@@ -11,7 +11,7 @@ import numpy as np
 
 from app.asking_once import asked_once
 from app.indexing import UNSETTLED
-from app.planning import fitted
+from app.planning import fitted, owner_labels
 from app.preference import quantity_of
 from app.sources.base import SourceError
 from app.sources.prometheus.discovery import window_of
@@ -141,9 +141,10 @@ class BlindSearch:
 
     def _sources(self, row: Row, record: ConventionRecord, gone: Sequence[str]) -> Iterator[RowSource]:
         window = window_of(self.look.frame.grid.step, record.interval)
+        owners = owner_labels(self.look.discovery) if self.look.discovery is not None else ()
         for source in self.catalogue.sources(row.id, self.planned.owners):
             if source.convention == record.convention and source.detect_selector in gone and source.judges(row):
-                yield fitted(source, tuple(sorted(record.aliases.items())), window, record.match)
+                yield fitted(source, tuple(sorted(record.aliases.items())), window, record.match, owners)
 
     def _told_by(self, row: Row, lost: RowSource, gone: Sequence[str]) -> tuple[dict[tuple[str, ...], str], bool]:
         """Of whom the row's other sources tell now, and which; and whether these are all of whom they could tell.

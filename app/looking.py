@@ -82,8 +82,11 @@ class MetricsLook:
             progress("finding out what Prometheus has")
             self.discovery = self._rediscovery.current(now)
             skew = self.discovery.skew or 0.0
-            match = self._match(self.discovery)
+            match = ",".join(filter(None, (self._match(self.discovery), self.discovery.match)))
             newest = newest_sample(self.metrics, now + skew, match)
+            if self.discovery.match and now + skew - (newest or 0.0) > STALE_SECONDS:
+                # Of several that scrape the same, the one that is believed has stopped.
+                self._rediscovery.hurry()
         except SourceError as error:
             log.warning("metrics: %s", error.message)
             self._note(str(error.trouble), now)

@@ -157,17 +157,30 @@ def _in_terms_of(source: RowSource, present: Presence, discovery: Discovery, ste
     """A source as this server has it."""
     window = discovery.window(step, source.convention)
     own = window if window != discovery.window(step) else 0
-    return fitted(source, tuple(sorted(present.aliases.items())), own, present.match)
+    return fitted(source, tuple(sorted(present.aliases.items())), own, present.match, owner_labels(discovery))
+
+
+def owner_labels(discovery: Discovery) -> tuple[tuple[str, str], ...]:
+    """What the labels of those metrics are called here that tell pods' owners."""
+    present = discovery.conventions.get("kube-state-metrics")
+    return tuple(sorted(present.aliases.items())) if present is not None else ()
 
 
 @lru_cache(maxsize=4096)
-def fitted(source: RowSource, aliases: tuple[tuple[str, str], ...], window: int, match: str) -> RowSource:
-    """A source in its server's labels, scrape interval and jobs.
+def fitted(
+    source: RowSource,
+    aliases: tuple[tuple[str, str], ...],
+    window: int,
+    match: str,
+    owners: tuple[tuple[str, str], ...] = (),
+) -> RowSource:
+    """A source in its server's labels, scrape interval and jobs, and in those of the metrics that tell pods' owners.
 
     It is the same object in every cycle, since what it measures is remembered by it.
     """
     renamed = source.aliased(dict(aliases)) if aliases else source
-    return renamed.scoped(window, match) if window or match else renamed
+    scoped = renamed.scoped(window, match) if window or match else renamed
+    return scoped.owned(dict(aliases), dict(owners)) if aliases or owners else scoped
 
 
 def grid(end: int, step: int) -> Grid:

@@ -15,6 +15,7 @@ from detectors.catalog.promql import (
     first_selector,
     matcher,
     matchers,
+    owners_as,
     parse_matchers,
     quoted,
     relabelled,
@@ -154,6 +155,26 @@ class RowSource(NamedTuple):
             status_labels=tuple(map(rename, self.status_labels)),
             labels=tuple(map(rename, self.labels)),
             parts=tuple(map(rename, self.parts)),
+        )
+
+    def owned(self, aliases: Mapping[str, str], told: Mapping[str, str]) -> RowSource:
+        """The same source where the metrics that tell pods' owners call labels otherwise than its own do.
+
+        Args:
+            aliases: of this source.
+            told: of those metrics.
+        """
+        if self.convention == OWN.id:
+            return self
+        owners = owners_as(told, aliases)
+
+        def fit(text: str) -> str:
+            return text.replace("$owners", owners)
+
+        return self._replace(
+            queries=tuple(q._replace(promql=fit(q.promql)) for q in self.queries),
+            display=fit(self.display),
+            summed=fit(self.summed),
         )
 
     def split_by(self, labels: Iterable[str]) -> RowSource:

@@ -61,6 +61,20 @@ OWNERS: dict[Owners, str] = {
 """What `$owners` stands for: one series of value 1 per pod, with namespace, pod, workload and workload_type."""
 
 
+def owners_as(told: Mapping[str, str], wanted: Mapping[str, str]) -> str:
+    """What `$owners` stands for where labels have other names.
+
+    Args:
+        told: the names that kube-state-metrics' labels have there, where they are others: `{"pod": "pod_name"}`.
+        wanted: the names that `namespace` and `pod` shall have in the result.
+    """
+    text = relabelled(OWNERS[Owners.RAW], lambda label: told.get(label, label))
+    for label in ("namespace", "pod"):
+        source, target = told.get(label, label), wanted.get(label, label)
+        text = text if source == target else _renamed(text, target, source)
+    return text
+
+
 def duration(seconds: float) -> str:
     """A PromQL duration, in whole seconds: `300s`."""
     return f"{max(1, round(seconds))}s"

@@ -28,7 +28,7 @@ from tests.lab.stories import HISTORY, is_traffic, stories_of, swinging
 from tests.lab.telling import COMPANIONS, INTERVAL, Series, Teller
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
     from typing import TextIO
 
@@ -154,7 +154,20 @@ def series_of(case: Case, at: int = AT, history: int = HISTORY) -> Iterator[tupl
         yield 0, series
 
 
-def write(cases: Iterable[Case], path: Path, at: int = AT, history: int = HISTORY, *, append: bool = False) -> int:
+def once(series: Series) -> Iterable[Series]:
+    """As it is."""
+    return (series,)
+
+
+def write(
+    cases: Iterable[Case],
+    path: Path,
+    at: int = AT,
+    history: int = HISTORY,
+    *,
+    append: bool = False,
+    copies: Callable[[Series], Iterable[Series]] = once,
+) -> int:
     """OpenMetrics of all cases' subjects, and of a scrape that works in each of their clusters; returns the samples.
 
     Args:
@@ -163,6 +176,7 @@ def write(cases: Iterable[Case], path: Path, at: int = AT, history: int = HISTOR
         at: when they are judged, unix seconds.
         history: seconds of samples before that.
         append: to samples without an end mark.
+        copies: what a server has in place of a series.
     """
     written = 0
     seen: set[tuple[str, int]] = set()
@@ -171,10 +185,12 @@ def write(cases: Iterable[Case], path: Path, at: int = AT, history: int = HISTOR
     with path.open("a" if append else "w", encoding="utf-8") as out:
         for back in (DAY, 0):
             for series in _scrape({subject.cluster for subject, *_ in chosen}, len(ago)):
-                written += _line(series, at - back - ago, out, seen)
+                for copy in copies(series):
+                    written += _line(copy, at - back - ago, out, seen)
         for case in chosen.values():
             for back, series in series_of(case, at, history):
-                written += _line(series, at - back - ago, out, seen)
+                for copy in copies(series):
+                    written += _line(copy, at - back - ago, out, seen)
         out.write("# EOF\n")
     return written
 

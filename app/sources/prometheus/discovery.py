@@ -5,7 +5,6 @@ All questions are cheap: names come from the index, freshness and cost from `cou
 
 from __future__ import annotations
 
-import json
 import math
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING
 from app.sources.base import SourceError, Trouble
 from app.sources.prometheus import probes
 from app.sources.prometheus.cardinality import TOO_BIG
+from app.sources.prometheus.duplicates import SCRAPED_ONCE, but_one_job, but_one_replica
 from app.sources.prometheus.sharding import pattern, restricted
 from app.sources.prometheus.splitting import portions
 
@@ -50,16 +50,6 @@ _ALIASES = {
 """A label's names, best first: the target's own label pushes the metric's aside unless the scrape honors it."""
 _CLUSTER_LABELS = ("cluster", "k8s_cluster_name", "cluster_name")
 _STATUS_LABELS = ("http_response_status_code", "response_code", "code", "status", "status_code", "http_status_code")
-_SCRAPED_ONCE = {
-    "container_cpu_usage_seconds_total": 'container!="",namespace="kube-system"',
-    "kube_pod_info": "",
-    "kube_pod_owner": "",
-}
-"""Metrics that one job has to have for each object, with a scope that keeps the probe cheap."""
-_OBJECT = ("namespace", "pod", "container")
-"""The labels that tell one object of theirs from another."""
-NEARLY_ALL = 0.9
-"""Share of the objects of all jobs that the fullest has where they scrape the same: others may be ahead or behind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +107,8 @@ class Discovery:
     day: bool = False
     """Whether there are samples of a day ago."""
     week: bool = False
+    match: str = ""
+    """A matcher to use in every query, where several servers that scrape the same have written into this one."""
     troubles: Mapping[str, str] = field(default_factory=dict)
     """What the server said to selectors that it did not count."""
     absent: frozenset[str] = frozenset()
@@ -170,6 +162,8 @@ def discover(
     newest = probes.newest_sample(source, at, match)
     if newest is not None:
         at = min(at, newest + probes.LOOKBACK / 2)
+    once = but_one_replica(source, at, match, NAMES_REACH)
+    match = ",".join(filter(None, (match, once)))
     targets = probes.targets(source, at, match)
     names = frozenset(source.label_values("__name__", (), at - NAMES_REACH, at))
     counted = {
@@ -196,6 +190,7 @@ def discover(
         clusters=clusters,
         day=day,
         week=week,
+        match=once,
         troubles={selector: text for known in found for selector, text in known.troubles.items()},
         absent=frozenset(known.convention for known in found if not known.live and not known.troubles),
     )
@@ -219,6 +214,7 @@ class _Look:
     def presence(self, convention: str, selectors: Sequence[str]) -> Presence:
         """Whether and how a convention is there."""
         jobs: Counter[str] = Counter()
+        shared: dict[str, float] = {}
         series: dict[str, int | None] = {}
         troubles: dict[str, str] = {}
         for selector in selectors:
@@ -233,6 +229,8 @@ class _Look:
             else:
                 series[selector] = int(sum(counts.values()))
                 jobs.update({job: int(count) for job, count in counts.items()})
+                if len(counts) > 1:
+                    shared[scoped] = sum(counts.values())
         live = [restricted(selector, self.match) for selector, count in series.items() if count != 0]
         ranked = tuple(job for job, _ in jobs.most_common())
         labels = self._labels(live)
@@ -243,7 +241,7 @@ class _Look:
             aliases=_aliases(labels),
             jobs=ranked,
             interval=self._interval(ranked, live),
-            match=self._one_job(live, _aliases(labels)) if len(ranked) > 1 else "",
+            match=self._one_job(shared, _aliases(labels)) if shared else "",
             troubles=troubles,
         )
 
@@ -304,23 +302,23 @@ class _Look:
             return median_high(known) if known else probes.usual_interval(self.targets)
         return probes.own_interval(self.source, live[0], self.at)
 
-    def _one_job(self, live: Sequence[str], aliases: Mapping[str, str]) -> str:
-        """A matcher for one of several jobs that scrape the same objects; empty where there is but one."""
-        named = ", ".join(aliases.get(label, label) for label in _OBJECT)
-        for selector in live:
-            scope = _SCRAPED_ONCE.get(probes.metric_name(selector))
-            if scope is not None:
-                scoped = restricted(restricted(selector, scope) if scope else selector, self.match)
-                counts = probes.by_job(self.source, f"count by (job) ({scoped})", self.at)
-                if len(counts) > 1 and self._same_objects(scoped, named):
-                    return f"job={json.dumps(max(counts, key=lambda job: (counts[job], job)))}"
-        return ""
+    def _one_job(self, shared: Mapping[str, float], aliases: Mapping[str, str]) -> str:
+        """A matcher that leaves out jobs that scrape what others do; of many series some instances' are looked at.
 
-    def _same_objects(self, scoped: str, labels: str) -> bool:
-        """Whether one job tells of nearly all that several tell of together: else each has its own shard of them."""
-        each = probes.by_job(self.source, f"count by (job) (count by (job, {labels}) ({scoped}))", self.at)
-        together = probes.by_job(self.source, f"count (count by ({labels}) ({scoped}))", self.at)
-        return max(each.values(), default=0) >= NEARLY_ALL * sum(together.values())
+        Args:
+            shared: series by selector, of those that several jobs have.
+            aliases: labels that are called otherwise.
+        """
+        selector = min(shared, key=lambda each: probes.metric_name(each) not in SCRAPED_ONCE)
+        try:
+            if shared[selector] > self.at_once:
+                instances = self.source.label_values("instance", (selector,), self.at - NAMES_REACH, self.at)
+                selector = restricted(selector, f'instance=~"{pattern(instances[:: len(instances) // FEW + 1])}"')
+            return but_one_job(self.source, self.at, selector, aliases)
+        except SourceError as trouble:
+            if trouble.trouble not in TOO_BIG:
+                raise
+            return ""
 
 
 def _aliases(names: frozenset[str]) -> dict[str, str]:

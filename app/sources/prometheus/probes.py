@@ -39,9 +39,14 @@ def metric_name(selector: str) -> str:
 
 def by_job(source: MetricsSource, expression: str, at: float) -> dict[str, float]:
     """The values of an expression that is aggregated by job."""
+    return by_label(source, "job", expression, at)
+
+
+def by_label(source: MetricsSource, label: str, expression: str, at: float) -> dict[str, float]:
+    """The values of an expression that is aggregated by one label."""
     block = source.instant(expression, at)
     values = zip(block.labels, block.values[:, 0].tolist(), strict=True)
-    return {dict(labels).get("job", ""): value for labels, value in values if value == value}
+    return {dict(labels).get(label, ""): value for labels, value in values if value == value}
 
 
 def newest_sample(source: MetricsSource, at: float, match: str = "") -> float | None:

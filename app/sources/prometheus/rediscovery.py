@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -49,6 +50,11 @@ class Rediscovery:
                 except SourceError:
                     self._looked = at
             return self._known
+
+    def hurry(self) -> None:
+        """Look again when it is wanted next."""
+        with self._lock:
+            self._looked = -math.inf
 
     def _renewed(self, at: float) -> Discovery:
         found = self._look(at)
