@@ -90,6 +90,8 @@ class EngineSession(Acting):
         """The settings file as it was read last."""
         self._refused: SourceStatus | None = None
         """What is wrong with the settings file, as long as it is."""
+        self._setting = threading.RLock()
+        """Held while the settings file is written or read, so that our own change is not found as somebody else's."""
         self._unlearnt = True
         """The labels of the run's cluster have not been learnt from."""
 
@@ -236,12 +238,13 @@ class EngineSession(Acting):
 
     def _settings_status(self) -> tuple[SourceStatus, ...]:
         """Use the settings file where somebody has written it; what is wrong with it, the old settings going on."""
-        if self._reload is not None and (file := stamp_of(self._loaded.path)) != self._file:
-            self._file = file
-            result = self.reread_settings()
-            hint = "Mend it, or take the change back."
-            self._refused = None if result.ok else SourceStatus("settings", Health.DEGRADED, result.message, hint)
-        return () if self._refused is None else (self._refused,)
+        with self._setting:
+            if self._reload is not None and (file := stamp_of(self._loaded.path)) != self._file:
+                self._file = file
+                result = self.reread_settings()
+                hint = "Mend it, or take the change back."
+                self._refused = None if result.ok else SourceStatus("settings", Health.DEGRADED, result.message, hint)
+            return () if self._refused is None else (self._refused,)
 
     # Settings and screen state
 
@@ -259,8 +262,9 @@ class EngineSession(Acting):
         if self._reload is None:
             return ActResult(False, "a replay runs with the settings of its recording")
         try:
-            change_settings(self._loaded.path, {key: value})
-            trouble = self._use(load_settings(self._loaded.path, overrides=self._loaded.overrides))
+            with self._setting:
+                change_settings(self._loaded.path, {key: value})
+                trouble = self._use(load_settings(self._loaded.path, overrides=self._loaded.overrides))
         except SettingsError as error:
             return ActResult(False, str(error))
         if trouble:
@@ -279,11 +283,12 @@ class EngineSession(Acting):
         if not path.exists():
             return ActResult(True, f"{path} was not written")
         try:
-            fresh = load_settings(path, overrides=self._loaded.overrides)
-            if fresh.settings == self._loaded.settings:
-                self._loaded = fresh
-                return ActResult(True, f"{path} says the same as before")
-            trouble = self._use(fresh)
+            with self._setting:
+                fresh = load_settings(path, overrides=self._loaded.overrides)
+                if fresh.settings == self._loaded.settings:
+                    self._loaded = fresh
+                    return ActResult(True, f"{path} says the same as before")
+                trouble = self._use(fresh)
         except SettingsError as error:
             return ActResult(False, f"{error}; the settings of before stay in use")
         return ActResult(not trouble, f"{path} is not in use: {trouble}" if trouble else f"{path} is in use")
