@@ -40,7 +40,7 @@ SAMPLED = 4
 DAY = 86_400.0
 
 _ALIASES = {
-    "namespace": ("exported_namespace", "namespace", "kubernetes_namespace"),
+    "namespace": ("exported_namespace", "namespace", "kubernetes_namespace", "k8s_namespace"),
     "pod": ("exported_pod", "pod", "pod_name", "kubernetes_pod_name"),
     "container": ("exported_container", "container", "container_name"),
     "node": ("exported_node", "node", "kubernetes_node", "nodename"),
@@ -234,14 +234,15 @@ class _Look:
         live = [restricted(selector, self.match) for selector, count in series.items() if count != 0]
         ranked = tuple(job for job, _ in jobs.most_common())
         labels = self._labels(live)
+        aliases = self._aliases(labels, series)
         return Presence(
             convention=convention,
             series=series,
             labels=labels,
-            aliases=_aliases(labels),
+            aliases=aliases,
             jobs=ranked,
             interval=self._interval(ranked, live),
-            match=self._one_job(shared, _aliases(labels)) if shared else "",
+            match=self._one_job(shared, aliases) if shared else "",
             troubles=troubles,
         )
 
@@ -269,13 +270,16 @@ class _Look:
         return counts
 
     def _size(self, selector: str) -> float:
-        """About how many series there are: as before, else as a few scraped instances have; 0 if few or unknown."""
-        if selector in self.counted or sum(target.total for target in self.targets.values()) <= FEW:
-            return self.counted.get(selector, 0)
+        """About how many series there are: as before, as a few instances have, or all of the few; 0 if unknown."""
+        if selector in self.counted:
+            return self.counted[selector]
         try:
+            if sum(target.total for target in self.targets.values()) <= FEW:
+                return probes.scraped(self.source, self.at, self.match)
             instances = self.source.label_values("instance", (selector,), self.at - NAMES_REACH, self.at)
             if len(instances) <= FEW:
-                return 0
+                these = f'instance=~"{pattern(instances)}"' if instances else ""
+                return probes.scraped(self.source, self.at, ",".join(filter(None, (self.match, these))))
             some = instances[:: len(instances) // SAMPLED][:SAMPLED]
             chosen = restricted(selector, f'instance=~"{pattern(some)}"')
             return (
@@ -294,6 +298,41 @@ class _Look:
             if trouble.trouble not in TOO_BIG:
                 raise
             return frozenset()
+
+    def _aliases(self, names: frozenset[str], series: Mapping[str, int | None]) -> dict[str, str]:
+        """Labels that are called otherwise, by what most series have: one target may have a label of its own.
+
+        Args:
+            names: the labels of all series.
+            series: how many there are by selector, None where that is not known.
+        """
+        few = {restricted(each, self.match): count for each, count in series.items() if count and count <= self.at_once}
+        selectors = sorted(few, key=lambda each: -few[each])
+        chosen = {}
+        for label, known in _ALIASES.items():
+            there = [name for name in known if name in names]
+            usual = there[0] if len(there) == 1 else self._usual(there, selectors)
+            if usual and usual != label:
+                chosen[label] = usual
+        return chosen
+
+    def _usual(self, names: Sequence[str], selectors: Sequence[str]) -> str:
+        """The first of some labels that about as many series have as any other; the first where nobody can tell."""
+        for selector in selectors if names else ():
+            having = {name: self._having(selector, name) for name in names}
+            if most := max(having.values()):
+                return next(name for name in names if 2 * having[name] > most)
+        return names[0] if names else ""
+
+    def _having(self, selector: str, label: str) -> float:
+        """How many series have a label; 0 where that is too much to ask."""
+        asked = restricted(selector, f'{label}!=""')
+        try:
+            return sum(probes.by_job(self.source, f"count({asked})", self.at).values())
+        except SourceError as trouble:
+            if trouble.trouble not in TOO_BIG:
+                raise
+            return 0.0
 
     def _interval(self, jobs: Sequence[str], live: Sequence[str]) -> float:
         known = [self.targets[job].interval for job in jobs if job in self.targets]
@@ -319,11 +358,6 @@ class _Look:
             if trouble.trouble not in TOO_BIG:
                 raise
             return ""
-
-
-def _aliases(names: frozenset[str]) -> dict[str, str]:
-    chosen = {label: next((name for name in known if name in names), label) for label, known in _ALIASES.items()}
-    return {label: name for label, name in chosen.items() if name != label}
 
 
 def _cheapest(found: Iterable[Presence], most: float) -> tuple[str, ...]:

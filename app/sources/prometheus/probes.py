@@ -70,6 +70,12 @@ def targets(source: MetricsSource, at: float, match: str = "") -> dict[str, Targ
     }
 
 
+def scraped(source: MetricsSource, at: float, match: str = "") -> float:
+    """The series that all targets together have, by what each scrape brought; 0 where that is not told."""
+    told = restricted("scrape_samples_post_metric_relabeling", match)
+    return sum(by_job(source, f"sum({told})", at).values())
+
+
 def usual_interval(jobs: Mapping[str, Target]) -> float:
     """The scrape interval of the median target."""
     intervals = [target.interval for target in jobs.values() for _ in range(min(target.total, 1000))]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -160,6 +161,31 @@ def test_a_family_that_is_too_big_to_count_is_present_and_says_so(labels_too: bo
     assert found.conventions["house"].series == {"big": None}
     assert found.conventions["house"].labels == (frozenset() if labels_too else {"big"})
     assert "exceeds 10" in found.troubles["big"]
+
+
+@pytest.mark.parametrize(("told", "counted"), [(50_000, False), (500, True), (0, True)])
+def test_what_few_targets_have_is_counted_in_parts_where_it_is_too_much_at_once(told: int, counted: bool) -> None:
+    """One target may be all of another server, or an exporter of everything that a cluster has."""
+    namespaces = [f"n{number}" for number in range(40)]
+
+    def script(asked: Asked) -> Reply:
+        if asked.path.endswith("/namespace/values"):
+            return Reply(body=json.dumps({"status": "success", "data": namespaces}).encode())
+        if asked.path.endswith(("/values", "/labels")):
+            return Reply(body=b'{"status":"success","data":["big"]}')
+        query = asked.query.get("query", [""])[0]
+        if "scrape_samples_post_metric_relabeling" in query:
+            return vector(told) if told else vector()
+        return vector(1.0) if query.startswith("count by (job) (") else vector()
+
+    with ScriptedServer(script) as server:
+        client = PrometheusClient(PrometheusConnection(url=server.url))
+        found = discover(client, {"house": ["big"]}, 1_700_000_000.0, at_once=10_000)
+        asked = {each.query["query"][0] for each in server.asked if "query" in each.query}
+    assert ("count by (job) (big)" in asked) is counted
+    parts = {query for query in asked if query.startswith("count by (job) (big{namespace")}
+    assert len(parts) == (0 if counted else 6)
+    assert found.conventions["house"].series == {"big": 1 if counted else 6}
 
 
 def test_a_selector_that_is_no_selector_is_absent_and_says_so() -> None:
