@@ -11,7 +11,7 @@ from tests.app.screens.running import console_of, eventually, painted
 SIZES = {"120x36": (120, 36), "80x24": (80, 24)}
 SCENES = {
     "inbox": ("inbox", (), ("shop/checkout",)),
-    "investigation": ("inbox", ("enter",), ("Evidence  for 4", "P99 Latency spike")),
+    "investigation": ("inbox", ("enter",), ("Causes, and what next", "P99 Latency spike")),
     "coverage": ("inbox", ("3",), ("HTTP server",)),
     "settings": ("inbox", ("4",), ("prometheus.url",)),
     "advisor": ("inbox", ("5",), ("cpu request",)),
