@@ -133,15 +133,17 @@ def burn(scene: Scene) -> Iterator[Clue]:
     for track in _distinct(scene.sources.tracks(ERRORS, scene.newest - long, scene.owner.namespace)):
         if (track.entity.namespace, track.entity.name) not in served(scene):
             continue
-        for rate, *windows in BURNS:
+        for threshold, *windows in BURNS:
             spans = [numbers.requests(track, numbers.since(track, scene.newest - seconds)) for seconds in windows]
-            if all(each.total >= FEW_REQUESTS and each.share / (1 - OBJECTIVE) >= rate for each in spans):
+            rates = [each.share / (1 - OBJECTIVE) for each in spans]
+            if all(each.total >= FEW_REQUESTS for each in spans) and min(rates) >= threshold:
                 long_, short = (_share(each.share) for each in spans)
+                burnt = f"{rates[1]:.0f} and {rates[0]:.0f} times"
                 text = (
                     f"{short} of {track.entity.title}'s requests failed in {age(windows[1])}, {long_} in "
-                    f"{age(windows[0])}: over {rate:g} times what {_share(OBJECTIVE)} allows"
+                    f"{age(windows[0])}: {burnt} what {_share(OBJECTIVE)} allows (urgent from {threshold:g})"
                 )
-                yield _clue("impact.burning", True, text, track, f"{rate:g}")
+                yield _clue("impact.burning", True, text, track, burnt)
                 return
         yield _clue(
             "impact.burning",
