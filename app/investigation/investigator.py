@@ -46,9 +46,6 @@ YOUNG_SECONDS = 600.0
 TELL_SECONDS = 0.5
 """How often a ledger that fills is shown anew."""
 
-LASTING_SECONDS = 600.0
-"""For how long a priority stays after what it was given for: what comes and goes is as urgent as at its worst."""
-
 NEAR_SECONDS = 300.0
 """Onsets that are no further apart may have one cause."""
 
@@ -76,8 +73,6 @@ class _Known(NamedTuple):
     conclusion: Conclusion | None
     muted: int | None
     """The rule that hid the case then."""
-    grave: float = 0.0
-    """When it was last found to be as urgent as it is."""
 
 
 @dataclass
@@ -196,14 +191,9 @@ class Investigator:
             return
         if conclusion.verdict is Verdict.RECOVERED or not any(a.present for a in ordered if a.closed is None):
             conclusion = _carried(before, conclusion)
-        known = self._known.get(case.id)
-        lasts = known is not None and around.now - known.grave < LASTING_SECONDS
-        steady = _steadied(before, conclusion) if lasts else conclusion
-        grave = known.grave if known is not None and steady is not conclusion else around.now
-        conclusion = steady
         told = self.announce(case, conclusion, ordered)
         self.store.conclusions.write(conclusion, lines, (*changes, *_changes(before, conclusion)), self.owner, told)
-        self._known[case.id] = _Known(around.now, _version(ordered), conclusion, case.muted, grave)
+        self._known[case.id] = _Known(around.now, _version(ordered), conclusion, case.muted)
         self._show_soon()
 
     def _scene(
@@ -289,7 +279,7 @@ def _pause(anomalies: Iterable[AnomalyRecord], now: float) -> float:
 
 
 def _carried(before: Conclusion | None, after: Conclusion) -> Conclusion:
-    """Of what heals its causes stay known: the objects that told of them tell it no more."""
+    """Of what heals its causes stay known: the objects that told of them tell it no more. Its impact is of now."""
     if before is None or after.causes:
         return after
     return replace(
@@ -297,17 +287,13 @@ def _carried(before: Conclusion | None, after: Conclusion) -> Conclusion:
         causes=before.causes,
         ruled_out=before.ruled_out,
         scope=before.scope,
-        impact=before.impact,
-        commands=before.commands,
+        commands=before.commands if after.verdict is not Verdict.RECOVERED else tuple(_left_to_do(before)),
     )
 
 
-def _steadied(before: Conclusion | None, after: Conclusion) -> Conclusion:
-    """The same as urgent as before, where it would be less; the verdict stands for itself."""
-    if before is None or before.verdict is not after.verdict or after.priority <= before.priority:
-        return after
-    reason = f"{after.priority_reason}; {before.priority} a short while ago"
-    return replace(after, priority=before.priority, priority_reason=reason)
+def _left_to_do(before: Conclusion) -> Iterator[str]:
+    """The commands that make sense once it is over: to undo a release that is well, or gone, would bring it back."""
+    return (command for command in before.commands if " rollout undo " not in command)
 
 
 def _changes(before: Conclusion | None, after: Conclusion) -> tuple[TimelineEntry, ...]:

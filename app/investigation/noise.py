@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from app.investigation.model import NOT, Gate, Ruling
+from app.investigation.recovery import lasting, rolled_back
 from detectors.states.report import living
 from detectors.words import counted
 from storage.records import Label, Lifecycle, Verdict
@@ -70,7 +71,7 @@ def _leaving(scene: Scene, _: Clues, __: str) -> Ruling:
     if not troubled or not _about_pods(scene):
         return NOT
     newest = scene.revisions[0].metadata.labels.get("pod-template-hash") if scene.revisions else None
-    complete = scene.workload is not None and scene.workload.settled and _complete(scene.workload)
+    complete = scene.workload is not None and scene.workload.complete
 
     def leaves(pod: Pod) -> bool:
         old = newest is not None and complete and scene.state.owner(pod).revision != newest
@@ -78,10 +79,6 @@ def _leaving(scene: Scene, _: Clues, __: str) -> Ruling:
 
     text = f"{counted(len(troubled), 'pods')} that are not ready are being deleted or belong to an older revision"
     return Ruling(all(map(leaves, troubled)), text)
-
-
-def _complete(workload: Workload) -> bool:
-    return workload.available >= workload.desired > 0
 
 
 def _about_pods(scene: Scene) -> bool:
@@ -123,15 +120,10 @@ def _may_lack(workload: Workload) -> int:
     return int(workload.desired * float(share) / 100) if share.isdecimal() else 0
 
 
-def _rolled_back(scene: Scene, _: Clues, __: str) -> Ruling:
-    """N4. An older pod template got the newest revision number, and is complete."""
-    if len(scene.revisions) < 2 or scene.workload is None or scene.unwell:
-        return NOT
-    now, bad = scene.revisions[:2]
-    back = now.metadata.created < bad.metadata.created <= scene.now
-    around = bad.metadata.created >= scene.onset - scene.workload.spec.progress_deadline_seconds
-    text = f"revision {bad.revision} was rolled back; the one before it is complete and available"
-    return Ruling(back and around and scene.workload.settled and _complete(scene.workload), text)
+def _rolled_back(scene: Scene, clues: Clues, _: str) -> Ruling:
+    """N4. An older pod template is back and complete, and what was out of band is in band again."""
+    back = rolled_back(scene)
+    return Ruling(True, back.text) if back is not None and not lasting(scene, clues) else NOT
 
 
 def _job_lives(scene: Scene, _: Clues, __: str) -> Ruling:
@@ -232,7 +224,7 @@ def _artefact(_: Scene, clues: Clues, __: str) -> Ruling:
 
 
 NOISE: tuple[Gate, ...] = (
-    Gate("N1", "it is over", Verdict.RECOVERED, _healed),
+    Gate("N1", "well again", Verdict.RECOVERED, _healed),
     Gate("N2", "its pods are leaving", Verdict.NOISE, _leaving),
     Gate("N3", "a rollout is under way", Verdict.INCONCLUSIVE, _rolling),
     Gate("N4", "it was rolled back", Verdict.RECOVERED, _rolled_back),

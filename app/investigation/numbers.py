@@ -45,10 +45,10 @@ def since(track: Track, onset: float) -> BoolArray:
     return chosen
 
 
-def now(track: Track) -> BoolArray:
-    """The newest instants, shape (T,)."""
+def now(track: Track, over: float = float("-inf")) -> BoolArray:
+    """The newest instants, shape (T,); of what is over since a while only those since then."""
     times = track.data.times
-    chosen: BoolArray = times > times[-1] - NOW_SECONDS
+    chosen: BoolArray = times > max(times[-1] - NOW_SECONDS, over)
     chosen[-1] = True
     return chosen
 
@@ -72,7 +72,14 @@ def rate(track: Track, chosen: BoolArray) -> float:
     return mean(values[0], chosen) if values is not None else float("nan")
 
 
-def quantile(tracks: Iterable[Track], q: float, onset: float | None = None, *, earlier: bool = False) -> float:
+def quantile(
+    tracks: Iterable[Track],
+    q: float,
+    onset: float | None = None,
+    *,
+    earlier: bool = False,
+    over: float = float("-inf"),
+) -> float:
     """A quantile over all requests of some tracks with the same bounds; NaN without any.
 
     Args:
@@ -80,6 +87,7 @@ def quantile(tracks: Iterable[Track], q: float, onset: float | None = None, *, e
         q: in (0, 1).
         onset: only what is before or since then; None: only now.
         earlier: before it rather than since.
+        over: as in `now`.
     """
     total: FloatArray | None = None
     bounds: FloatArray | None = None
@@ -87,7 +95,7 @@ def quantile(tracks: Iterable[Track], q: float, onset: float | None = None, *, e
         data = track.data
         if data.buckets is None or data.bounds is None or not (bounds is None or np.array_equal(bounds, data.bounds)):
             continue
-        chosen = now(track) if onset is None else before(track, onset) if earlier else since(track, onset)
+        chosen = now(track, over) if onset is None else before(track, onset) if earlier else since(track, onset)
         part = np.nansum(np.where(chosen, data.buckets[0], np.nan), axis=1)
         total, bounds = part if total is None else total + part, data.bounds
     if total is None or bounds is None or not total[-1] > 0:

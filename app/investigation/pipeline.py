@@ -11,14 +11,16 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from app.investigation.causes import weigh
 from app.investigation.common import COMMON
+from app.investigation.container_causes import UNDO
 from app.investigation.gates import ask_gates
 from app.investigation.model import Clue, Clues, Step
 from app.investigation.playbooks import GENERAL, playbooks_for
+from app.investigation.recovery import has_way_back
 from app.investigation.scope import scope_of
 from app.investigation.verdict import priority_of, verdict_of
 from app.redaction import redact
 from app.sources.base import SourceError
-from storage.records import CauseRecord, Conclusion, EvidenceRecord, Stance, TimelineEntry
+from storage.records import CauseRecord, Conclusion, EvidenceRecord, Stance, TimelineEntry, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -128,7 +130,7 @@ def _concluded(
         causes=tuple(map(_redacted, causes)),
         ruled_out=tuple(map(_redacted, ruled_out)),
         gates=outcome.records,
-        commands=tuple(_commands(scene, books, causes, clues))[:MOST_COMMANDS],
+        commands=tuple(_commands(scene, books, causes, clues, finding.verdict))[:MOST_COMMANDS],
         unknown=tuple(map(redact, unknown)),
         seconds=seconds,
     )
@@ -174,12 +176,16 @@ def _stances(books: Iterable[Playbook], causes: Sequence[CauseRecord], clues: Cl
             yield name, Stance.CONTRADICTS
 
 
-def _commands(scene: Scene, books: Iterable[Playbook], causes: Sequence[CauseRecord], clues: Clues) -> Iterator[str]:
+def _commands(
+    scene: Scene, books: Iterable[Playbook], causes: Sequence[CauseRecord], clues: Clues, verdict: Verdict
+) -> Iterator[str]:
     """What to run next: for the likely cause first, then for the class."""
     books = tuple(books)
     by_id = {cause.id: cause for book in reversed(books) for cause in book.causes}
     templates = [text for record in causes[:2] for text in by_id[record.id].commands]
     templates += [text for book in books for text in book.commands]
+    if verdict is Verdict.RECOVERED or not has_way_back(scene, clues):
+        templates = [text for text in templates if text != UNDO]
     values: dict[str, str] = {}
     for fills in (scene.names, *(clue.fills for told in clues.by_name.values() for clue in told if clue.holds)):
         for name, value in fills.items():

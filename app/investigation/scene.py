@@ -10,6 +10,7 @@ from app.call_graph import CallGraph
 from app.investigation.model import Clue, Origin
 from detectors.model import EntityType
 from detectors.states.report import kubectl, object_fact
+from storage.records import AnomalyState
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -77,6 +78,13 @@ class Scene:
     def living(self) -> tuple[AnomalyRecord, ...]:
         """Its anomalies that are not over."""
         return tuple(a for a in self.anomalies if a.closed is None)
+
+    @property
+    def over(self) -> float:
+        """Unix seconds since which nothing of it is out of band; minus infinity while something is."""
+        if any(a.present or a.state is AnomalyState.HELD for a in self.living):
+            return float("-inf")
+        return max(a.last_seen for a in self.anomalies)
 
     @cached_property
     def owner(self) -> Owner:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+from app.investigation.container_causes import UNDO
 from app.investigation.model import Cause, Scope
-
-BACK_TO_OLD = "kubectl --context {context} --namespace {ns} rollout undo {kind}/{name} --dry-run=server"
 
 
 def at_release(effect: str) -> Cause:
@@ -21,7 +20,7 @@ def at_release(effect: str) -> Cause:
         contradicts=("split.old-revision", "change.old-pods-fail", "near.callee", "near.far-end", "verify.passed"),
         scopes=(Scope.REVISION,),
         points=50,
-        commands=(BACK_TO_OLD,),
+        commands=(UNDO,),
     )
 
 

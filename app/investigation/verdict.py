@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from app.investigation.impact import impact_of
+from app.investigation.recovery import lasting, recovering
 from detectors.model import Confidence, Views
 from detectors.states.report import LESSER_ENVIRONMENTS
 from storage.records import AnomalyState, Priority, Verdict
@@ -41,6 +42,8 @@ def verdict_of(
         return Finding(outcome.verdict, outcome.reason, Confidence.MEDIUM if unknown else Confidence.HIGH)
     if scene.living and all(a.state is AnomalyState.HELD for a in scene.living):
         return Finding(Verdict.INCONCLUSIVE, "what it was seen by cannot be seen at the moment", Confidence.LOW)
+    if back := recovering(scene, clues):
+        return Finding(Verdict.REAL, back[0], sure)
     if outcome.real:
         return Finding(Verdict.REAL, outcome.reason, sure)
     worst = scene.living[0] if scene.living else scene.anomalies[0]
@@ -60,8 +63,11 @@ def priority_of(scene: Scene, book: Playbook, clues: Clues, finding: Finding, ou
     if finding.verdict is Verdict.NOISE:
         return Priority.P5, "nothing to do"
     if finding.verdict is Verdict.RECOVERED:
-        return Priority.P4, "it is over"
+        return Priority.P4, lasting(scene, clues) or "it is over"
     found, why = _by_impact(scene, book, clues, outcome)
+    back = recovering(scene, clues)
+    if back is not None and back[1]:
+        found, why = found.lowered(), f"{why}; one step less while it recovers"
     if scene.subject.environment.lower() in LESSER_ENVIRONMENTS:
         data_at_risk = clues.hold("impact.data-at-risk")
         lowered = min(found.lowered(), Priority.P2) if data_at_risk else found.lowered()

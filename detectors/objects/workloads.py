@@ -130,6 +130,11 @@ class Workload(Object, frozen=True):
         """The controller has seen the newest specification."""
         return str(self.status.observed_generation) == str(self.metadata.generation)
 
+    @property
+    def complete(self) -> bool:
+        """The newest specification is settled, and as many pods are available as it wants."""
+        return self.settled and self.available >= self.desired > 0
+
 
 class Deployment(Workload, frozen=True):
     """A Deployment."""

@@ -139,7 +139,7 @@ def _rollouts(scene: Scene) -> Iterator[Rollout]:
     """All that the ReplicaSets tell of, newest first."""
     for newer, older in zip(scene.revisions, scene.revisions[1:], strict=False):
         back = is_back(older, newer)
-        at = _since(scene, newer, older) if back else newer.metadata.created
+        at = back_since(scene, newer, older) if back else newer.metadata.created
         if at is not None:
             yield _rollout(newer, older, at, back)
         if back:
@@ -154,7 +154,7 @@ def _rollout(newer: ReplicaSet, older: ReplicaSet, at: float, back: bool) -> Rol
     return Rollout(newer, str(newer.revision), at, back, told(older, newer), what)
 
 
-def _since(scene: Scene, newer: ReplicaSet, older: ReplicaSet) -> float | None:
+def back_since(scene: Scene, newer: ReplicaSet, older: ReplicaSet) -> float | None:
     """When an older pod template came back: its ReplicaSet is older than that, what befell it then is not.
 
     None where no pod, event or condition is left that tells.

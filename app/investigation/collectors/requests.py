@@ -74,7 +74,7 @@ def failing_requests(scene: Scene) -> Iterator[Clue]:
     told = []
     for track in _distinct(tracks_of(scene, ERRORS, served(scene))):
         before = numbers.requests(track, numbers.before(track, scene.onset))
-        now = numbers.requests(track, numbers.now(track))
+        now = numbers.requests(track, numbers.now(track, scene.over))
         if not now.total:
             continue
         usual = before.share if math.isfinite(before.share) else 0.0
@@ -114,11 +114,11 @@ def slow_requests(scene: Scene) -> Iterator[Clue]:
     for track in _distinct(tracks_of(scene, LATENCY, served(scene))):
         before, now = (
             numbers.quantile([track], QUANTILE, scene.onset, earlier=True),
-            numbers.quantile([track], QUANTILE),
+            numbers.quantile([track], QUANTILE, over=scene.over),
         )
         if not math.isfinite(now):
             continue
-        many = numbers.requests(track, numbers.now(track)).total >= LEAST_TIMED
+        many = numbers.requests(track, numbers.now(track, scene.over)).total >= LEAST_TIMED
         slower = math.isfinite(before) and now >= max(TIMES_SLOW * before, before + SECONDS_SLOW)
         was = quantity(before, "seconds") if math.isfinite(before) else "unknown"
         text = f"P90 of {track.entity.title} is {quantity(now, 'seconds')} now, {was} before"

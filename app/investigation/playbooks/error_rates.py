@@ -7,8 +7,9 @@ from app.investigation.collectors.requests import burn, few_requests
 from app.investigation.collectors.splits import by_pod, by_route, by_version
 from app.investigation.collectors.suspects import suspects
 from app.investigation.collectors.symptoms import symptoms
+from app.investigation.container_causes import UNDO
 from app.investigation.model import Cause, Noise, Playbook
-from app.investigation.shared_causes import BACK_TO_OLD, CALLEE, FAR_END, NODE, ONE_POD, SHORT_OF, at_release
+from app.investigation.shared_causes import CALLEE, FAR_END, NODE, ONE_POD, SHORT_OF, at_release
 from storage.records import Priority
 
 PLAYBOOK = Playbook(
@@ -78,7 +79,7 @@ PLAYBOOK = Playbook(
         "kubectl --context {context} --namespace {ns} rollout history {kind}/{name}",
         "kubectl --context {context} --namespace {ns} get endpointslices",
         "kubectl --context {context} --namespace {ns} logs {kind}/{name} --since=15m",
-        BACK_TO_OLD,
+        UNDO,
     ),
     priority=Priority.P3,
     leads=30,
