@@ -29,8 +29,8 @@ RULED_OUT, NEXT = "not", "$"
 STYLES = {Confidence.HIGH: palette.BAD, Confidence.MEDIUM: palette.DOUBTFUL, Confidence.LOW: ""}
 
 
-_PLACE = re.compile(r"^kubectl (?:--context \S+ )?(?:--namespace \S+ )?")
-"""What all commands of a case begin with: a list has room for what tells them apart. Copied they are whole."""
+_PLACE = re.compile(r"^kubectl ((?:--context \S+ )?(?:--namespace \S+ )?)(.*)", re.DOTALL)
+"""What all commands of a case begin with, and the rest: what tells them apart comes first where room may end."""
 
 
 class Line(NamedTuple):
@@ -61,7 +61,7 @@ class CauseList(RowList[Line]):
 
     @staticmethod
     def _text(line: Line, width: int) -> Content:
-        text = _PLACE.sub("kubectl ", line.text) if line.command else line.text
+        text = _PLACE.sub(r"kubectl \2 \1", line.text).rstrip() if line.command else line.text
         return Content.styled(clean(text, width, middle=False), palette.MUTED if line.mark == RULED_OUT else "")
 
 

@@ -12,7 +12,8 @@ from app.investigation.collectors.symptoms import symptoms
 from app.investigation.logs import TOPICS
 from app.investigation.model import Cause, Scope
 
-UNDO = "kubectl --context {context} --namespace {ns} rollout undo {kind}/{name} --dry-run=server"
+UNDO = "kubectl --context {context} --namespace {ns} rollout undo --dry-run=server {kind}/{name}"
+"""The flag stands before the name: a line that is cut must not lose it."""
 HISTORY = "kubectl --context {context} --namespace {ns} rollout history {kind}/{name} --revision={revision}"
 DESCRIBE = "kubectl --context {context} --namespace {ns} describe pod {pod}"
 PREVIOUS = "kubectl --context {context} --namespace {ns} logs {pod} --container {container} --previous --tail=100"

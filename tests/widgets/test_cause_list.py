@@ -42,13 +42,13 @@ def test_the_sum_of_points_is_told_with_what_speaks_for_and_against():
 @pytest.mark.parametrize(
     ("command", "shown"),
     [
-        ("kubectl --context prod --namespace shop describe pod a", "kubectl describe pod a"),
-        ("kubectl --context prod get nodes", "kubectl get nodes"),
+        ("kubectl --context prod --namespace shop describe pod a", "kubectl describe pod a --context prod --namespace shop"),
+        ("kubectl --context prod get nodes", "kubectl get nodes --context prod"),
         ("kubectl get nodes", "kubectl get nodes"),
         ("topk(5, up)", "topk(5, up)"),
     ],
 )
-def test_a_command_is_shown_from_its_verb_on_and_kept_whole(command, shown):
+def test_a_command_is_shown_from_its_verb_on_with_all_its_flags_and_kept_whole(command, shown):
     line = next(each for each in lines(known(commands=(command,))) if each.mark == NEXT)
     assert CauseList._text(line, 80).plain == shown
     assert line.command == command
