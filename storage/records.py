@@ -258,6 +258,15 @@ class GateRecord(msgspec.Struct, frozen=True):
     text: str
 
 
+class Urgency(msgspec.Struct, frozen=True):
+    """How urgent a case was at one look, and why."""
+
+    at: float
+    """Unix seconds."""
+    priority: Priority
+    reason: str
+
+
 class Conclusion(msgspec.Struct, frozen=True):
     """What the last investigation of a case came to; the ledger holds what it rests on."""
 
@@ -287,6 +296,8 @@ class Conclusion(msgspec.Struct, frozen=True):
     """Sources that were refused or missing."""
     seconds: float
     """How long it took."""
+    urgency: tuple[Urgency, ...] = ()
+    """What the looks of the last minutes found, oldest first: the priority falls only once none was more urgent."""
 
 
 class Outcome(StrEnum):

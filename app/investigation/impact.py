@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from app.investigation.scene import Scene
 
 
+STEADY_SECONDS, REPEATED = 600.0, 2
+"""A pod that was restarted so often in so many seconds will not stay ready."""
+
+
 @dataclass(frozen=True, slots=True)
 class Impact:
     """What a workload has left."""
@@ -24,13 +28,25 @@ class Impact:
     """Services that lead to it and have no ready endpoint."""
     old_revision_serves: bool
     """An older revision has as many ready pods as it takes."""
+    unsteady: int = 0
+    """Of the ready replicas: those that were restarted again and again lately, and are ready for a moment."""
+
+    @property
+    def steady(self) -> int:
+        """The ready replicas that have stayed up."""
+        return max(self.ready - self.unsteady, 0)
+
+    @property
+    def unrest(self) -> str:
+        """The words that belong behind the count of ready replicas, where that is not to be relied on."""
+        return f", {self.unsteady} of them between two restarts" if self.unsteady else ""
 
     def lines(self) -> Iterator[str]:
         """In words, gravest first."""
         if self.services:
             yield f"no ready endpoint: {', '.join(f'Service {name}' for name in self.services)}"
         if self.desired:
-            yield f"{self.ready} of {counted(self.desired, 'replicas')} ready"
+            yield f"{self.ready} of {counted(self.desired, 'replicas')} ready{self.unrest}"
         if self.old_revision_serves:
             yield "the old revision still serves"
 
@@ -48,6 +64,9 @@ def impact_of(scene: Scene) -> Impact | None:
         available=workload.available,
         services=tuple(_empty_services(scene)),
         old_revision_serves=bool(failing) and 2 * len(serving) >= workload.desired and len(scene.revisions) > 1,
+        unsteady=sum(
+            pod.ready and scene.state.restarts_since(pod, scene.now - STEADY_SECONDS) >= REPEATED for pod in scene.pods
+        ),
     )
 
 

@@ -181,7 +181,7 @@ class Investigator:
     ) -> None:
         ordered = sorted(anomalies, key=lambda a: (a.closed is not None, -a.severity.rank, -a.score, a.id))
         before = self._known[case.id].conclusion if case.id in self._known else self.store.conclusions.of(case.id)
-        scene = self._scene(case, ordered, attached, around)
+        scene = self._scene(case, ordered, attached, before, around)
         try:
             conclusion, lines, changes = investigate(scene, self._pool, self._tell, self.clock)
         except Exception:
@@ -201,6 +201,7 @@ class Investigator:
         case: InvestigationRecord,
         anomalies: Sequence[AnomalyRecord],
         attached: Sequence[AnomalyRecord],
+        before: Conclusion | None,
         around: Surroundings,
     ) -> Scene:
         seconds = BUDGET_SECONDS if self.live else float("inf")
@@ -218,6 +219,7 @@ class Investigator:
             silence=self._silence(case, around.now),
             graph=self._calls.graph,
             attached=tuple(attached),
+            before=before,
             elsewhere=tuple(a for a in around.anomalies if a.investigation != case.id and a.closed is None),
             related=tuple(
                 a

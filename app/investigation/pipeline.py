@@ -17,7 +17,7 @@ from app.investigation.model import Clue, Clues, Step
 from app.investigation.playbooks import GENERAL, playbooks_for
 from app.investigation.recovery import has_way_back
 from app.investigation.scope import scope_of
-from app.investigation.verdict import priority_of, verdict_of
+from app.investigation.verdict import urgency_of, verdict_of
 from app.redaction import redact
 from app.sources.base import SourceError
 from storage.records import CauseRecord, Conclusion, EvidenceRecord, Stance, TimelineEntry, Verdict
@@ -115,7 +115,7 @@ def _concluded(
     outcome = ask_gates(scene, clues, books[0].noise, causes[0].id if causes else "")
     unknown = tuple(dict.fromkeys(clue.text for each in told.values() for clue in each if clue.holds is None))
     finding = verdict_of(scene, books[0], clues, outcome, causes, unknown)
-    priority, why = priority_of(scene, books[0], clues, finding, outcome)
+    priority, why, urgency = urgency_of(scene, books[0], clues, finding, outcome)
     conclusion = Conclusion(
         investigation=scene.case.id,
         at=scene.now,
@@ -133,6 +133,7 @@ def _concluded(
         commands=tuple(_commands(scene, books, causes, clues, finding.verdict))[:MOST_COMMANDS],
         unknown=tuple(map(redact, unknown)),
         seconds=seconds,
+        urgency=urgency,
     )
     stances = dict(_stances(books, causes, clues))
     lines = tuple(line for each, found in told.items() for line in _lines(scene, each, found, stances))

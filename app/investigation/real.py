@@ -35,8 +35,9 @@ def _few_replicas(scene: Scene, _: Clues, __: str) -> Ruling:
     lasting = scene.now - scene.onset
     if impact is None or not scene.living or lasting < READY_SECONDS:
         return NOT
-    text = f"{impact.ready} of {counted(impact.desired, 'replicas')} ready for {counted(lasting // 60, 'minutes')}"
-    return Ruling(impact.ready < READY_SHARE * impact.desired, text)
+    since = f" for {counted(lasting // 60, 'minutes')}" if not impact.unsteady else impact.unrest
+    text = f"{impact.ready} of {counted(impact.desired, 'replicas')} ready{since}"
+    return Ruling(impact.steady < READY_SHARE * impact.desired, text)
 
 
 def _clue(name: str) -> Callable[[Scene, Clues, str], Ruling]:

@@ -21,10 +21,13 @@ if TYPE_CHECKING:
     from detectors.model import Entity, Fact
     from detectors.objects import Event, Node, Object, Pod, ReplicaSet, Workload
     from detectors.owners import Owner
-    from storage.records import AnomalyRecord, InvestigationRecord
+    from storage.records import AnomalyRecord, Conclusion, InvestigationRecord
 
 BEFORE_SECONDS = 1800.0
 """How long before the onset a change may be what brought it about."""
+
+SAME_SECONDS = 60.0
+"""What ended so shortly before the onset is of the same failure: clocks differ, detectors look back."""
 
 USED_BY_PODS = frozenset(("PersistentVolumeClaim", "Service", "HorizontalPodAutoscaler"))
 """Kinds that have no pods of their own, and for which those of somebody else speak."""
@@ -61,6 +64,8 @@ class Scene:
     """Of cases that are consequences of this one."""
     graph: CallGraph = field(default_factory=CallGraph)
     """Who calls whom, as far as anybody tells."""
+    before: Conclusion | None = None
+    """What it came to when it was last looked at."""
     evaluation_seconds: float = 300.0
     """The window in which something was judged."""
 
@@ -128,6 +133,16 @@ class Scene:
             for pod in self.pods
             if not pod.ready and pod.metadata.deletion_timestamp is None and pod.status.phase != "Succeeded"
         )
+
+    @cached_property
+    def affected(self) -> tuple[Pod, ...]:
+        """Those that are unwell, or were since the case began: a pod between two crashes is one of them."""
+
+        def failed(pod: Pod) -> bool:
+            ends = (status.state.terminated or status.last_state.terminated for status in pod.statuses)
+            return any(end and end.exit_code and (end.finished or 0.0) >= self.onset - SAME_SECONDS for end in ends)
+
+        return tuple(pod for pod in self.pods if pod in self.unwell or (not pod.finished and failed(pod)))
 
     @cached_property
     def healthy(self) -> tuple[Pod, ...]:

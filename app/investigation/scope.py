@@ -26,7 +26,7 @@ def scope_of(scene: Scene) -> tuple[Scope, str]:
 
 
 def _of_pods(scene: Scene) -> tuple[Scope, str]:
-    unwell, pods = scene.unwell, scene.pods
+    unwell, pods = scene.affected, scene.pods
     if not pods:
         return Scope.UNKNOWN, "its pods are not known"
     if not unwell:

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from app.investigation.impact import impact_of
 from app.investigation.recovery import lasting, recovering
+from app.redaction import redact
 from detectors.model import Confidence, Views
 from detectors.states.report import LESSER_ENVIRONMENTS
-from storage.records import AnomalyState, Priority, Verdict
+from detectors.words import counted
+from storage.records import AnomalyState, Priority, Urgency, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,6 +25,10 @@ EFFECT = (
     "impact.lost-requests",
 )  # fmt: skip
 """Clues that somebody notices."""
+
+
+KEPT_SECONDS = 900.0
+"""How long a priority outlasts its reason: three of the kubelet's longest pauses between two starts."""
 
 
 class Finding(NamedTuple):
@@ -46,6 +52,9 @@ def verdict_of(
         return Finding(Verdict.REAL, back[0], sure)
     if outcome.real:
         return Finding(Verdict.REAL, outcome.reason, sure)
+    if scene.living and not any(a.present for a in scene.living):
+        known = scene.before is not None and scene.before.verdict is Verdict.REAL
+        return Finding(Verdict.REAL if known else Verdict.INCONCLUSIVE, "in band again, not for long enough yet", sure)
     worst = scene.living[0] if scene.living else scene.anomalies[0]
     if book.decisive and Views.STATE in Views(worst.views):
         seen = next((fact.text for fact in scene.facts.get(worst.id, ())), scene.rows[worst.signal].title)
@@ -58,8 +67,29 @@ def verdict_of(
     return Finding(Verdict.INCONCLUSIVE, "out of band, but no effect and no cause can be seen", Confidence.LOW)
 
 
-def priority_of(scene: Scene, book: Playbook, clues: Clues, finding: Finding, outcome: Outcome) -> tuple[Priority, str]:
-    """How soon somebody has to look, and why (section 6 of the playbooks)."""
+def urgency_of(
+    scene: Scene, book: Playbook, clues: Clues, finding: Finding, outcome: Outcome
+) -> tuple[Priority, str, tuple[Urgency, ...]]:
+    """How soon somebody has to look, why, and what the looks of the last minutes found.
+
+    It rises at once, and falls only when nothing was as urgent for a while: containers that run for a moment between
+    two crashes are no relief. What is known to be over, nothing, or recovering falls at once.
+    """
+    found, why = _priority(scene, book, clues, finding, outcome)
+    here = Urgency(scene.now, found, redact(why))
+    if finding.verdict in (Verdict.NOISE, Verdict.RECOVERED) or recovering(scene, clues):
+        return found, why, (here,)
+    before = scene.before.urgency if scene.before is not None else ()
+    recent = (*(each for each in before if scene.now - each.at < KEPT_SECONDS), here)
+    worst = min(reversed(recent), key=lambda each: each.priority)
+    if worst.priority < found:
+        ago = counted(max(scene.now - worst.at, 60.0) // 60, "minutes")
+        why = f"{worst.reason}, {ago} ago; now {why}"
+    return worst.priority, why, recent
+
+
+def _priority(scene: Scene, book: Playbook, clues: Clues, finding: Finding, outcome: Outcome) -> tuple[Priority, str]:
+    """How soon somebody has to look by what is so now, and why (section 6 of the playbooks)."""
     if finding.verdict is Verdict.NOISE:
         return Priority.P5, "nothing to do"
     if finding.verdict is Verdict.RECOVERED:
@@ -80,7 +110,9 @@ def _by_impact(scene: Scene, book: Playbook, clues: Clues, outcome: Outcome) -> 
     if why := outcome.applied("R4"):
         return Priority.P1, why
     if impact is not None and (not impact.ready or impact.services):
-        return Priority.P1, f"nobody can be served: {' and '.join(impact.lines())}"
+        left = " and ".join(impact.lines())
+        measured = next((clue.text for clue in clues.by_name.get("impact.errors", ()) if clue.holds is not None), "")
+        return Priority.P1, f"{left}; {measured}" if measured else f"nobody can be served: {left}"
     if impact is not None and impact.old_revision_serves:
         return Priority.P3, "the new revision fails, the old one still serves"
     if why := outcome.applied("R5") or outcome.applied("R2") or outcome.applied("R3"):

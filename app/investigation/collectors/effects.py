@@ -33,9 +33,9 @@ def replicas(scene: Scene) -> Iterator[Clue]:
         )  # fmt: skip
     yield scene.of_field(
         "impact.not-ready",
-        impact.ready < impact.desired,
+        impact.steady < impact.desired,
         workload,
-        f"{impact.ready} of {impact.desired} replicas ready"
+        f"{impact.ready} of {impact.desired} replicas ready{impact.unrest}"
         + ("; the old revision still serves" if impact.old_revision_serves else ""),
         "{.status.readyReplicas}",
         value=str(impact.ready),

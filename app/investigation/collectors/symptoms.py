@@ -33,7 +33,7 @@ _SIGNALS = {
     "cluster-tcp-retransmits": "signal.network",
     "cluster-network-error-spike": "signal.network",
 }
-LOST_SHARE = 0.75
+LOST_SHARE = 0.5
 """Of the least traffic that is usual: as much has to be missing for users to be taken as lost."""
 NAMES = tuple(dict.fromkeys((*_TROUBLES.values(), *_SIGNALS.values())))
 
