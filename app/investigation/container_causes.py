@@ -213,7 +213,20 @@ KILL_CAUSES = (
     ),
 )
 
+RELEASE_UNSEEN = Cause(
+    "release-unseen",
+    "revision {revision} came shortly before, {change}; why its pods fail cannot be seen",
+    requires=("change.rollout", "change.pods-unseen"),
+    supports=("change.only-new-pods-fail",),
+    contradicts=("change.old-pods-fail",),
+    scopes=(Scope.REVISION,),
+    points=45,
+    commands=(UNDO, HISTORY),
+)
+"""What is left to say where pods may not be read: Deployments and ReplicaSets still tell of the rollout."""
+
 RELEASE_CAUSES = (
+    RELEASE_UNSEEN,
     Cause(
         "release",
         "revision {revision} fails, {change}: {why}",

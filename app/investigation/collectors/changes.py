@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 from app.investigation.collectors import collector
 from app.investigation.model import Clue, Step
 from app.investigation.scene import BEFORE_SECONDS
+from app.sources.base import SourceError, Trouble
 from detectors.objects import Job, Object, unix
 from detectors.revisions import RESTARTED, between, differences, is_back, told
 from detectors.words import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from app.investigation.scene import Scene
     from detectors.objects import Pod, ReplicaSet
@@ -66,10 +67,17 @@ class Rollout(NamedTuple):
     Step.CAUSE,
     *("change.rollout", "change.no-rollout", "change.rollback", *dict.fromkeys(_FIELDS.values())),
     *("change.old-pods-fail", "change.only-new-pods-fail", "change.none-left", "change.suspect", "change.taken-back"),
-    needs=("pods", "replicasets"),
+    "change.pods-unseen",
+    needs=("replicasets",),
 )
 def rollouts(scene: Scene) -> Iterator[Clue]:
-    """Whether a new revision came shortly before the onset, what it changed, and whose pods fail since."""
+    """Whether a new revision came shortly before the onset, what it changed, and whose pods fail since.
+
+    Raises:
+        SourceError: pods may not be read, and nothing else tells of revisions.
+    """
+    if not scene.revisions and not scene.state.readable("pods"):
+        raise SourceError(Trouble.FORBIDDEN, "not permitted to read pods, and no ReplicaSet tells of revisions")
     if any(scene.state.owner(pod).key != scene.owner.key for pod in scene.pods):
         # Of the pods of several workloads, as a node has them, no two are revisions of one thing.
         return
@@ -83,14 +91,15 @@ def rollouts(scene: Scene) -> Iterator[Clue]:
             yield _no_rollout(scene, item)
         return
     yield from _taken_back(scene, rollout)
-    new, old = _by_revision(scene)
-    serving = [pod for pod in old if pod.ready]
-    failing = [pod for pod in scene.unwell if pod in new]
-    if not (_around(scene, rollout.at) or (failing and serving)):
+    newest, older = _sides(scene)
+    if not (_around(scene, rollout.at) or (newest.failing and older.serving)):
         yield _told_of(scene, "change.rollout", False, rollout)
         yield _no_rollout(scene, rollout.item)
         return
     yield _told_of(scene, "change.rollout", True, rollout)
+    if not scene.state.readable("pods"):
+        text = "pods may not be read: how they fail is not known, their ReplicaSets count those that are ready"
+        yield scene.of_field("change.pods-unseen", True, rollout.item, text, "{.status.readyReplicas}")
     if rollout.back:
         yield _told_of(scene, "change.rollback", True, rollout)
     for change in rollout.changes:
@@ -99,7 +108,7 @@ def rollouts(scene: Scene) -> Iterator[Clue]:
     if scene.revisions and rollout.item is not scene.revisions[0]:
         # Its pods are gone: there is nothing left to compare.
         return
-    yield from _whose_pods_fail(scene, failing, [pod for pod in scene.unwell if pod in old], len(serving))
+    yield from _whose_pods_fail(scene, newest, older)
 
 
 def _taken_back(scene: Scene, rollout: Rollout) -> Iterator[Clue]:
@@ -109,19 +118,47 @@ def _taken_back(scene: Scene, rollout: Rollout) -> Iterator[Clue]:
         yield _told_of(scene, "change.taken-back", True, newest)
 
 
-def _whose_pods_fail(scene: Scene, new: list[Pod], old: list[Pod], serving: int) -> Iterator[Clue]:
+class _Side(NamedTuple):
+    """The pods of the newest revision, or of all before it: by themselves, or as their ReplicaSets count them."""
+
+    failing: Object | None
+    """One that is unwell, or the ReplicaSet that lacks it; None where none is."""
+    serving: int
+    """How many are ready."""
+
+
+def _sides(scene: Scene) -> tuple[_Side, _Side]:
+    """The newest revision, and the others."""
+    if scene.state.readable("pods"):
+        new, old = _by_revision(scene)
+        return _of_pods(scene, new), _of_pods(scene, old)
+    return _of_sets(scene.revisions[:1]), _of_sets(scene.revisions[1:])
+
+
+def _of_pods(scene: Scene, pods: list[Pod]) -> _Side:
+    unwell = next((pod for pod in scene.unwell if pod in pods), None)
+    return _Side(unwell, sum(pod.ready for pod in pods))
+
+
+def _of_sets(sets: Sequence[ReplicaSet]) -> _Side:
+    lacking = next((each for each in sets if each.ready < each.desired), None)
+    return _Side(lacking, sum(each.ready for each in sets))
+
+
+def _whose_pods_fail(scene: Scene, newest: _Side, older: _Side) -> Iterator[Clue]:
     """Whether only the pods of the newest revision fail, older ones as well, or none are left to compare with."""
-    path = "{.metadata.labels}"
-    if old:
-        text = f"a pod of an older revision fails as well: {old[0].name}"
-        yield scene.of_field("change.old-pods-fail", True, old[0], text, path)
+    path = "{.metadata.labels}" if scene.state.readable("pods") else "{.status.readyReplicas}"
+    if older.failing is not None:
+        text = f"a pod of an older revision fails as well: {older.failing.name}"
+        yield scene.of_field("change.old-pods-fail", True, older.failing, text, path)
         for name in ("change.only-new-pods-fail", "change.none-left"):
-            yield scene.of_field(name, False, old[0], text, path)
-    elif new:
-        left = f"{counted(serving, 'older pods')} are ready" if serving else "no older ones are left"
+            yield scene.of_field(name, False, older.failing, text, path)
+    elif newest.failing is not None:
+        left = f"{counted(older.serving, 'older pods')} are ready" if older.serving else "no older ones are left"
         text = f"only pods of the newest revision fail; {left}"
-        yield scene.of_field("change.suspect", True, new[0], text, path)
-        yield scene.of_field("change.only-new-pods-fail" if serving else "change.none-left", True, new[0], text, path)
+        known = "change.only-new-pods-fail" if older.serving else "change.none-left"
+        for name in ("change.suspect", known):
+            yield scene.of_field(name, True, newest.failing, text, path)
 
 
 def newest_rollout(scene: Scene) -> Rollout | None:
@@ -234,7 +271,7 @@ def _no_rollout(scene: Scene, item: Object) -> Clue:
     )  # fmt: skip
 
 
-@collector(Step.CAUSE, "change.restarted", needs=("pods",))
+@collector(Step.CAUSE, "change.restarted", needs=())
 def restarts_by_hand(scene: Scene) -> Iterator[Clue]:
     """Whether somebody restarted the workload: `kubectl rollout restart` writes the time into the pod template."""
     workload = scene.workload

@@ -8,6 +8,7 @@ from app.investigation.collectors import collector
 from app.investigation.impact import impact_of
 from app.investigation.model import Clue, Step
 from app.investigation.scope import scope_of
+from app.sources.base import SourceError, Trouble
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -15,11 +16,17 @@ if TYPE_CHECKING:
     from app.investigation.scene import Scene
 
 
-@collector(Step.IMPACT, "impact.not-ready", "impact.no-endpoints")
+@collector(Step.IMPACT, "impact.not-ready", "impact.no-endpoints", needs=())
 def replicas(scene: Scene) -> Iterator[Clue]:
-    """How many replicas are left, and which Services lead nowhere."""
+    """How many replicas are left, and which Services lead nowhere.
+
+    Raises:
+        SourceError: neither the workload nor its pods may be read.
+    """
     impact, workload = impact_of(scene), scene.workload
     if impact is None or workload is None:
+        if not scene.state.readable("pods"):
+            raise SourceError(Trouble.FORBIDDEN, "not permitted, or not there, to read pods")
         return
     for name in impact.services:
         yield Clue(
