@@ -28,6 +28,7 @@ from app.notify.settings import NotifySettings
 from app.past import Past
 from app.planning import Plan, live_rows, plan
 from app.profiles import Profiles
+from app.restarts import RestartMemory
 from app.rollouts import newest_rollout
 from app.sampling import SampledLook, asked_of_kubelets, unfed
 from app.second_look import SecondLook
@@ -111,6 +112,7 @@ class Engine:
         self._tracker = Tracker(self.cluster, engine.clean_passes, step, engine.reopen_minutes * 60)
         self._annotations = Annotations(self.settings.detection)
         self._writer = Writer(self.cluster, self.store, self.catalogue, self.settings, self._tracker, self.owner)
+        self._restarts = RestartMemory(self.cluster, self.store)
         self._conventions = LostConventions(self.cluster, self.catalogue)
         self._second = SecondLook(self.catalogue)
         self.profiles = Profiles(self.cluster, self.store)
@@ -165,6 +167,8 @@ class Engine:
             return self._followed(now, state)
         if not self._restored:
             self._restore(now)
+        if state is not None:
+            state = self._restarts.remembered(state)
         # Until the cycle is stored, memory is ahead of the store: after a failure the next one starts from there.
         self._restored = False
         trouble = self.look.refresh(now, self.progress) if self.look else None
@@ -203,10 +207,10 @@ class Engine:
 
     def _additions(self) -> Additions:
         """What the advisor and the queries add to what is stored."""
-        advised = self.advisor.coverage()
+        advised, restarts = self.advisor.coverage(), self._restarts.unstored
         if self.look is None:
-            return Additions(None, advised)
-        return Additions(self._conventions.records, advised, self.look.budget.costs)
+            return Additions(None, advised, restarts)
+        return Additions(self._conventions.records, advised, restarts, self.look.budget.costs)
 
     def close(self) -> None:
         """Let another process take over."""
@@ -264,6 +268,7 @@ class Engine:
         self._tracker.recent.clear()
         self._tracker.restore((*known, *recent))
         self._writer.restore()
+        self._restarts.restore(now)
         self._second = SecondLook(self.catalogue)
         self._investigator.forget()
         self.profiles.forget()

@@ -25,7 +25,14 @@ if TYPE_CHECKING:
     from detectors.catalog import Catalogue
     from detectors.series import Band
     from storage.database import Store
-    from storage.records import AnomalyRecord, ConventionRecord, CoverageRecord, CycleRecord, InvestigationRecord
+    from storage.records import (
+        AnomalyRecord,
+        ConventionRecord,
+        CoverageRecord,
+        CycleRecord,
+        InvestigationRecord,
+        RestartRecord,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +43,8 @@ class Additions:
     """What is known of conventions; None where no metrics are read."""
     advised: Mapping[str, CoverageRecord] = field(default_factory=dict)
     """The coverage of the advisor's rows, by id."""
+    restarts: Sequence[RestartRecord] = ()
+    """Of containers, since the cycle before."""
     costs: Mapping[str, Cost] = field(default_factory=dict)
     """What the rows' queries cost, by id."""
 
@@ -112,6 +121,7 @@ class Writer:
                 events=self._ledger.events(state),
                 coverage=self._coverage(results, added, now),
                 conventions=added.conventions,
+                restarts=added.restarts,
                 owner=self._owner,
             )
         )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from detectors.model import Coverage
-from storage import anomalies, conventions, events, evidence, investigations, timeline
+from storage import anomalies, conventions, events, evidence, investigations, restarts, timeline
 from storage.codec import NAME_LIMIT, Names, clean, cluster_id, names_json, next_ids, read_names
 from storage.lease import require_lease
 from storage.records import CoverageRecord, CycleRecord, WatchRecord
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         EventRecord,
         EvidenceRecord,
         InvestigationRecord,
+        RestartRecord,
         TimelineEntry,
     )
 
@@ -47,6 +48,8 @@ class CycleUpdate:
     events: Sequence[EventRecord] = ()
     coverage: Sequence[CoverageRecord] | None = None
     """The whole matrix of the cluster; None leaves the stored one."""
+    restarts: Sequence[RestartRecord] = ()
+    """Those seen since the cycle before; known ones are passed over."""
     conventions: Sequence[ConventionRecord] | None = None
     """All that is remembered of the server's conventions; None leaves what is stored."""
     owner: str = ""
@@ -85,6 +88,7 @@ class Cycles:
             evidence.append(connection, update.evidence)
             timeline.append(connection, update.timeline)
             events.put(connection, names, update.events)
+            restarts.put(connection, cluster, update.restarts, update.record.at)
             if update.coverage is not None:
                 _replace_coverage(connection, cluster, update.coverage)
             if update.conventions is not None:

@@ -46,6 +46,7 @@ from storage.investigations import Investigations
 from storage.labels import Labels
 from storage.outbox import Outbox
 from storage.profiles import Profiles
+from storage.restarts import Restarts
 from storage.retention import Retention
 from storage.rules import Rules
 from storage.screens import ScreenState
@@ -93,6 +94,7 @@ class Store:
         self.usage = UsageDays(connections)
         self.advice = AdviceBook(connections)
         self.profiles = Profiles(connections)
+        self.restarts = Restarts(connections)
         self.screen = ScreenState(connections)
         self.retention = Retention(connections)
 

@@ -66,6 +66,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration(12, "messages to the outside", _run(schema.OUTBOX)),
     Migration(13, "what holds messages back", _run(schema.HOLDS)),
     Migration(14, "rules that begin later and of one environment, snoozes that a rollout ends", _run(schema.SILENCES)),
+    Migration(15, "restarts of containers", _run(schema.RESTARTS)),
 )
 
 

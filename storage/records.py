@@ -13,6 +13,19 @@ import msgspec
 from detectors.model import Confidence, Coverage, Entity, FieldRef, Severity, Sizing, SourceRef
 
 
+class RestartRecord(msgspec.Struct, frozen=True, gc=False):
+    """A container's restart counter went up while it was watched."""
+
+    at: float
+    """Unix seconds: when its last run ended, by the kubelet's clock."""
+    pod: str
+    """UID."""
+    container: str
+    delta: int
+    reason: str
+    exit_code: int
+
+
 class AnomalyState(StrEnum):
     """Where an anomaly is in its life."""
 

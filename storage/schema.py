@@ -441,3 +441,16 @@ SILENCES = (
     "ALTER TABLE investigation ADD COLUMN awaits_rollout REAL",
     "CREATE INDEX investigation_awaits ON investigation (cluster) WHERE awaits_rollout IS NOT NULL",
 )
+
+# Container restarts that were seen, for a few hours: the API server keeps the last one of each container only.
+RESTARTS = (
+    """CREATE TABLE restart (
+        cluster INTEGER NOT NULL,
+        at REAL NOT NULL,
+        pod TEXT NOT NULL,
+        container TEXT NOT NULL,
+        delta INTEGER NOT NULL,
+        reason TEXT NOT NULL,
+        exit_code INTEGER NOT NULL,
+        PRIMARY KEY (cluster, at, pod, container)) WITHOUT ROWID""",
+)

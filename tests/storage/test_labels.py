@@ -101,6 +101,7 @@ def test_labels_given_before_there_was_a_table_are_taken_over(path):
     connection.executescript(
         "DROP TABLE label; DROP TABLE incident; DROP TABLE rule; DROP TABLE profile; DROP TABLE message; "
         "DROP INDEX investigation_awaits; ALTER TABLE investigation DROP COLUMN awaits_rollout; "
+        "DROP TABLE restart; "
         "ALTER TABLE investigation DROP COLUMN muted"
     )
     connection.execute(f"PRAGMA user_version = {before(schema.LABELS)}")
