@@ -42,7 +42,10 @@ def test_the_sum_of_points_is_told_with_what_speaks_for_and_against():
 @pytest.mark.parametrize(
     ("command", "shown"),
     [
-        ("kubectl --context prod --namespace shop describe pod a", "kubectl describe pod a --context prod --namespace shop"),
+        (
+            "kubectl --context prod --namespace shop describe pod a",
+            "kubectl describe pod a --context prod --namespace shop",
+        ),
         ("kubectl --context prod get nodes", "kubectl get nodes --context prod"),
         ("kubectl get nodes", "kubectl get nodes"),
         ("topk(5, up)", "topk(5, up)"),

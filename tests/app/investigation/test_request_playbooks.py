@@ -94,10 +94,10 @@ def test_the_burn_is_what_was_measured_and_the_threshold_is_told_as_such() -> No
     numbers = {"server-error-spike": (requests(share=(0.02, 0.25)),)}
     lines = investigated(scene(OBJECTS, errors(), sources=Answers(numbers=numbers), graph=CALLS)).lines
     [burning] = [line for line in lines if line.clue == "impact.burning"]
-    long, short = (float(word) for word in burning.value.removesuffix(" times").split(" and "))
+    short, long = (float(word) for word in burning.value.removesuffix(" times").split(" and "))
     assert short == 250, "a quarter of the requests fails: 250 times one in a thousand"
     assert 20 < long < short
-    assert f"{burning.value} what an objective of 99.9 % allows (from 14.4 times on" in burning.text
+    assert f"{burning.value} what 99.9 % allows (urgent from 14.4)" in burning.text
 
 
 NEW_PODS = ("web-bbbb-0", "web-bbbb-1")
