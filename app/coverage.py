@@ -9,7 +9,7 @@ import msgspec
 
 from app.pricing import Cost
 from detectors.catalog import Availability
-from detectors.model import Coverage
+from detectors.model import PARTLY, Coverage
 from storage.records import CoverageRecord
 
 if TYPE_CHECKING:
@@ -79,6 +79,16 @@ def price(record: CoverageRecord) -> str:
     seconds = "" if record.query_seconds is None else f"{record.query_seconds:.2f} s"
     series = "" if record.query_series is None else f"{record.query_series:,} series"
     return ", ".join(filter(None, (seconds, series)))
+
+
+def partly(record: CoverageRecord) -> bool:
+    """Whether a row is judged although some of what would tell of it may not be read."""
+    return record.status is Coverage.LIVE and record.detail.startswith(PARTLY)
+
+
+def status_of(record: CoverageRecord) -> str:
+    """The word for a row's status."""
+    return PARTLY if partly(record) else record.status
 
 
 def advice(catalogue: Catalogue, row: Row) -> str:

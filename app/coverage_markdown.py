@@ -7,7 +7,7 @@ from collections import Counter
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from app.coverage import price
+from app.coverage import price, status_of
 from app.findings import instant
 from widgets.text import NOTHING, clean
 
@@ -64,4 +64,4 @@ def _cells(record: CoverageRecord) -> tuple[str, ...]:
     why = "; ".join(filter(None, (record.detail, record.thinned and f"thinned: {record.thinned}")))
     fired, fed = instant(record.last_fired) or "never", ", ".join(record.conventions) or NOTHING
     numbers = (str(number) for number in (record.live, record.learning, record.silent))
-    return record.signal, record.status, *numbers, fed, fired, price(record) or NOTHING, why or NOTHING
+    return record.signal, status_of(record), *numbers, fed, fired, price(record) or NOTHING, why or NOTHING

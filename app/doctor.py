@@ -9,10 +9,11 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from app import __version__
+from app.access import KUBELET_ROLE, READ_ROLE, advice
 from app.clock import SystemClock
 from app.planning import live_rows, presence
 from app.snapshot import CheckResult
-from app.sources.base import SourceError
+from app.sources.base import SourceError, Trouble
 from app.sources.kubernetes.resources import KUBELETS
 from app.sources.prometheus.discovery import discover
 from app.wiring import connect, settle
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
     from app.clock import Clock
     from app.settings.loading import LoadedSettings
-    from app.sources.base import MetricsSource, ServerInfo
+    from app.sources.base import ClusterSource, MetricsSource, ServerInfo
     from app.sources.prometheus.discovery import Discovery, Presence
     from app.wiring import Sources
     from detectors.catalog import Catalogue
@@ -38,11 +39,8 @@ SKEW_SECONDS = 30.0
 TESTED = {"prometheus": (2, 42), "victoria-metrics": (1, 79)}
 """The oldest versions that the tests run against."""
 
-READ_ROLE = "deploy/clusterrole.yaml has the rights: get, list and watch only."
-KUBELET_ROLE = (
-    "Optional, for network, disk and volume usage without Prometheus: tocsin-kubelets in deploy/clusterrole.yaml. "
-    "A strong right: its holder reaches all that kubelets serve, which can include running commands in pods."
-)
+NO_POD = "tocsin-doctor"
+"""The name under which nobody is expected."""
 
 
 def examine(loaded: LoadedSettings) -> tuple[CheckResult, ...]:
@@ -98,18 +96,19 @@ def _sources(loaded: LoadedSettings, sources: Sources, catalogue: Catalogue, clo
     for name, error in sources.notes.items():
         yield _trouble(name, error, missing=True)
     state = sources.objects.state(clock.now()) if sources.objects is not None else None
-    if state is not None:
+    if sources.objects is not None and state is not None:
         yield from _kubernetes(state)
+        if _reached(state):
+            yield _logs(sources.objects, state)
     if sources.metrics is not None:
         yield from _metrics(loaded, sources.metrics, catalogue, clock)
 
 
 def _kubernetes(state: ClusterState) -> Iterator[CheckResult]:
-    reached = any(access.status is not AccessStatus.ERROR for access in state.access.values())
+    reached = _reached(state)
     failing = next((a.detail for a in state.access.values() if a.status is AccessStatus.ERROR), "does not answer")
     detail = f"{state.cluster}, {state.version or 'version unknown'}" if reached else failing
-    hint = "Check --context, --kubeconfig and the network."
-    yield CheckResult("kubernetes", reached, detail, "" if reached else hint)
+    yield CheckResult("kubernetes", reached, detail, "" if reached else advice(failing))
     if not reached:
         return
     for resource, access in sorted(state.access.items()):
@@ -127,6 +126,23 @@ def _kubernetes(state: ClusterState) -> Iterator[CheckResult]:
                 yield CheckResult(f"  {resource}", None, "not served by this cluster")
             case _:
                 yield CheckResult(f"  {resource}", None, access.detail or str(access.status))
+
+
+def _reached(state: ClusterState) -> bool:
+    """Whether the API server gives anything but errors."""
+    return any(access.status is not AccessStatus.ERROR for access in state.access.values())
+
+
+def _logs(objects: ClusterSource, state: ClusterState) -> CheckResult:
+    """Whether logs may be read, by asking for that of no pod: rights are checked before names, and no log is read."""
+    namespace = next((pod.metadata.namespace for pod in state.pods.values()), "default")
+    try:
+        objects.log(namespace, NO_POD, "", lines=1)
+    except SourceError as error:
+        denied = error.trouble is Trouble.FORBIDDEN
+        why = READ_ROLE if denied else error.hint
+        return CheckResult("  pods/log", False if denied else None, f"{error.message}: no log tails", why)
+    return CheckResult("  pods/log", True, f"get in {namespace}: log tails are evidence")
 
 
 def _metrics(

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from app.advisor import Advisor
 from app.annotations import Annotations
-from app.evaluation import RowResult, judge_metrics, judge_states
+from app.evaluation import RowResult, judge_metrics, judge_states, refused
 from app.investigation.investigator import Investigator
 from app.investigation.investigator import Surroundings as Unsolved
 from app.investigation.readings import Readings
@@ -316,7 +316,8 @@ class Engine:
                 if row.id not in results and self.catalogue.sources(row.id):
                     results[row.id] = RowResult(row, Coverage.QUERY_ERROR, detail=detail)
         elif look and planned.sources:
-            results |= judge_metrics(by_id, planned.sources, look.measurer, around, self.progress)
+            judged = judge_metrics(by_id, planned.sources, look.measurer, around, self.progress)
+            results |= judged | (refused(judged, state) if state is not None else {})
         results = {row.id: unfed(self.catalogue, row, state) for row in planned.unfed} | results
         if look and trouble is None:
             results |= self._with_lost(results, planned, look, state, resolver, around)

@@ -15,10 +15,12 @@ import numpy as np
 
 from app.corroboration import compared
 from app.judging import combined, judge
+from app.planning import essential
 from app.preference import alternatives, choose
 from app.sources.base import SourceError, Trouble
-from detectors.model import KUBERNETES, Coverage
+from detectors.model import KUBERNETES, PARTLY, Coverage
 from detectors.states import STATE_DETECTORS
+from detectors.states.report import unreadable
 from detectors.statistics import false_discoveries
 
 if TYPE_CHECKING:
@@ -136,6 +138,25 @@ class Judged(NamedTuple):
     """Measurements of which one speaks for an entity."""
     errors: Sequence[tuple[RowSource, SourceError]] = ()
     """The sources that could not be asked."""
+
+
+def refused(results: Mapping[str, RowResult], state: ClusterState) -> dict[str, RowResult]:
+    """The rows that metrics answer because objects may not be read, with the right that is missing.
+
+    What metrics judge stays judged; where they have nothing either, it is the right that is missing.
+    """
+    told = {}
+    for row_id, result in results.items():
+        if result.row.fallback.state_detector not in STATE_DETECTORS:
+            continue
+        objects = unreadable(state, essential(result.row))
+        if objects is None or objects.coverage is not Coverage.FORBIDDEN:
+            continue
+        if result.status is Coverage.LIVE:
+            told[row_id] = replace(result, detail=f"{PARTLY}: judged by metrics alone; {objects.detail}")
+        elif result.status is Coverage.NO_DATA:
+            told[row_id] = replace(result, status=objects.coverage, detail=objects.detail)
+    return told
 
 
 def _with_witnesses(judged: Judged, limit: float, around: Surroundings) -> RowResult:

@@ -100,8 +100,12 @@ def sampled_sources(catalogue: Catalogue, row: Row) -> tuple[RowSource, ...]:
 
 def _readable(row: Row, state: ClusterState) -> bool:
     """Whether the objects that the row's verdict rests on are listed; owners may be missing."""
-    essential = row.fallback.rights[:1] or ("pods",)
-    return all(state.readable(resource_of(right)) for right in essential)
+    return state.readable(essential(row))
+
+
+def essential(row: Row) -> str:
+    """The kind of object that a row's verdict rests on where objects answer it."""
+    return resource_of(next(iter(row.fallback.rights), "pods"))
 
 
 def resource_of(right: str) -> str:

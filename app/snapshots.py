@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
+from app.access import advice
 from app.snapshot import Health, InboxRow, SourceStatus
 from app.sources.kubernetes.resources import KUBELETS
 from app.wording import reason
@@ -135,13 +136,6 @@ def missing_status(name: str, why: SourceError) -> SourceStatus:
     return SourceStatus(name, Health.OFF, why.message, why.hint)
 
 
-def _advice(detail: str) -> str:
-    """What to do about an API server that gives nothing."""
-    if "nauthorized" in detail:
-        return "The credential is wrong or has run out: log in again, or choose another --context."
-    return "Check --context, --kubeconfig and the network."
-
-
 def objects_status(state: ClusterState | None) -> SourceStatus:
     """How the Kubernetes API is doing, by what may be read of it."""
     if state is None or not state.access:
@@ -157,7 +151,7 @@ def objects_status(state: ClusterState | None) -> SourceStatus:
     if failing and not listed:
         access = state.access[failing[0]]
         return SourceStatus(
-            "kubernetes", Health.DOWN, access.detail or "does not answer", _advice(access.detail), access.since
+            "kubernetes", Health.DOWN, access.detail or "does not answer", advice(access.detail), access.since
         )
     if refused and not listed:
         hint = "Apply deploy/clusterrole.yaml and bind it to this user: get, list and watch only."

@@ -105,6 +105,10 @@ class Coverage(StrEnum):
     """The row is declared, its detector is not built yet."""
 
 
+PARTLY = "partly forbidden"
+"""How the detail of a row begins that is judged although a right to some of what would tell of it is missing."""
+
+
 class Sizing(StrEnum):
     """What came of comparing a container's request or limit with what it used."""
 

@@ -68,7 +68,7 @@ def _print_markdown(
 
 
 def _print(catalogue: Catalogue, records: Mapping[str, CoverageRecord], *, as_json: bool) -> None:
-    from app.coverage import price
+    from app.coverage import partly, price, status_of
     from app.findings import coverage_object, json_line
     from widgets.text import clean
 
@@ -85,6 +85,8 @@ def _print(catalogue: Catalogue, records: Mapping[str, CoverageRecord], *, as_js
             print(f"\n{group}")
         fed = ", ".join(record.conventions) or clean(record.detail, 60)
         counts = f"{record.live:>5} live {record.learning:>5} learning {record.silent:>5} silent"
-        print(f"  {row.id:<34} {record.status:<15} {counts}  {price(record):<22} {fed}".rstrip())
+        print(f"  {row.id:<34} {status_of(record):<16} {counts}  {price(record):<22} {fed}".rstrip())
+        if partly(record):
+            print(f"  {'':<34} {clean(record.detail)}")
         if record.thinned:
             print(f"  {'':<34} thinned: {clean(record.thinned)}")

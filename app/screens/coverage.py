@@ -15,7 +15,7 @@ from app.keymap import bindings, keys_of
 from app.messages import CatalogueLoaded, WorkloadsSeen
 from app.screens import coverage_workloads
 from app.screens.conditions import coverage_counts
-from app.screens.coverage_rows import CoverageRow, columns, explanation, fields, heading, merged
+from app.screens.coverage_rows import CoverageRow, columns, explanation, fields, heading, mark_of, merged
 from app.screens.listed import ListedView
 from app.screens.queries import QueryView
 from app.snapshot import Face, WorkloadLine
@@ -166,7 +166,7 @@ class CoverageScreen(ListedView, QueryView):
         status, query = self.query_one("#coverage-status", Static), ""
         if isinstance(row, CoverageRow):
             query = row.record.query
-            status.update(palette.COVERAGE[row.record.status].full)
+            status.update(mark_of(row.record).full)
             self.query_one(Facts).facts = tuple(explanation(row, self.console.snapshot.now))
         else:
             kind, legend = coverage_workloads.kind(row), coverage_workloads.legend(row)

@@ -6,6 +6,7 @@ import textwrap
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from app.coverage import partly, status_of
 from app.screens.conditions import BLIND
 from app.screens.inbox_rows import short_title
 from detectors.model import Coverage
@@ -39,6 +40,9 @@ DETAIL = {
     Coverage.QUERY_ERROR: "error",
 }
 """What the detail of a status is; of the others just that."""
+PARTLY = palette.Mark("#", "partly", palette.DOUBTFUL)
+"""What is judged, though a right is missing to see all of it."""
+PARTLY_MEANING = "Judged, but not by all that could tell of it: a right is missing."
 NEGLIGIBLE = 0.05
 """Seconds below which a query's cost is nobody's concern."""
 
@@ -90,7 +94,7 @@ def columns(group: Callable[[CoverageRow, int], str], now: Callable[[], float]) 
         Column("signal", "SIGNAL",
                lambda row, width: clean(short_title(row.title), width, middle=False), 20, flex=4, limit=36,
                sort=lambda row: row.title),
-        Column("status", "STATUS", lambda row, _: palette.COVERAGE[row.record.status].full, 16,
+        Column("status", "STATUS", lambda row, _: mark_of(row.record).full, 16,
                sort=lambda row: order.index(row.record.status)),
         Column("live", "LIVE", lambda row, _: count(row.record.live), 5, right=True, sort=lambda row: row.record.live,
                descending=True),
@@ -103,6 +107,11 @@ def columns(group: Callable[[CoverageRow, int], str], now: Callable[[], float]) 
         Column("fired", "FIRED", lambda row, _: fired(row, now()), 5, right=True, priority=1, passing=True,
                sort=lambda row: row.record.last_fired, descending=True),
     )  # fmt: skip
+
+
+def mark_of(record: CoverageRecord) -> palette.Mark:
+    """Sign and word of a row's status."""
+    return PARTLY if partly(record) else palette.COVERAGE[record.status]
 
 
 def count(number: int) -> str:
@@ -122,7 +131,7 @@ def fields(row: CoverageRow) -> dict[str, str]:
     return {
         "group": row.group,
         "signal": f"{record.signal} {row.title}",
-        "status": " ".join((record.status, *(mark for mark, holds in marks.items() if holds))),
+        "status": " ".join(dict.fromkeys((record.status, status_of(record), *filter(marks.get, marks)))),
         "fed": " ".join(record.conventions),
         "detail": record.detail,
     }
@@ -143,9 +152,12 @@ def cost(record: CoverageRecord) -> str:
 def explanation(row: CoverageRow, now: float) -> list[tuple[str, str]]:
     """Everything known of a row, as names and texts."""
     record = row.record
+    means, detail = MEANING[record.status], DETAIL.get(record.status, "detail")
+    if partly(record):
+        means, detail = PARTLY_MEANING, DETAIL[Coverage.FORBIDDEN]
     facts = [
-        ("means", MEANING[record.status]),
-        (DETAIL.get(record.status, "detail"), record.detail),
+        ("means", means),
+        (detail, record.detail),
         ("entities", f"{record.live} live, {record.learning} learning, {record.silent} without data or traffic"),
         ("fed by", ", then ".join(record.conventions) or "nothing here"),
         ("fired", "never" if record.last_fired is None else f"{age(now - record.last_fired)} ago"),

@@ -9,7 +9,18 @@ from typing import TYPE_CHECKING
 
 from detectors.cluster import AccessStatus
 from detectors.entities import environment_of, workload_entity
-from detectors.model import Coverage, Entity, EntityType, Fact, FieldRef, Observation, Severity, SourceRef, Views
+from detectors.model import (
+    PARTLY,
+    Coverage,
+    Entity,
+    EntityType,
+    Fact,
+    FieldRef,
+    Observation,
+    Severity,
+    SourceRef,
+    Views,
+)
 from detectors.states.paths import readable
 from detectors.words import counted
 
@@ -85,7 +96,7 @@ def unreadable(state: ClusterState, *resources: str) -> StateResult | None:
 def partial(state: ClusterState, resource: str) -> str:
     """The note that a resource is readable in some namespaces only; empty when it is everywhere."""
     namespaces = state.access[resource].namespaces
-    return f"{resource} readable only in {', '.join(namespaces)}" if namespaces else ""
+    return f"{PARTLY}: {resource} readable only in {', '.join(namespaces)}" if namespaces else ""
 
 
 def guard(row: Row, name: str, default: float) -> float:

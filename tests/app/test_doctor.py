@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from app.access import READ_ROLE
 from app.clock import ManualClock, SystemClock
-from app.doctor import READ_ROLE, check_run, examine
+from app.doctor import NO_POD, check_run, examine
 from app.opening import open_catalogue
+from app.sources.kubernetes.resources import RESOURCES
 from app.wiring import connect, settle
 from storage.database import Store
 from tests.app.rig import settings, wait_for
@@ -53,6 +55,35 @@ def test_every_failure_comes_with_advice(tmp_path: Path) -> None:
     assert "refused" in checks["prometheus"].detail
     assert checks["rollouts"].ok is None
     assert checks["services"].ok
+
+
+def test_a_wrong_token_is_said_to_be_one(tmp_path: Path) -> None:
+    with KubernetesApi() as api:
+        config = api.kubeconfig(tmp_path / "kubeconfig", token="expired")
+        checks = _examined(settings(tmp_path, kubeconfig=config))
+    assert checks["kubernetes"].ok is False
+    assert "log in again" in checks["kubernetes"].hint
+    assert "pods/log" not in checks
+
+
+def test_whatever_is_forbidden_points_at_the_role(tmp_path: Path) -> None:
+    # Rollouts are not served there, and events by another group too.
+    kinds = {resource.name for resource in RESOURCES} - {"rollouts", "events"}
+    forbidden = [*kinds, "pods/log", "/readyz"]
+    with KubernetesApi() as api:
+        api.forbid(*forbidden)
+        checks = _examined(settings(tmp_path, kubeconfig=api.kubeconfig(tmp_path / "kubeconfig")))
+    assert {name: checks[name].hint for name in forbidden} == dict.fromkeys(forbidden, READ_ROLE)
+    assert not any(checks[name].ok for name in forbidden)
+
+
+def test_the_right_to_logs_is_checked_without_reading_one(tmp_path: Path) -> None:
+    with KubernetesApi() as api:
+        checks = _examined(settings(tmp_path, kubeconfig=api.kubeconfig(tmp_path / "kubeconfig")))
+        logs = [path for _, path in api.requests if "/log" in path]
+    assert checks["pods/log"].ok
+    assert all(NO_POD in path for path in logs)
+    assert logs
 
 
 def test_nothing_configured_is_one_line(tmp_path: Path) -> None:
@@ -139,9 +170,13 @@ def test_the_checks_of_a_running_session_use_its_connections(tmp_path: Path) -> 
         sources = connect(loaded.settings, SystemClock())
         try:
             settle(sources, loaded.settings, SystemClock(), lambda _: None)
-            before = sum("/pods" in path for _, path in api.requests)
+
+            def listings() -> int:
+                return sum("/pods" in path and NO_POD not in path for _, path in api.requests)
+
+            before = listings()
             names = {check.name.strip() for check in check_run(loaded, sources, open_catalogue(loaded), SystemClock())}
             assert {"tocsin", "kubernetes", "pods"} <= names
-            assert sum("/pods" in path for _, path in api.requests) == before
+            assert listings() == before
         finally:
             sources.close()

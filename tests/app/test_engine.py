@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from app.coverage import partly
 from app.session import owner_name
 from app.snapshot import Health
 from app.sources.base import Trouble
@@ -249,6 +250,13 @@ def test_metrics_answer_for_objects_that_may_not_be_read(stage: Stage) -> None:
         outcome = stage.play(rig, LIT)[-1]
     assert outcome.results[CRASHING[0]].conventions == ("kube-state-metrics",)
     assert CRASHING in found(outcome)
+    told = {record.signal: record for record in stage.store.cycles.coverage(rig.run.cluster)}
+    assert partly(told[CRASHING[0]])
+    assert "needs list and watch on pods" in told[CRASHING[0]].detail
+    # Nothing waits for an image: kube-state-metrics says so, but no object was looked at.
+    assert partly(told["pod-imagepullbackoff"])
+    assert not partly(told["node-not-ready"])
+    assert not partly(told[SPIKE[0]])
 
 
 def test_a_workload_can_be_left_alone_by_annotation(stage: Stage) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from app.screens.coverage_rows import CoverageRow, cost, explanation, heading
+from app.screens.coverage_rows import CoverageRow, cost, explanation, heading, mark_of
 from app.screens.coverage_rows import fields as coverage_fields
 from app.screens.inbox_rows import (
     columns,
@@ -17,7 +17,7 @@ from app.screens.inbox_rows import (
     workload_cell,
 )
 from app.screens.preview import reasons
-from detectors.model import Coverage, Views
+from detectors.model import PARTLY, Coverage, Views
 from storage.records import CoverageRecord
 from tests.app.screens.night import CLUSTER, FAULTS, NOW, inbox_row
 from widgets import palette
@@ -131,3 +131,14 @@ def test_a_case_with_consequences_says_how_many_at_every_width():
     assert workload_cell(row, 10).endswith(" +4") and len(workload_cell(row, 10)) <= 10
     assert dict(reasons(row, NOW, None))["brings"] == "4 other cases, shown with it"
     assert "brings" not in dict(reasons(OPEN, NOW, None))
+
+
+def test_a_row_judged_without_a_right_says_so_and_a_whole_one_does_not():
+    whole = covered(Coverage.LIVE)
+    partly = CoverageRow(1, msgspec.structs.replace(whole.record, detail=f"{PARTLY}: judged by metrics alone"), "Title", "Group")
+    assert mark_of(whole.record).word == "live"
+    assert mark_of(partly.record).word == "partly"
+    assert "forbidden" in coverage_fields(partly)["status"]
+    assert "forbidden" not in coverage_fields(whole)["status"]
+    assert dict(explanation(partly, 0.0))["missing"] == partly.record.detail
+    assert "missing" not in dict(explanation(whole, 0.0))
