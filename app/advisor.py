@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from app.looking import MetricsLook
     from app.settings.schema import Settings
-    from app.sources.base import MetricsSource
+    from app.sources.base import MetricsSource, SourceError
     from detectors.catalog import Catalogue
     from detectors.cluster import ClusterState
     from storage.database import Store
@@ -104,23 +104,31 @@ class Advisor:
         except StoreError as error:
             log.warning("advisor: %s", error)
 
-    def coverage(self) -> dict[str, CoverageRecord]:
-        """What its rows could see when it last looked, by signal."""
+    def coverage(self, trouble: SourceError | None = None) -> dict[str, CoverageRecord]:
+        """What its rows could see when it last looked, by signal.
+
+        Args:
+            trouble: what is the matter with the metrics server: before the first look, what does not answer teaches
+                nothing.
+        """
         run = self._store.advice.last(self._cluster)
         told = {each.signal: each for each in run.coverage} if run is not None else {}
+        unseen = Coverage.LEARNING, "the advisor has not looked yet; it looks once a day"
+        if trouble is not None:
+            unseen = Coverage.QUERY_ERROR, trouble.message
         found = {}
         for row in self._rows:
             each = told.get(row.id)
             found[row.id] = CoverageRecord(
                 cluster=self._cluster,
                 signal=row.id,
-                status=each.status if each is not None else Coverage.LEARNING,
+                status=each.status if each is not None else unseen[0],
                 conventions=each.conventions if each is not None else (),
                 live=each.live if each is not None else 0,
                 learning=each.learning if each is not None else 0,
                 silent=0,
                 last_fired=None,
-                detail=each.detail if each is not None else "the advisor has not looked yet; it looks once a day",
+                detail=each.detail if each is not None else unseen[1],
                 query_seconds=None,
             )
         return found

@@ -191,7 +191,7 @@ class Engine:
             observations=len(observations),
             errors=sum(result.status is Coverage.QUERY_ERROR for result in results.values()),
         )
-        self._writer.write(cycle, results, changes, state, self._additions())
+        self._writer.write(cycle, results, changes, state, self._additions(trouble))
         self._writer.wake(state, now)
         self._restored = True
         self._unsolved = self._left(results, state, around, trouble)
@@ -205,9 +205,9 @@ class Engine:
         self.progress("")
         return Outcome(now, cycle.seconds, results, changes, state, trouble, series, tuple(dict.fromkeys(warnings)))
 
-    def _additions(self) -> Additions:
+    def _additions(self, trouble: SourceError | None) -> Additions:
         """What the advisor and the queries add to what is stored."""
-        advised, restarts = self.advisor.coverage(), self._restarts.unstored
+        advised, restarts = self.advisor.coverage(trouble), self._restarts.unstored
         if self.look is None:
             return Additions(None, advised, restarts)
         return Additions(self._conventions.records, advised, restarts, self.look.budget.costs)

@@ -74,7 +74,7 @@ class MetricsLook:
         self.frame = self.measurer.frame
         self.since: float | None = None
         """Unix seconds: how long the server has been answering, or not."""
-        self._trouble: str | None = ""
+        self._answers: bool | None = None
 
     def refresh(self, now: float, progress: Callable[[str], None]) -> SourceError | None:
         """Prepare a cycle at `now`; returns what is the matter when the server does not answer."""
@@ -89,9 +89,9 @@ class MetricsLook:
                 self._rediscovery.hurry()
         except SourceError as error:
             log.warning("metrics: %s", error.message)
-            self._note(str(error.trouble), now)
+            self._note(False, now)
             return error
-        self._note(None, now)
+        self._note(True, now)
         newest = max(newest or 0.0, now + skew - STALE_SECONDS)
         self.frame = frame(self.discovery, newest, self._detection, match)
         return None
@@ -131,9 +131,9 @@ class MetricsLook:
             )
         return matchers({label: wanted}, [label])
 
-    def _note(self, trouble: str | None, now: float) -> None:
-        if trouble != self._trouble:
-            self._trouble, self.since = trouble, now
+    def _note(self, answers: bool, now: float) -> None:
+        if answers is not self._answers:
+            self._answers, self.since = answers, now
 
     def close(self) -> None:
         """Stop fetching."""

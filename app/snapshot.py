@@ -62,6 +62,8 @@ class SourceStatus(Struct, frozen=True):
     """What to do about it."""
     since: float | None = None
     """Unix seconds: how long it has been so."""
+    answered: bool = True
+    """Whether it ever answered; what never did has nothing that could be held."""
 
 
 class InboxRow(Struct, frozen=True, gc=False):

@@ -123,9 +123,9 @@ def _rank(row: InboxRow) -> tuple[bool, bool, bool, str, int, bool, float, float
 
 
 def metrics_status(info: ServerInfo | None, trouble: SourceError | None, since: float | None) -> SourceStatus:
-    """How the metrics server is doing."""
+    """How the metrics server is doing; without `info` it has not answered yet."""
     if trouble is not None:
-        return SourceStatus("prometheus", Health.DOWN, trouble.message, trouble.hint, since)
+        return SourceStatus("prometheus", Health.DOWN, trouble.message, trouble.hint, since, info is not None)
     if info is None:
         return SourceStatus("prometheus", Health.CONNECTING, "connecting")
     return SourceStatus("prometheus", Health.OK, f"{info.product} {info.version} at {info.url}", since=since)
@@ -150,9 +150,8 @@ def objects_status(state: ClusterState | None) -> SourceStatus:
     version = state.version or "Kubernetes"
     if failing and not listed:
         access = state.access[failing[0]]
-        return SourceStatus(
-            "kubernetes", Health.DOWN, access.detail or "does not answer", advice(access.detail), access.since
-        )
+        detail, answered = access.detail or "does not answer", bool(state.version)
+        return SourceStatus("kubernetes", Health.DOWN, detail, advice(access.detail), access.since, answered)
     if refused and not listed:
         hint = "Apply deploy/clusterrole.yaml and bind it to this user: get, list and watch only."
         return SourceStatus("kubernetes", Health.DOWN, f"may read nothing: {', '.join(refused)}", hint)

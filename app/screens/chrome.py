@@ -47,6 +47,8 @@ def status_of(freeze: Freeze, link: Link, zone: tzinfo, wall: float) -> Status:
         mode, freshness = "offline", ""
     elif link.session is None or snapshot.cycle == 0:
         mode, freshness = "connecting", f"as of {age(wall - snapshot.now)} ago" if snapshot.rows else ""
+    elif _blind(snapshot):
+        mode = "offline"
     return Status(
         context=snapshot.cluster,
         mode=mode,
@@ -56,6 +58,12 @@ def status_of(freeze: Freeze, link: Link, zone: tzinfo, wall: float) -> Status:
         clock=f"{clock(snapshot.now, zone, seconds=True)} {zone_name(snapshot.now, zone)}" if snapshot.now else "",
         notice=snapshot.progress,
     )
+
+
+def _blind(snapshot: Snapshot) -> bool:
+    """Whether nothing that was configured answers."""
+    asked = [source for source in snapshot.sources if source.name in SHORT and source.health is not Health.OFF]
+    return bool(asked) and all(source.health is Health.DOWN for source in asked)
 
 
 def sources_of(snapshot: Snapshot) -> tuple[Source, ...]:

@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING
 from app.snapshot import ENDED, FAILED, REPLAY, Health
 from detectors.model import Coverage
 from detectors.words import counted
-from widgets.text import age
+from widgets.text import clock
 
 if TYPE_CHECKING:
+    from datetime import tzinfo
+
     from app.snapshot import Snapshot, SourceStatus
 
 BLIND = (Coverage.NO_DATA, Coverage.LEFT_OUT, Coverage.NO_SOURCE, Coverage.FORBIDDEN, Coverage.QUERY_ERROR)
@@ -26,22 +28,37 @@ def troubled(snapshot: Snapshot) -> tuple[SourceStatus, ...]:
     return (*down, *degraded)
 
 
-def notice(snapshot: Snapshot) -> str:
+def notice(snapshot: Snapshot, zone: tzinfo) -> str:
     """One line about the worst that is the matter with the sources or the cycle; empty when all is well."""
     if snapshot.mode == FAILED:
         why = next((f": {source.detail} - {source.hint}" for source in snapshot.sources if source.name == REPLAY), "")
         return f"The replay failed{why}"
     for source in troubled(snapshot):
-        since = "" if source.since is None else f" for {age(snapshot.now - source.since)}"
-        held = ": its rows are held, not resolved" if source.health is Health.DOWN else ""
         hint = f" - {source.hint}" if source.hint else ""
-        return f"{source.name} {source.health}{since}{held}. {source.detail}{hint}"
+        return f"{source.name} {_standing(source, bool(snapshot.rows), zone)}. {source.detail}{hint}"
     if snapshot.mode == ENDED:
         return "The recording has ended. What you do here is forgotten when you leave."
     if snapshot.warnings:
         more = f" (and {len(snapshot.warnings) - 1} more)" if len(snapshot.warnings) > 1 else ""
         return snapshot.warnings[0] + more
     return ""
+
+
+def _standing(source: SourceStatus, known: bool, zone: tzinfo) -> str:
+    """Since when it is how it is, and what that means for its rows; a time of day stays true between two cycles.
+
+    Args:
+        source: What is the matter with it.
+        known: There are rows, of now or from before.
+        zone: Of the time.
+    """
+    since = "" if source.since is None else f" since {clock(source.since, zone)}"
+    if source.health is not Health.DOWN:
+        return f"{source.health}{since}"
+    if source.answered:
+        return f"{source.health}{since}: its rows are held, not resolved"
+    before = "; what was found before is held" if known else ""
+    return f"not reachable{since}: nothing is known{before}"
 
 
 def coverage_counts(snapshot: Snapshot) -> dict[Coverage, int]:

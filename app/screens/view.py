@@ -92,7 +92,7 @@ class View(Screen[None]):
         self.query_one(StatusHeader).status = status
         tabs = self.query_one(TabLine)
         tabs.tabs, tabs.active = tabs_of(status, snapshot.stuck), self.place
-        self._notify(notice(snapshot))
+        self._notify(notice(snapshot, console.zone))
         self.refresh_keys()
 
     def _notify(self, text: str) -> None:

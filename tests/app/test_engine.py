@@ -205,6 +205,11 @@ def test_a_server_that_is_down_from_the_start_is_an_error_and_not_healthy(stage:
         assert outcome.metrics is not None
         assert outcome.results[SPIKE[0]].status is Coverage.QUERY_ERROR
         assert outcome.results["node-not-ready"].status is Coverage.LIVE
+        assert not any(e.status is Coverage.LEARNING for e in stage.store.cycles.coverage(rig.run.cluster))
+        [status] = [s for s in rig.run.statuses(outcome) if s.name == "prometheus"]
+        assert (status.answered, status.since) == (False, START)
+        rig.cycle(START + 30)
+        assert rig.run.statuses(outcome)[0].since == START
         stage.metrics.open()
         assert rig.cycle(START + 60).results[SPIKE[0]].status is Coverage.LIVE
 

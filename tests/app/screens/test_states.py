@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC
 
 import pytest
 from msgspec.structs import replace
@@ -14,6 +15,7 @@ from detectors.model import Coverage
 from tests.app.screens.fake_session import FakeSession, session_of
 from tests.app.screens.night import DOWN, HOSTILE, NOW
 from tests.app.screens.running import eventually, painted, running, toasts
+from widgets.status_header import StatusHeader
 
 
 def words(text):
@@ -43,10 +45,31 @@ async def test_the_first_cycle_says_what_it_does():
 async def test_a_source_that_is_down_holds_the_rows_and_says_what_to_do():
     async with running(session_of("down")) as (console, _):
         text = words(painted(console))
-        assert "prometheus down for 3m: its rows are held, not resolved." in text
+        assert "prometheus down since 08:50: its rows are held, not resolved." in text
         assert "connection refused by prom.monitoring:9090" in text
         assert "check that the server runs" in text
         assert "shop/checkout" in text
+
+
+def test_a_source_that_never_answered_has_nothing_to_hold():
+    empty, night = session_of("empty").restored(), session_of("inbox").restored()
+    never = replace(DOWN[0], answered=False)
+    assert notice(replace(empty, sources=(never,)), UTC).startswith(
+        "prometheus not reachable since 08:50: nothing is known. connection refused"
+    )
+    assert "what was found before is held" in notice(replace(night, sources=(never,)), UTC)
+    assert "nothing is known" not in notice(replace(night, sources=DOWN), UTC)
+
+
+@pytest.mark.parametrize(
+    ("sources", "mode"),
+    [((DOWN[0],), "offline"), (DOWN, "live"), ((replace(DOWN[0], name="kubernetes"), DOWN[0]), "offline")],
+)
+async def test_the_header_does_not_say_live_where_nothing_answers(sources, mode):
+    session = session_of("empty")
+    async with running(session) as (console, pilot):
+        session.publish(sources=sources)
+        await eventually(pilot, lambda: console.query_one(StatusHeader).status.mode == mode)
 
 
 async def test_nothing_to_show_while_a_source_is_down_is_not_called_healthy():
@@ -82,10 +105,12 @@ def test_hidden_rows_are_counted_where_nothing_else_is_left():
 def test_the_worst_source_speaks_first_and_warnings_last():
     snapshot = FakeSession().snapshot
     degraded = SourceStatus("kubernetes", Health.DEGRADED, "events: forbidden", "apply the role")
-    assert notice(snapshot) == ""
-    assert notice(replace(snapshot, sources=(degraded, *DOWN))).startswith("prometheus down for 3m")
-    assert notice(replace(snapshot, sources=(degraded,))) == "kubernetes degraded. events: forbidden - apply the role"
-    assert notice(replace(snapshot, warnings=("a", "b", "c"))) == "a (and 2 more)"
+    assert notice(snapshot, UTC) == ""
+    assert notice(replace(snapshot, sources=(degraded, *DOWN)), UTC).startswith("prometheus down since 08:")
+    assert (
+        notice(replace(snapshot, sources=(degraded,)), UTC) == "kubernetes degraded. events: forbidden - apply the role"
+    )
+    assert notice(replace(snapshot, warnings=("a", "b", "c")), UTC) == "a (and 2 more)"
 
 
 async def test_coverage_explains_what_cannot_be_seen():
