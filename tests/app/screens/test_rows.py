@@ -135,9 +135,7 @@ def test_a_case_with_consequences_says_how_many_at_every_width():
 
 def test_a_row_judged_without_a_right_says_so_and_a_whole_one_does_not():
     whole = covered(Coverage.LIVE)
-    partly = CoverageRow(
-        1, msgspec.structs.replace(whole.record, detail=f"{PARTLY}: judged by metrics alone"), "Title", "Group"
-    )
+    partly = covered(Coverage.LIVE, detail=f"{PARTLY}: judged by metrics alone")
     assert mark_of(whole.record).word == "live"
     assert mark_of(partly.record).word == "partly"
     assert "forbidden" in coverage_fields(partly)["status"]
