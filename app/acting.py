@@ -90,7 +90,8 @@ class Acting:
         case = self._store.investigations.get(investigation)
         if case is None:
             return ()
-        return mutes(case, stored_past(self._store, self._run.cluster, self._loaded.settings, self._snapshot.now))
+        settings, now = self._loaded.settings, self._snapshot.now
+        return mutes(case, stored_past(self._store, self._run.cluster, settings, now, case.onset))
 
     def accept(self, proposal: Proposal) -> ActResult:
         """Put a proposed rule in force; the next cycle, which comes at once, applies it."""

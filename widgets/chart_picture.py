@@ -87,8 +87,7 @@ def _labels(picture: Picture, rows: int) -> list[str]:
     band = picture.band
     scale = scale_of(band.values, band.low, band.high)
     wanted = sorted({0, rows // 2, rows - 1}) if rows >= 5 else [0]
-    middles = [scale.bottom + (scale.top - scale.bottom) * ((rows - row - 0.5) / rows) for row in wanted]
-    told = dict(zip(wanted, alike(middles, picture.unit), strict=True))
+    told = dict(zip(wanted, alike([scale.at(row, rows) for row in wanted], picture.unit), strict=True))
     return [told.get(row, "") for row in range(rows)]
 
 

@@ -25,6 +25,11 @@ class Scale:
         room = self.top / 2 - self.bottom / 2
         return np.asarray((values / 2 - self.bottom / 2) / room, dtype=np.float64)
 
+    def at(self, row: int, rows: int) -> float:
+        """A value that lies in a row, the first at the top: the edges' own in the outermost rows, evenly between."""
+        share = row / max(1, rows - 1)
+        return self.top * (1 - share) + self.bottom * share
+
 
 def scale_of(*arrays: FloatArray) -> Scale:
     """A scale that shows every finite value with a little air, from zero where zero is near."""

@@ -104,9 +104,9 @@ def report(store: Store, catalogue: Catalogue, settings: Settings, cluster: str,
     )
 
 
-def stored_past(store: Store, cluster: str, settings: Settings, now: float) -> Stored:
-    """What rules are replayed on: the cases of `quality.days`."""
-    since = now - settings.quality.days * DAY
+def stored_past(store: Store, cluster: str, settings: Settings, now: float, reaching: float = math.inf) -> Stored:
+    """What rules are replayed on: the cases of `quality.days`, and back to `reaching` where that is earlier."""
+    since = min(now - settings.quality.days * DAY, reaching)
     members: dict[int, list[AnomalyRecord]] = defaultdict(list)
     for anomaly in store.anomalies.opened_since(cluster, since):
         members[anomaly.investigation].append(anomaly)

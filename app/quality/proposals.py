@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from app.quality.matching import workload_of
-from app.quality.rules import hides, names
+from app.quality.rules import covers, hides, names
 from detectors.quality.shares import Share, wilson
 from storage.records import Label, Pattern, Reason
 
@@ -70,6 +70,8 @@ class Proposal(Struct, frozen=True):
     lasting: float | None
     """Seconds until it ends by itself; None: it lasts."""
     effect: Effect
+    stays: tuple[str, ...] = ()
+    """Signals with their workloads that keep the case told which it was asked for: the pattern is not about these."""
 
 
 class Stored:
@@ -152,10 +154,17 @@ def mutes(case: InvestigationRecord, stored: Stored) -> tuple[Proposal, ...]:
     if namespace and name:
         patterns.append(Pattern(signal, f"{namespace}/*"))
     patterns += [Pattern("", workload), Pattern(signal)]
+    reason, members = f"muted from investigation {case.id}", stored.members.get(case.id, ())
     return tuple(
-        Proposal(pattern, MUTE, f"muted from investigation {case.id}", MUTE_SECONDS, replay(pattern, stored))
+        Proposal(pattern, MUTE, reason, MUTE_SECONDS, replay(pattern, stored), _uncovered(pattern, members))
         for pattern in patterns
     )
+
+
+def _uncovered(pattern: Pattern, members: Iterable[AnomalyRecord]) -> tuple[str, ...]:
+    """What else is out of band in a case: a case is hidden as a whole, or not."""
+    others = (anomaly for anomaly in members if not covers(pattern, anomaly))
+    return tuple(dict.fromkeys(f"{anomaly.signal} of {workload_of(anomaly.entity)}" for anomaly in others))
 
 
 def _candidates(stored: Stored) -> Iterator[tuple[Pattern, str, float | None]]:

@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING
 
 from app.quality.report import Met, at_least, at_most
 from detectors.quality.member import FEWEST, FEWEST_OF_EACH, State
+from detectors.words import counted
 from widgets.text import NOTHING, age
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from app.quality.proposals import Effect
     from app.quality.report import Line, Report
     from detectors.quality.delays import Delay
@@ -80,6 +83,14 @@ def effect_text(effect: Effect) -> str:
     """`hides 12: 9 false, 0 true, 3 others`."""
     others = len(effect.cases) - effect.false - effect.true
     return f"hides {len(effect.cases)}: {effect.false} false, {effect.true} true, {others} others"
+
+
+def stays_text(case: int, stays: Sequence[str]) -> str:
+    """`#7 stays: http-server-5xx-spike of prod/payments is out of band in it too`; empty where it is hidden."""
+    if not stays:
+        return ""
+    more = f" and {counted(len(stays) - 1, 'others')}" if len(stays) > 1 else ""
+    return f"#{case} stays: {stays[0]}{more} in it too"
 
 
 def member_text(member: Member | None) -> str:

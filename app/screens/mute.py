@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from app.quality.rules import told
-from app.quality.wording import effect_text
+from app.quality.wording import effect_text, stays_text
 from app.screens.choice import ChoiceDialog
 from widgets.text import age, clean
 
@@ -21,6 +21,12 @@ class MuteDialog(ChoiceDialog["Proposal"]):
     BREADTH = "-large"
 
     def __init__(self, case: int, proposals: Sequence[Proposal], owner: str) -> None:
-        choices = [(f"{clean(told(each.pattern), 96)}\n   {effect_text(each.effect)}", each) for each in proposals]
-        lasting = f"{owner}'s, for {age(proposals[0].lasting)}"
+        choices = [(_told(case, each), each) for each in proposals]
+        lasting = f"{owner}'s, for {age(proposals[0].lasting)}; counts as of now"
         super().__init__(f"Mute what #{case} is about", choices, lasting)
+
+
+def _told(case: int, proposal: Proposal) -> str:
+    """A pattern over what it would have hidden, and over why the case at hand would stay."""
+    stays = clean(stays_text(case, proposal.stays), 96)
+    return "\n   ".join(filter(None, (clean(told(proposal.pattern), 96), effect_text(proposal.effect), stays)))

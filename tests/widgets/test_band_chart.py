@@ -11,7 +11,7 @@ from detectors.series import Band
 from tests.widgets.builders import NOW, a_band
 from tests.widgets.host import staged
 from widgets.band_chart import BandChart, ChartMark, readout
-from widgets.chart_picture import Picture, draw
+from widgets.chart_picture import Picture, _braille, draw
 from widgets.chart_scale import band_cells, outside_columns, reduced, scale_of
 from widgets.text import plain
 
@@ -61,6 +61,23 @@ def test_the_scale_shows_every_finite_value(values) -> None:
     scale = scale_of(samples)
     heights = scale.height(samples[np.isfinite(samples)])
     assert ((heights >= 0) & (heights <= 1)).all()
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.floats(-1e9, 1e9), st.floats(1e-6, 1e9), st.integers(5, 30), st.integers(0, 2))
+def test_a_line_at_the_value_of_a_label_lies_in_the_row_of_that_label(low, room, rows, place) -> None:
+    at = (0, rows // 2, rows - 1)[place]
+    scale = scale_of(np.array([low, low + room]))
+    drawn = _braille(scale.height(np.full(30, scale.at(at, rows))), 30, rows)
+    assert [row for row, line in enumerate(drawn) if line.strip()] == [at]
+
+
+def test_zeros_lie_at_the_label_zero() -> None:
+    lines = [line.plain for line in draw(Picture(band([0.0] * 60, [0.0] * 60, [0.04] * 60), "ratio"), 80, 10)]
+    label, _, line = lines[7].partition("┤")
+    assert label.strip() == "0 %"
+    assert line.strip()
+    assert not any(each.partition("┤")[2].strip() for each in lines[:7])
 
 
 def test_a_gap_is_a_break_in_the_line() -> None:

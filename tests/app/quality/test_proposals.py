@@ -6,8 +6,9 @@ import pytest
 from msgspec.structs import replace
 
 from app.quality.measures import report, stored_past
-from app.quality.proposals import mutes, proposals
+from app.quality.proposals import Stored, mutes, proposals
 from app.quality.rules import covers, hides, muting, told
+from app.quality.wording import stays_text
 from app.settings.schema import Settings
 from storage.cycles import CycleUpdate
 from storage.records import CycleRecord, Label, Pattern, Reason, RuleRecord
@@ -135,3 +136,17 @@ def test_ways_to_mute_go_from_narrow_to_wide(past):
         Pattern(P99, "shop/etl"), Pattern(P99, "shop/*"), Pattern("", "shop/etl"), Pattern(P99),
     ]  # fmt: skip
     assert [len(way.effect.cases) for way in ways] == [1, 2, 1, 2]
+
+
+def test_a_case_that_a_mute_leaves_says_why_and_one_that_it_hides_does_not(past):
+    past.found(P99, name="etl")
+    stored = stored_past(past.store, CLUSTER, Settings(), NOW)
+    assert {way.stays for way in mutes(stored.cases[1], stored)} == {()}
+    also = replace(stored.members[1][0], id=99, signal=SPIKE)
+    both = Stored(stored.cases, {1: (*stored.members[1], also)})
+    ways = mutes(both.cases[1], both)
+    assert [len(way.effect.cases) for way in ways] == [0, 0, 1, 0]
+    left = (f"{SPIKE} of shop/etl",)
+    assert [way.stays for way in ways] == [left, left, (), left]
+    assert stays_text(1, ways[0].stays) == f"#1 stays: {SPIKE} of shop/etl in it too"
+    assert stays_text(1, ways[2].stays) == ""
