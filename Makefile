@@ -13,6 +13,7 @@ help:
 $(STAMP): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Tocsin needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) -V). Try: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { echo "Cannot make a virtual environment: on Debian and Ubuntu, apt-get install python3-venv"; exit 1; }
+	@echo "Making Tocsin's own environment in $(VENV): once, about a minute."
 	$(BIN)/python -m pip install -q --upgrade pip
 	$(BIN)/python -m pip install -q --editable . --group dev
 	@touch $@

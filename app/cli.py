@@ -57,7 +57,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     gc.set_threshold(COLLECT_AFTER)
     argv = commanded(argv)
     parser = build_parser(argv)
-    options = parser.parse_args(argv)
+    options, unknown = parser.parse_known_args(argv)
+    if unknown:
+        options.parser.error(f"unrecognized arguments: {' '.join(unknown)}")
     if options.command is None:
         parser.print_help()
         return Exit.USAGE
@@ -95,6 +97,7 @@ def build_parser(argv: Sequence[str] = ()) -> argparse.ArgumentParser:
         epilog="Without a command, the console opens. Exit codes: " + Exit.summary(),
     )
     parser.add_argument("--version", action="version", version=f"tocsin {__version__}")
+    parser.set_defaults(parser=parser)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     shared = shared_options()
     named = [name for name in argv[:1] if name in COMMANDS]
@@ -102,6 +105,8 @@ def build_parser(argv: Sequence[str] = ()) -> argparse.ArgumentParser:
         text = COMMANDS[name]
         sentence = f"{text[:1].upper()}{text[1:]}."
         command = commands.add_parser(name, help=text, description=sentence, parents=[shared])
+        # What it does not know it says with its own usage, not with that of all commands.
+        command.set_defaults(parser=command)
         if named:
             importlib.import_module(f"app.commands.{name}").declare(command)
     return parser

@@ -16,6 +16,7 @@ from textual import on
 from textual.app import get_system_commands_provider
 
 from app.actions import PLACES, actions_of
+from app.clock import SystemClock
 from app.connection import NoConnections
 from app.dispatch import Dispatch
 from app.freeze import Freeze
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from textual.screen import Screen
     from textual.types import AnimationLevel
 
+    from app.clock import Clock
     from app.connection import Choice, Connections, SessionFactory
     from app.screens.view import View
     from app.snapshot import ActResult, Session
@@ -46,6 +48,8 @@ MEMORY = "console"
 """The key of `Session.remember` for the screens' state."""
 SAVE_SECONDS = 5.0
 """A crash costs at most that much of the screens' state."""
+BACK_SECONDS = 300.0
+"""Whoever comes back sooner finds the screen that was left; later somebody was paged, who wants the inbox."""
 SWITCH_SECONDS = 0.001
 """After which a thread that computes lets the interface run; the interpreter's own 5 ms are felt while a cycle runs."""
 
@@ -94,8 +98,10 @@ class Console(Dispatch):
         theme: str = "",
         keymap: Mapping[str, str] | None = None,
         zone: tzinfo | None = None,
+        clock: Clock | None = None,
     ) -> None:
         super().__init__()
+        self.clock = clock or SystemClock()
         self.connections = connections or NoConnections()
         self.catalogue = catalogue
         self.keys = keymap or {}
@@ -169,7 +175,7 @@ class Console(Dispatch):
         self._saved, self.memory = message.memory, Memory.read(message.memory)
         self.case = self.memory.case
         self.view.resume(self.memory.views.get(self.view.place, {}))
-        if self.memory.place in self.MODES:
+        if self.memory.place in self.MODES and 0 <= self.clock.now() - self.memory.left < BACK_SECONDS:
             self.do_go(self.memory.place)
         self.show()
 
@@ -208,14 +214,15 @@ class Console(Dispatch):
     # What is remembered
 
     def save(self) -> None:
-        """Keep the screens' state where it has changed."""
+        """Keep the screens' state where it has changed, and at the latest when it would count as left long ago."""
         if self.link.session is None:
             return
         self.keep(self.view)
         self.memory.place, self.memory.case = self.current_mode, self.case
-        text = self.memory.write()
-        if text != self._saved:
-            self._saved = text
+        text, now = self.memory.write(), self.clock.now()
+        if text != self._saved or now - self.memory.left > BACK_SECONDS / 10:
+            self.memory.left = now
+            self._saved = text = self.memory.write()
             self.link.ask("acts", "remember", lambda session: session.remember(MEMORY, text))
 
     def keep(self, view: View) -> None:

@@ -35,6 +35,8 @@ logger = logging.getLogger(__name__)
 
 SMALLEST = (60, 15)
 """Columns and rows below which nothing useful can be shown."""
+TOAST_SECONDS = 3.0
+"""A toast lies over data: long enough to be read, no longer."""
 GUARD = "-guard"
 """Marks the screen that says so; its own module is imported where there is need of it."""
 
@@ -67,9 +69,9 @@ class Dispatch(OrderedKeys):
             self.view.show(self.freeze.shown)
 
     def say(self, text: str, severity: SeverityLevel = "information") -> None:
-        """A toast in the place of the one before; text of the cluster is safe here."""
+        """A toast of one line in the place of the one before; text of the cluster is safe here."""
         self.clear_notifications()
-        self.notify(clean(text), severity=severity, markup=False)
+        self.notify(clean(text), severity=severity, timeout=TOAST_SECONDS, markup=False)
 
     def act(self, what: str, work: Callable[[Session], ActResult], way_back: str = "z undoes") -> None:
         """Let the session act; acts run in the order of their keys, and so does their undo."""

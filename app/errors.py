@@ -29,7 +29,7 @@ def guarded(run: Callable[[argparse.Namespace], int], options: argparse.Namespac
 def _told(error: Exception) -> int:
     # Imported now: the catalogue's and the store's modules would hold up the console's first paint.
     from app.settings.loading import SettingsError
-    from app.sources.base import SourceError
+    from app.sources.base import SourceError, UnusableSettingError
     from app.sources.recording import RecordingError
     from detectors.catalog import CatalogError
     from storage.errors import StoreError
@@ -39,6 +39,8 @@ def _told(error: Exception) -> int:
             return say(str(error), Exit.USAGE)
         case SettingsError() | CatalogError() | RecordingError():
             return say(str(error), Exit.SETTINGS)
+        case UnusableSettingError():
+            return say(f"{error.message}\n{error.hint}".strip(), Exit.SETTINGS)
         case SourceError():
             return say(f"{error.message}\n{error.hint}".strip(), Exit.SOURCE)
         case StoreError():

@@ -21,6 +21,7 @@ _NAMES = {
     "enter": "enter", "escape": "esc", "space": "space", "question_mark": "?", "slash": "/", "colon": ":", "minus": "-",
     "pagedown": "pgdn", "pageup": "pgup", "down": "↓", "up": "↑",
     "left": "←", "right": "→", "plus": "+", "equals_sign": "=", "underscore": "_", "backslash": "\\",
+    "left_square_bracket": "[", "right_square_bracket": "]",
 }  # fmt: skip
 
 

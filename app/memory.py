@@ -12,6 +12,8 @@ class Memory(Struct):
 
     place: str = ""
     case: int | None = None
+    left: float = 0.0
+    """When it was left, unix seconds; 0 where that is not known."""
     views: dict[str, dict[str, Any]] = field(default_factory=dict)
     """By place."""
 
@@ -29,6 +31,9 @@ class Memory(Struct):
         match found:
             case {"case": int(case)}:
                 memory.case = case
+        match found:
+            case {"left": int(left) | float(left)}:
+                memory.left = left
         match found:
             case {"views": dict(views)}:
                 memory.views = {name: state for name, state in views.items() if isinstance(state, dict)}

@@ -6,7 +6,7 @@ import os
 import re
 from pathlib import Path
 
-from app.sources.base import SourceError, Trouble
+from app.sources.base import Trouble, UnusableSettingError
 
 _REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
@@ -80,9 +80,9 @@ def variable(key: str, name: str) -> str:
     return value
 
 
-def misconfigured(message: str, hint: str) -> SourceError:
+def misconfigured(message: str, hint: str) -> UnusableSettingError:
     """A setting that is wrong or points nowhere."""
-    return SourceError(Trouble.CONFIGURATION, message, hint)
+    return UnusableSettingError(Trouble.CONFIGURATION, message, hint)
 
 
 def _keyring(key: str, entry: str) -> Secret:

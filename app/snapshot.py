@@ -30,6 +30,8 @@ from storage.records import (
     TimelineEntry,
 )
 
+DEMO = "demo"
+"""The mode of the bundled recording."""
 ENDED = "ended"
 """The mode of a recording that has been replayed to its end."""
 FAILED = "failed"

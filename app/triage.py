@@ -29,6 +29,16 @@ ROLLED_OUT = ("Deployment", "Rollout")
 """Kinds whose revisions are objects that can be seen."""
 
 
+ACTS: Mapping[str, tuple[str, str]] = {
+    "label": ("label {}", "taking the label off"),
+    "acknowledged_at": ("acknowledgement", "giving it back"),
+    "snoozed_until": ("snooze", "end of the snooze"),
+    "closed_at": ("close", "opening again"),
+    "pinned": ("pin", "unpin"),
+}
+"""An act by its first field: what sets it, and what clears it."""
+
+
 class Triage:
     """Acts of one person, written to the store's history.
 
@@ -187,7 +197,8 @@ class Triage:
         touched = _investigations(lines)
         if not touched or "message" in lines[0].after:
             return ActResult(True, f"{words}: {describe(lines[0])}", touched)
-        return ActResult(True, f"{words}: {_named(self._cases(touched))}", touched)
+        act = _act_of(lines[0].before if move == self._store.history.undo else lines[0].after)
+        return ActResult(True, f"{words}: {act} of {_named(self._cases(touched))}", touched)
 
     def _cases(self, ids: Iterable[int]) -> list[InvestigationRecord]:
         found = (self._store.investigations.get(number) for number in ids)
@@ -196,6 +207,13 @@ class Triage:
 
 def _labelled(label: Label, reason: str) -> str:
     return f"labelled {label} ({reason})" if reason else f"labelled {label}"
+
+
+def _act_of(values: Mapping[str, object]) -> str:
+    """The act that left these values: `label true`, `snooze`, `unpin`."""
+    field, value = next(iter(values.items()))
+    done, cleared = ACTS[field]
+    return done.format(value) if value else cleared
 
 
 def _investigations(lines: Iterable[HistoryRecord]) -> tuple[int, ...]:

@@ -146,13 +146,14 @@ def no_such(number: int) -> int:
     return Exit.FINDINGS
 
 
-def parse_instant(text: str, option: str = "--at", now: float | None = None) -> float:
+def parse_instant(text: str, option: str = "--at", now: float | None = None, *words: str) -> float:
     """A time that somebody typed, as unix seconds.
 
     Args:
         text: ISO 8601 (UTC where no zone is given), unix seconds, or `2h` for so long before `now`.
         option: that it was given for.
         now: unix seconds; None where no length of time is allowed.
+        words: that are allowed too, and looked at by the caller.
 
     Raises:
         UsageError: it is none of these.
@@ -164,8 +165,8 @@ def parse_instant(text: str, option: str = "--at", now: float | None = None) -> 
     try:
         when = datetime.fromisoformat(text)
     except ValueError:
-        lengths = "" if now is None else ", or 30m, 2h, 7d ago"
-        raise UsageError(f"{option} is {text!r}; allowed: 2026-03-14T02:40:00Z, or unix seconds{lengths}") from None
+        allowed = ["2026-03-14T02:40:00Z", "unix seconds", *words, *(["30m, 2h, 7d ago"] if now is not None else ())]
+        raise UsageError(f"{option} is {text!r}; allowed: {', or '.join(allowed)}") from None
     return (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp()
 
 

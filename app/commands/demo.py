@@ -22,5 +22,6 @@ def declare(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Replay the bundled recording in the console."""
     from app.opening import BUNDLED
+    from app.snapshot import DEMO
 
-    return play(BUNDLED, options, "demo")
+    return play(BUNDLED, options, DEMO)

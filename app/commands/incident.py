@@ -34,6 +34,8 @@ def run(options: argparse.Namespace) -> int:
     """Write one down, list them, or take one back."""
     from storage.database import Store
 
+    if options.act == "add" and not (options.workload and options.since):
+        raise UsageError("incident add needs --workload NAME and --since TIME")
     loaded = loaded_settings(options)
     with Store.open(loaded.database) as store:
         if options.act == "remove":
@@ -51,8 +53,6 @@ def _add(store: Store, cluster: str, options: argparse.Namespace) -> int:
     from widgets.text import clean
 
     now = SystemClock().now()
-    if not options.workload or not options.since:
-        raise UsageError("incident add needs --workload NAME and --since TIME")
     since = parse_instant(options.since, "--since", now)
     until = parse_instant(options.until, "--until", now) if options.until else now
     if not since < until <= now:

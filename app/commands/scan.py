@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from storage.records import CoverageRecord
 
 FUTURE_SECONDS = 60.0
+NEWEST = "newest"
+"""Instead of a time: that of the newest object."""
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
@@ -46,7 +48,7 @@ def run(options: argparse.Namespace) -> int:
     from storage.database import Store
 
     loaded = loaded_settings(options)
-    at = parse_instant(options.at) if options.at and options.at != "newest" else None
+    at = parse_instant(options.at, "--at", None, NEWEST) if options.at and options.at != NEWEST else None
     with ExitStack() as stack:
         past = options.at is not None
         store = stack.enter_context(temporary_store() if past else Store.open(loaded.database))
@@ -56,7 +58,7 @@ def run(options: argparse.Namespace) -> int:
         stack.callback(live.close)
         live.progress = tell_progress
         engine = live.prepare()
-        if options.at == "newest" and isinstance(clock, ManualClock) and live.sources.objects is not None:
+        if options.at == NEWEST and isinstance(clock, ManualClock) and live.sources.objects is not None:
             clock = engine.clock = ManualClock(newest_instant(live, clock.now()))
         outcome = engine.cycle()
         tell_progress("")

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from app.snapshot import ENDED, FAILED, REPLAY, Health
+from app.snapshot import DEMO, ENDED, FAILED, REPLAY, Health
 from detectors.model import Coverage
 from detectors.words import counted
 from widgets.text import clock
@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from app.snapshot import Snapshot, SourceStatus
 
 BLIND = (Coverage.NO_DATA, Coverage.LEFT_OUT, Coverage.NO_SOURCE, Coverage.FORBIDDEN, Coverage.QUERY_ERROR)
+
+
+REPLAYED = "This is a recorded hour, replayed: incidents unfold within a minute."
+"""Of the demo, until its first finding."""
 
 
 def troubled(snapshot: Snapshot) -> tuple[SourceStatus, ...]:
@@ -84,7 +88,8 @@ def empty_inbox(snapshot: Snapshot, begun: str, hidden: int) -> str:
     if snapshot.cycle == 0:
         doing = snapshot.progress or "Connecting, then the first cycle"
         return f"{doing} ...\nfindings appear here as soon as there are any"
-    return "\n".join(["Nothing is wrong.", "", *watched(snapshot, begun)])
+    replayed = ["", REPLAYED] if snapshot.mode == DEMO else []
+    return "\n".join(["Nothing is wrong.", "", *watched(snapshot, begun), *replayed])
 
 
 def watched(snapshot: Snapshot, begun: str) -> list[str]:

@@ -87,6 +87,8 @@ class InboxScreen(ListedView, CaseView):
             parts.append(f"{self.rows.pending} new waiting")
         if self._hidden:
             parts.append(f"hidden (h): {', '.join(self._counted_hidden())}")
+        if self._all:
+            parts.append("with snoozed, muted and closed ones (h hides them)")
         title = "  ".join(parts)
         if title != self._title:
             # Setting it draws the whole list anew.

@@ -10,6 +10,7 @@ from textual import on
 from app.messages import AddressFound
 from app.screens.view import View
 from app.wording import pasted
+from detectors.words import counted
 from widgets.text import clean
 
 if TYPE_CHECKING:
@@ -57,11 +58,12 @@ class QueryView(View):
 
         self.app.push_screen(QueryDialog(title, text, query), answered)
 
-    def copy(self, text: str) -> None:
-        """To the terminal's clipboard."""
+    def copy(self, text: str, kind: str = "") -> None:
+        """To the terminal's clipboard; the toast says what kind of text, not the text, which may be long."""
+        kind = kind or ("command" if text.startswith("kubectl ") else "query")
         text = pasted(text, self.console.snapshot.kubeconfig)
         self.app.copy_to_clipboard(text)
-        self.console.say(f"copied through the terminal (OSC 52): {text}")
+        self.console.say(f"copied the {kind} ({counted(len(text), 'characters')}) through the terminal (OSC 52)")
 
     def browse(self, query: str) -> None:
         """To the browser."""
@@ -73,7 +75,7 @@ class QueryView(View):
 
     def do_copy_name(self) -> None:
         """Copy the selected line's name: the cluster's text, and it may end up in a shell."""
-        self.copy(clean(self.console.situation.name))
+        self.copy(clean(self.console.situation.name), "name")
 
     def do_browse(self) -> None:
         """Open the selected line's query."""

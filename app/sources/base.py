@@ -59,6 +59,10 @@ class SourceError(Exception):
         self.hint = hint
 
 
+class UnusableSettingError(SourceError):
+    """A source that could not even be asked: what the settings say of it is wrong or points nowhere."""
+
+
 class ServerInfo(msgspec.Struct, frozen=True):
     """What a metrics server says it is."""
 

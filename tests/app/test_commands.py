@@ -397,8 +397,28 @@ class TestTrouble:
 
     def test_an_address_that_is_none(self, tocsin: Callable[..., Said]) -> None:
         said = tocsin("scan", "--prometheus", "prometheus:9090", "--no-kubernetes")
-        assert said.code == Exit.SOURCE
+        assert said.code == Exit.SETTINGS
         assert "http://HOST:PORT" in said.err
+        assert tocsin("scan", "--prometheus", "ftp://x", "--no-kubernetes").code == Exit.SETTINGS
+
+    def test_a_time_that_is_none_says_what_is_allowed(self, tocsin: Callable[..., Said]) -> None:
+        said = tocsin("scan", "--at", "yesterday")
+        assert said.code == Exit.USAGE
+        assert "newest" in said.err
+
+    def test_an_incident_without_its_facts_is_refused_before_a_cluster_is_looked_for(
+        self, tocsin: Callable[..., Said]
+    ) -> None:
+        said = tocsin("incident", "add")
+        assert said.code == Exit.USAGE
+        assert "--workload NAME and --since TIME" in said.err
+
+    def test_an_option_that_is_none_gets_the_usage_of_its_command(self, capsys: pytest.CaptureFixture[str]) -> None:
+        with pytest.raises(SystemExit):
+            main(["list", "--bogus"])
+        said = capsys.readouterr().err
+        assert said.startswith("usage: tocsin list ")
+        assert "unrecognized arguments: --bogus" in said
 
     @pytest.mark.parametrize("command", ["scan", "doctor"])
     @needs_servers[1]

@@ -18,7 +18,7 @@ from textual.color import Color
 from textual.css.stylesheet import Stylesheet
 
 from app.connection import Choice
-from app.console import MEMORY, Console
+from app.console import BACK_SECONDS, MEMORY, Console
 from app.memory import Memory
 from app.screens.connection import ConnectionScreen
 from app.screens.inbox import InboxScreen
@@ -231,6 +231,21 @@ async def test_screen_filter_and_row_survive_a_restart():
         assert console.view.bar.query_text == "namespace:shop"
         assert console.view.rows.cursor == row
         assert console.view.rows.rows.sorted_by is not None
+
+
+async def test_whoever_comes_back_late_finds_the_inbox_with_its_filter():
+    memory: dict[str, str] = {}
+    async with running(FakeSession(memory=memory)) as (console, pilot):
+        await pilot.press("/", *"namespace:shop", "enter", "3")
+        await eventually(pilot, lambda: console.current_mode == "coverage")
+        await pilot.press("q")
+    left = Memory.read(memory[MEMORY])
+    left.left -= BACK_SECONDS
+    memory[MEMORY] = left.write()
+    async with running(FakeSession(memory=memory)) as (console, pilot):
+        await eventually(pilot, lambda: console.link.session is not None)
+        await eventually(pilot, lambda: console.view.bar.query_text == "namespace:shop")
+        assert console.current_mode == "inbox"
 
 
 @pytest.mark.parametrize(

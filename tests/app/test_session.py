@@ -207,12 +207,12 @@ def test_acts_show_at_once_and_can_be_undone(store: Store, tmp_path: Path) -> No
         assert session.snooze([2], 3600).message.startswith("snoozed for 1 h")
         assert session.pin([2]).ok
         assert listener.snapshots[-1].rows[0].investigation.id == 2
-        assert session.undo().ok
+        assert session.undo().message.startswith("undone: pin of ")
         assert not _row(listener, 2).pinned
-        assert session.redo().ok
+        assert session.redo().message.startswith("done again: pin of ")
         assert _row(listener, 2).pinned
-        for _ in range(4):
-            assert session.undo().ok
+        acts = [session.undo().message.partition(" of ")[0] for _ in range(4)]
+        assert acts == ["undone: pin", "undone: snooze", "undone: acknowledgement", "undone: label true"]
         assert _row(listener, 1).label is None
         assert session.undo().ok is False
         session.mark_seen(1)

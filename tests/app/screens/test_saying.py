@@ -8,12 +8,13 @@ import pytest
 from textual.widgets import Input
 from textual.widgets._toast import Toast
 
+from app.dispatch import TOAST_SECONDS
 from app.screens.connection import ConnectionScreen
 from app.snapshot import ENDED, FAILED, REPLAY, Health, SourceStatus
 from storage.errors import StoreError
 from tests.app.screens.fake_session import FakeSession
 from tests.app.screens.night import DOWN
-from tests.app.screens.running import console_of, eventually, painted, running
+from tests.app.screens.running import console_of, eventually, painted, running, toasts
 from widgets.key_footer import KeyFooter
 
 
@@ -41,6 +42,29 @@ async def test_a_toast_covers_no_explanation():
         assert not toast.region.overlaps(console.view.query_one("#preview-line").region)
         assert not toast.region.overlaps(console.view.query_one(KeyFooter).region)
         console.link.close()
+
+
+async def test_toasts_are_one_line_one_at_a_time():
+    session = FakeSession()
+    console = console_of(session)
+    async with console.run_test(size=(80, 24), notifications=True) as pilot:
+        await eventually(pilot, lambda: console.snapshot is session.snapshot)
+        console.say("x" * 300)
+        console.say("y " * 150)
+        await eventually(pilot, lambda: [t._notification.message[0] for t in console.screen.query(Toast)] == ["y"])
+        await eventually(pilot, lambda: console.screen.query_one(Toast).outer_size.height == 1)
+        assert console.screen.query_one(Toast)._notification.timeout == TOAST_SECONDS
+        console.link.close()
+
+
+async def test_what_was_copied_is_told_by_its_kind_and_length():
+    async with running(FakeSession()) as (console, pilot):
+        await eventually(pilot, lambda: console.situation.query)
+        long = "kubectl get pods --output " + "x" * 200
+        console.view.copy(long)
+        assert toasts(console)[-1] == f"copied the command ({len(long)} characters) through the terminal (OSC 52)"
+        console.view.copy("rate(x[5m])")
+        assert toasts(console)[-1].startswith("copied the query (11 characters)")
 
 
 async def test_the_end_of_a_recording_is_told():

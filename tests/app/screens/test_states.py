@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from app.screens.conditions import empty_inbox, notice
 from app.screens.queries import find_address, graph_address
-from app.snapshot import Health, SourceStatus
+from app.snapshot import DEMO, Health, SourceStatus
 from detectors.model import Coverage
 from tests.app.screens.fake_session import FakeSession, session_of
 from tests.app.screens.night import DOWN, HOSTILE, NOW
@@ -31,6 +31,21 @@ async def test_an_empty_inbox_explains_the_silence():
         assert re.search(
             r"\d+ of \d+ signals are live, 1 learning, 4 cannot be seen, 2 not built yet: :coverage says why", text
         )
+
+
+async def test_the_empty_demo_says_that_it_replays_and_a_live_cluster_does_not():
+    session = session_of("empty")
+    async with running(session) as (console, pilot):
+        assert "recorded hour" not in painted(console)
+        session.publish(mode=DEMO)
+        await eventually(pilot, lambda: "incidents unfold within a minute" in painted(console))
+
+
+async def test_the_title_says_that_hidden_cases_are_shown():
+    async with running(session_of("inbox")) as (console, pilot):
+        assert "h hides them" not in console.view.rows.border_title
+        await pilot.press("h")
+        await eventually(pilot, lambda: "h hides them" in console.view.rows.border_title)
 
 
 async def test_the_first_cycle_says_what_it_does():
