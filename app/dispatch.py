@@ -70,7 +70,8 @@ class Dispatch(OrderedKeys):
 
     def say(self, text: str, severity: SeverityLevel = "information") -> None:
         """A toast of one line in the place of the one before; text of the cluster is safe here."""
-        self.clear_notifications()
+        # A toast is put up by a message: only one that comes before it takes down what was said just now.
+        self.call_later(self.clear_notifications)
         self.notify(clean(text), severity=severity, timeout=TOAST_SECONDS, markup=False)
 
     def act(self, what: str, work: Callable[[Session], ActResult], way_back: str = "z undoes") -> None:

@@ -13,7 +13,7 @@ from textual.reactive import reactive
 from textual.widget import Widget
 
 from widgets import palette
-from widgets.text import harmless, plain, shorten
+from widgets.text import ELLIPSIS, harmless, plain, shorten
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,6 +32,9 @@ class Facts(Widget):
     """Name and value; a `str` may be hostile and stays in one style."""
     head: reactive[Content | None] = reactive(None, repaint=False)
     """A paragraph above them."""
+
+    most: int = 0
+    """Lines of one value; 0: all. What is longer ends in an ellipsis."""
 
     def watch_facts(self) -> None:
         """Where the height is the style sheet's, other facts are a matter of painting: the screen keeps its layout."""
@@ -56,6 +59,14 @@ class Facts(Widget):
         for name, value in self.facts:
             content = plain(value) if isinstance(value, str) else harmless(value)
             head = plain(shorten(name, left).ljust(left), style=palette.MUTED)
-            for line in content.wrap(max(1, width - left - 2)) or [Content("")]:
+            for line in self._cut(content.wrap(max(1, width - left - 2))) or [Content("")]:
                 yield Content.assemble(head, "  ", line.rstrip())
                 head = Content(" " * left)
+
+    def _cut(self, lines: list[Content]) -> list[Content]:
+        """At most so many lines, the last one marked where more were left out."""
+        if not self.most or len(lines) <= self.most:
+            return lines
+        last = lines[self.most - 1].rstrip()
+        room = max(0, self.size.width - WIDEST_NAME // 2)
+        return [*lines[: self.most - 1], Content.assemble(last.truncate(room), ELLIPSIS)]

@@ -81,7 +81,7 @@ VERDICT: Mapping[Verdict, Mark] = {
     Verdict.REAL: Mark("!", "real", BAD),
     Verdict.RECOVERED: Mark("✓", "recovered", GOOD),
     Verdict.NOISE: Mark("~", "noise", MUTED),
-    Verdict.INCONCLUSIVE: Mark("?", "unclear", DOUBTFUL),
+    Verdict.INCONCLUSIVE: Mark("?", "inconclusive", DOUBTFUL),
 }
 
 PRIORITY: Mapping[Priority, str] = {

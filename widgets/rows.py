@@ -51,6 +51,8 @@ class Column(Generic[Row]):
     """What to compare rows by; None or NaN as a value comes last in either direction. Without it: not sortable."""
     descending: bool = False
     """The direction of the first sort: largest first for scores, smallest first for names."""
+    short: Column[Row] | None = None
+    """What stands for it once it gave way."""
     passing: bool = False
     """Whether the cell of a row that stays the same may get another text: ages do."""
 
@@ -67,7 +69,8 @@ def place(columns: Sequence[Column[Row]], width: int) -> tuple[Placed[Row], ...]
     """The columns that fit into a line of that many cells, flexible ones stretched to fill it."""
     kept = list(columns)
     while kept and _least(kept) > width and (last := max(kept, key=lambda column: column.priority)).priority:
-        kept.remove(last)
+        at = kept.index(last)
+        kept[at : at + 1] = [] if last.short is None else [last.short]
     widths = {column.key: column.width for column in kept}
     _stretch(kept, widths, width - _least(kept))
     placed, x = [], 0

@@ -122,6 +122,12 @@ class Tab(Struct, frozen=True):
     """What waits there; 0 is not shown."""
 
 
+TITLES = ((" ", 16), ("", 16), ("", 4))
+"""What is beside a tab, and how many letters its title has; the first that all tabs fit with."""
+GAP = 2
+"""Cells between two tabs."""
+
+
 class TabLine(Widget):
     """The screens by name and key, the active one emphasised; a click chooses."""
 
@@ -144,7 +150,7 @@ class TabLine(Widget):
             self.id = id
 
     def render(self) -> Content:
-        """The tabs that fit; titles shrink to their keys, the active one last."""
+        """The tabs that fit: all in full, or all shortened; only then the last ones are cut."""
         return self._laid_out()[0]
 
     def on_click(self, event: events.Click) -> None:
@@ -154,14 +160,17 @@ class TabLine(Widget):
             self.post_message(self.Selected(self, name))
 
     def _laid_out(self) -> tuple[Content, tuple[Spot, ...]]:
-        parts = [self._part(tab) for tab in self.tabs]
-        return fit([*parts, Part(plain(self.hint, style=palette.MUTED), 9, right=True)], self.size.width)
+        hint = Part(plain(self.hint, style=palette.MUTED), 9, right=True)
+        for pad, letters in TITLES:
+            parts = [self._part(tab, pad, letters) for tab in self.tabs]
+            if sum(part.content.cell_length + GAP for part in parts) - GAP <= self.size.width:
+                break
+        return fit([*parts, hint], self.size.width, GAP)
 
-    def _part(self, tab: Tab) -> Part:
-        active = tab.id == self.active
+    def _part(self, tab: Tab, pad: str, letters: int) -> Part:
         key, count = clean(tab.key, 4), f" {tab.count}" if tab.count else ""
-        text = f"{key} {clean(tab.title, 16)}{count}".strip()
-        if active:
+        if tab.id == self.active:
+            text = f"{key} {clean(tab.title, TITLES[0][1])}{count}".strip()
             return Part(Content.styled(f"[{text}]", palette.ACCENT), 1, name=tab.id)
-        short = f"{key} {clean(tab.title, 4, middle=False).rstrip('…')}{count}".strip()
-        return Part(plain(f" {text} "), 3, Part(plain(short), 2), name=tab.id)
+        text = f"{key} {clean(tab.title)[:letters]}{count}".strip()
+        return Part(plain(f"{pad}{text}{pad}"), 2, Part(plain(key), 2), name=tab.id)

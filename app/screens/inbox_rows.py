@@ -81,6 +81,12 @@ def verdict_cell(row: InboxRow) -> Content:
     return palette.VERDICT[verdict].label if verdict else Content.styled(NOTHING, palette.MUTED)
 
 
+def verdict_sign(row: InboxRow) -> Content:
+    """The same where there is room for a glyph only."""
+    verdict = row.investigation.verdict
+    return palette.VERDICT[verdict].sign if verdict else Content.styled(NOTHING, palette.MUTED)
+
+
 def is_over(row: InboxRow) -> bool:
     """Whether it has ended: shown, but quietly."""
     return row.investigation.lifecycle is not Lifecycle.OPEN
@@ -160,11 +166,13 @@ def columns(now: Callable[[], float]) -> Sequence[Column[InboxRow]]:
         Column("priority", "PR", lambda row, _: priority_cell(row), 2,
                sort=lambda row: row.investigation.priority),
         Column("pin", "P", lambda row, _: "^" if row.investigation.pinned else "", 1, priority=6),
-        Column("workload", "WORKLOAD", quiet(workload_cell), 15, flex=5, limit=44,
+        Column("workload", "WORKLOAD", quiet(workload_cell), 14, flex=5, limit=44,
                sort=lambda row: row.investigation.entity.title),
         Column("signal", "SIGNAL", quiet(signal_cell), 17, flex=4, limit=30, sort=lambda row: row.investigation.title),
-        Column("verdict", "VERDICT", lambda row, _: verdict_cell(row), 9, priority=4,
-               sort=lambda row: row.investigation.verdict),
+        Column("verdict", "VERDICT", lambda row, _: verdict_cell(row), 12, priority=4,
+               sort=lambda row: row.investigation.verdict,
+               short=Column("verdict", "V", lambda row, _: verdict_sign(row), 1,
+                            sort=lambda row: row.investigation.verdict)),
         Column("past", "RECENT", spark_cell, 11, flex=3, limit=24, priority=3),
         Column("now", "NOW", quiet(now_cell), 8, flex=1, limit=11, right=True, priority=2),
         Column("expected", "EXPECTED", quiet(lambda row, _: expected_cell(row.worst)), 14, priority=5),

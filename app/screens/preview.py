@@ -130,7 +130,9 @@ class _Parts(NamedTuple):
 
         chart = BandChart(id="preview-chart")
         chart.can_focus = False
-        return cls(chart, Facts(), Static(id="preview-line", markup=False))
+        facts = Facts()
+        facts.most = 2
+        return cls(chart, facts, Static(id="preview-line", markup=False))
 
     def arranged(self) -> tuple[Widget, ...]:
         """Beside each other."""
@@ -157,13 +159,16 @@ def company(row: InboxRow) -> Iterator[tuple[str, str]]:
 
 
 def reasons(row: InboxRow, now: float, zone: tzinfo) -> Iterator[tuple[str, str | Content]]:
-    """Why it is here, as names and texts."""
+    """Why it is here, as names and texts; what is acted on comes first, since the pane may end before the rest."""
     record, worst = row.investigation, row.worst
     if record.verdict is not None:
         yield "verdict", Content(" ").join(verdict(record))
     if record.cause:
         yield "cause", record.cause
     yield "seen" if worst.present else "was", expectation(worst).removeprefix("was ")
+    query = worst.source.query
+    if query:
+        yield "next", f"enter, then c copies its {'command' if query.startswith('kubectl') else 'query'}"
     if record.entity.environment:
         yield "env", record.entity.environment
     if (end := ending(record, row.last_seen)) is None:
@@ -171,9 +176,6 @@ def reasons(row: InboxRow, now: float, zone: tzinfo) -> Iterator[tuple[str, str 
     else:
         yield "lasted", f"{age(end - record.onset)}, {clock(record.onset, zone)} to {clock(end, zone)}"
         yield "over", f"since {clock(record.ended, zone)}, after some evaluations back in band"
-    query = worst.source.query
-    if query:
-        yield "next", f"enter, then c copies its {'command' if query.startswith('kubectl') else 'query'}"
     yield "sure", f"{100 * worst.confidence:.0f} %, compared with {compared(worst.views)}"
     if row.likely is not None:
         yield "labels", f"say it is {row.likely:.0%} likely true"

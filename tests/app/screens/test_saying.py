@@ -62,8 +62,10 @@ async def test_what_was_copied_is_told_by_its_kind_and_length():
         await eventually(pilot, lambda: console.situation.query)
         long = "kubectl get pods --output " + "x" * 200
         console.view.copy(long)
+        await eventually(pilot, lambda: toasts(console))
         assert toasts(console)[-1] == f"copied the command ({len(long)} characters) through the terminal (OSC 52)"
         console.view.copy("rate(x[5m])")
+        await eventually(pilot, lambda: ["query" in text for text in toasts(console)] == [True])
         assert toasts(console)[-1].startswith("copied the query (11 characters)")
 
 
