@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     import threading
     from collections.abc import Callable, Sequence
 
+    from app.baselines.lines import Said
+    from app.baselines.shown import Baselines, Chart
     from app.clock import Clock
     from app.notify.shown import Draft, Outbox
     from app.quality.proposals import Proposal
@@ -43,6 +45,7 @@ class Acting:
     _triage: Triage
     _wake: threading.Event
     _seen: WorkloadCoverage
+    _said: Said
     _snapshot: Snapshot
 
     def _publish(self, change: Callable[[Snapshot], Snapshot], *, tell: bool = True) -> Snapshot:
@@ -231,6 +234,18 @@ class Acting:
     def workloads(self) -> Face:
         """The coverage matrix by workload."""
         return by_workload(self._seen, self._run.cluster, {row.id: row.group for row in self._catalogue.rows})
+
+    def baselines(self) -> Baselines:
+        """How every workload is doing."""
+        from app.baselines.lines import baselines
+
+        return baselines(self._said, self._seen, self._run.cluster)
+
+    def charts(self, workload: int) -> tuple[Chart, ...]:
+        """The headline signals of one workload."""
+        from app.baselines.lines import charts
+
+        return charts(self._said, self._seen, self._run.cluster, workload)
 
     def advise(self) -> ActResult:
         """Let the advisor look with the next cycle."""

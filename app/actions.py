@@ -42,12 +42,15 @@ PLACES = (
     Place("advisor", "Advisor", "Requests and limits that do not fit what containers use"),
     Place("quality", "Quality", "How good findings are by your labels, and what to label next"),
     Place("outbox", "Outbox", "What was sent, what was not, and what to do about it"),
+    Place("workloads", "Workloads", "Every workload against what is usual for it, the worst first"),
 )
 
-INBOX, INVESTIGATION, COVERAGE, SETTINGS, ADVISOR, QUALITY, OUTBOX = (frozenset({place.id}) for place in PLACES)
+INBOX, INVESTIGATION, COVERAGE, SETTINGS, ADVISOR, QUALITY, OUTBOX, WORKLOADS = (
+    frozenset({place.id}) for place in PLACES
+)
 CASES = INBOX | INVESTIGATION
 LABELLED = CASES | QUALITY
-LISTED = CASES | COVERAGE | SETTINGS | ADVISOR | QUALITY | OUTBOX
+LISTED = CASES | COVERAGE | SETTINGS | ADVISOR | QUALITY | OUTBOX | WORKLOADS
 CONNECTION = frozenset({"connection"})
 EVERY_PLACE: frozenset[str] = frozenset()
 """No names: the action applies on every screen."""
@@ -175,7 +178,7 @@ def _lists() -> tuple[Action, ...]:
         ("list.column-left", "shift+left", "Column left", "Choose the column to the left for sorting"),
         ("list.column-right", "shift+right", "Column right", "Choose the column to the right for sorting"),
     )
-    places = dict.fromkeys(("list.mark", "list.mark-range", "list.unmark"), INBOX | OUTBOX)
+    places = dict.fromkeys(("list.mark", "list.mark-range", "list.unmark"), INBOX | OUTBOX | WORKLOADS)
     footer = {"list.open": 1, "list.mark": 11}
     return tuple(
         Action(name, keys, title, tooltip, Group.MOVE, places=places.get(name, LISTED), footer=footer.get(name, 0))
@@ -267,7 +270,7 @@ def _here() -> tuple[Action, ...]:
         Action("coverage.switch-group", "D", "Group off/on", "Switch all rows of the group off, or on again", here,
                "switch_group", places=COVERAGE, refusal=with_row),
         Action("coverage.face", "w", "Workloads", "The matrix by workload; once more by issue type", here, "face",
-               places=COVERAGE, footer=3, command="workloads"),
+               places=COVERAGE, footer=3, command="by-workload"),
         Action("coverage.markdown", "C", "Copy all", "Copy the matrix as Markdown", here, "copy_markdown",
                places=COVERAGE, footer=7, command="markdown"),
         Action("case.narrate", "N", "Narrate", "Let the model of the settings put the evidence into words", here,
@@ -277,7 +280,7 @@ def _here() -> tuple[Action, ...]:
         Action("copy.query", "c", "Copy query", "Copy the query of the selected line", here, "copy_query",
                places=INVESTIGATION | COVERAGE | ADVISOR, footer=6, refusal=with_query),
         Action("copy.name", "c", "Copy", "Copy the name", here, "copy_name",
-               places=INBOX | SETTINGS | OUTBOX,
+               places=INBOX | SETTINGS | OUTBOX | WORKLOADS,
                refusal=with_name),
         Action("browse", "o", "Browse", "Open the query in Prometheus, in the browser", here, "browse",
                places=INBOX | INVESTIGATION | COVERAGE | ADVISOR, refusal=with_query),

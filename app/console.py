@@ -82,6 +82,7 @@ class Console(Dispatch):
         "advisor": later("app.screens.advisor", "AdvisorScreen"),
         "quality": later("app.screens.quality", "QualityScreen"),
         "outbox": later("app.screens.outbox", "OutboxScreen"),
+        "workloads": later("app.screens.workloads", "WorkloadsScreen"),
     }
     DEFAULT_MODE = PLACES[0].id
     BINDINGS = bindings(action for action in actions_of("") if not action.places)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from app.advisor import Advisor
 from app.annotations import Annotations
+from app.baselines.shown import SIGNALS
 from app.evaluation import RowResult, judge_metrics, judge_states, refused
 from app.investigation.investigator import Investigator
 from app.investigation.investigator import Surroundings as Unsolved
@@ -43,9 +44,10 @@ from detectors.model import KUBERNETES, Coverage
 from storage.records import CycleRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from app.clock import Clock
+    from app.judging import Batch
     from app.settings.schema import Settings
     from app.sources.base import ClusterSource, MetricsSource, SourceError
     from app.tracking import AnomalyKey, Changes
@@ -78,6 +80,8 @@ class Outcome:
     """What is the matter with the metrics server; None when it answered, or there is none."""
     series: int
     warnings: tuple[str, ...]
+    kept: Mapping[str, Sequence[Batch]] = field(default_factory=dict)
+    """What was said of all entities, by those signals that are told of every workload (`app.baselines`)."""
 
 
 @dataclass
@@ -203,7 +207,8 @@ class Engine:
             *(text for r in results.values() for text in r.warnings),
         )
         self.progress("")
-        return Outcome(now, cycle.seconds, results, changes, state, trouble, series, tuple(dict.fromkeys(warnings)))
+        told = tuple(dict.fromkeys(warnings))
+        return Outcome(now, cycle.seconds, results, changes, state, trouble, series, told, around.kept)
 
     def _additions(self, trouble: SourceError | None) -> Additions:
         """What the advisor and the queries add to what is stored."""
@@ -286,6 +291,7 @@ class Engine:
             adopted=self._adopted(),
             false_discovery_rate=self.settings.detection.false_discovery_rate,
             profiles=self.profiles,
+            kept={signal: [] for signal in SIGNALS},
         )
 
     def _judged(

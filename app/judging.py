@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import repeat
 from typing import TYPE_CHECKING, NamedTuple
@@ -73,6 +73,8 @@ class Surroundings:
     """Share of false findings tolerated among all tests of a cycle."""
     profiles: Profiles | None = None
     """What follows the series that are judged; None where nothing does."""
+    kept: Mapping[str, list[Batch]] = field(default_factory=dict)
+    """By signal, for those whose judgements somebody wants to see afterwards: what was said of all entities."""
 
     @cached_property
     def open_by_signal(self) -> Known:
@@ -120,6 +122,8 @@ def judge(
     """
     for batch in batches(row, measurement, speaks, around, shared=shared, follow=True):
         judgement, row = batch.judgement, batch.row
+        if row.id in around.kept:
+            around.kept[row.id].append(batch.without_parts())
         # Nearly all there ever is: nothing is the matter, and nothing was.
         calm = zip(batch.keys, judgement.coverage, judgement.p_value.tolist(), repeat(None), repeat(None), strict=False)
         verdicts = list(map(Verdict._make, calm))
@@ -152,6 +156,10 @@ class Batch(NamedTuple):
     def subject(self, index: int) -> Subject:
         """One of them."""
         return Subject(self.measurement, self.places[index])
+
+    def without_parts(self) -> Batch:
+        """The same without what was measured, which is many times as large; nothing is copied."""
+        return self._replace(measurement=replace(self.measurement, parts=()))
 
 
 def batches(
@@ -296,7 +304,7 @@ def _verdict(
         record is not None or _convincing(row, subject, judgement, index, around)
     )
     observation = _observation(row, subject, judgement, index) if out else None
-    band = _band(judgement, index) if out or record is not None else None
+    band = band_of(judgement, index) if out or record is not None else None
     return Verdict(subject.key, judgement.coverage[index], float(judgement.p_value[index]), observation, band)
 
 
@@ -308,7 +316,7 @@ def _unjudged(
     Where the incident fills the whole baseline, what was expected when it began still holds. A rate can be judged by
     that without any traffic, since none is a rate too; for everything else silence proves nothing.
     """
-    band = _band(judgement, index)
+    band = band_of(judgement, index)
     band = replace(band, low=np.full_like(band.low, record.low), high=np.full_like(band.high, record.high))
     coverage, observed = judgement.coverage[index], float(judgement.observed[index])
     if coverage is Coverage.NO_TRAFFIC and row.detector in RATES:
@@ -387,7 +395,9 @@ def _observation(row: Row, subject: Subject, judgement: Judgement, index: int) -
     )
 
 
-def _band(judgement: Judgement, index: int) -> Band:
+def band_of(judgement: Judgement, index: int) -> Band:
+    """One entity's values with their expected band, copied."""
+
     def row(values: FloatArray) -> FloatArray:
         return np.array(values[index])
 

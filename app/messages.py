@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from textual.message import Message
 
 if TYPE_CHECKING:
+    from app.baselines.shown import Baselines, Chart, Line
     from app.connection import Choice
     from app.notify.shown import Draft, Outbox
     from app.quality.proposals import Proposal
@@ -124,6 +125,27 @@ class WorkloadsSeen(Message):
     def can_replace(self, message: Message) -> bool:
         """Only the newest is worth showing."""
         return isinstance(message, WorkloadsSeen)
+
+
+class BaselinesTold(Message):
+    """How every workload is doing, as the newest cycle judged it."""
+
+    def __init__(self, baselines: Baselines) -> None:
+        self.baselines = baselines
+        super().__init__()
+
+    def can_replace(self, message: Message) -> bool:
+        """Only the newest is worth showing."""
+        return isinstance(message, BaselinesTold)
+
+
+class ChartsTold(Message):
+    """The headline signals of one workload."""
+
+    def __init__(self, line: Line, charts: tuple[Chart, ...]) -> None:
+        self.line = line
+        self.charts = charts
+        super().__init__()
 
 
 class MutesTold(Message):

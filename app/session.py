@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec.structs import replace
 
 from app.acting import Acting
+from app.baselines.lines import Said, said
 from app.coverage import with_origin
 from app.quality.naming import detectors_of
 from app.snapshot import ENDED, FAILED, REPLAY, ActResult, Health, Snapshot, SourceStatus
@@ -85,7 +86,7 @@ class EngineSession(Acting):
         """Snapshots are told in the order in which they were made, whichever thread makes them: what they are made of
         is read under it, too."""
         self._snapshot = Snapshot(0, clock.now(), run.cluster, run.mode, interval=run.interval)
-        self._seen = WorkloadCoverage()
+        self._seen, self._said = WorkloadCoverage(), Said()
         self._file = stamp_of(loaded.path)
         """The settings file as it was read last."""
         self._refused: SourceStatus | None = None
@@ -166,7 +167,8 @@ class EngineSession(Acting):
         return before
 
     def _done(self, outcome: Outcome) -> None:
-        state, self._seen = outcome.state, seen(outcome, self._catalogue, self._loaded)
+        state, self._said = outcome.state, said(outcome)
+        self._seen = seen(outcome, self._catalogue, self._loaded)
         fields = {
             "sources": (*self._run.statuses(outcome), self._store_status(), *self._settings_status()),
             "warnings": outcome.warnings,

@@ -12,6 +12,7 @@ from typing import Protocol
 
 from msgspec import Struct, field
 
+from app.baselines.shown import Baselines, Chart
 from app.notify.shown import Draft, Outbox
 from app.quality.proposals import Proposal
 from app.quality.report import Report
@@ -311,6 +312,14 @@ class Session(Protocol):
 
     def workloads(self) -> Face:
         """The coverage matrix by workload, as the newest cycle saw it; empty before there was one."""
+        ...
+
+    def baselines(self) -> Baselines:
+        """How every workload is doing against what is usual for it; empty before this process's first cycle."""
+        ...
+
+    def charts(self, workload: int) -> tuple[Chart, ...]:
+        """The headline signals of one workload, by its line's number, as the newest cycle judged them."""
         ...
 
     def advise(self) -> ActResult:

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from widgets import palette
-from widgets.sparkline import GLYPHS, MIDDLE, MISSING, UNJUDGED, levels_of, sparkline
+from widgets.levels import MIDDLE, MISSING, UNJUDGED, levels_of
+from widgets.sparkline import GLYPHS, from_levels, sparkline
 
 number = st.floats(allow_nan=True, allow_infinity=True, width=64)
 
@@ -70,3 +71,28 @@ def test_raw_uses_the_scale_of_the_values_and_still_emphasises() -> None:
     content = sparkline(np.arange(8.0), np.zeros(8), np.full(8, 5.0), 8, raw=True)
     assert content.plain == GLYPHS[:8]
     assert emphasised(content) == "▇█"
+
+
+bands = st.lists(st.tuples(number, number, number), min_size=12, max_size=12)
+
+
+@given(st.lists(bands, min_size=1, max_size=4), st.integers(1, 20))
+def test_thousands_at_once_have_the_levels_that_each_has_alone(rows, width) -> None:
+    values, low, high = np.moveaxis(np.array(rows), -1, 0)
+    levels, outside = levels_of(values, low, high, width)
+    for place in range(len(rows)):
+        alone = levels_of(values[place], low[place], high[place], width)
+        assert (levels[place].tolist(), outside[place].tolist()) == (alone[0].tolist(), alone[1].tolist())
+
+
+@given(st.lists(st.tuples(st.integers(0, UNJUDGED), st.booleans()), min_size=1, max_size=30), st.integers(1, 40))
+def test_fewer_cells_lose_no_excursion_and_are_blank_only_where_nothing_is(cells, width) -> None:
+    levels, outside = zip(*cells, strict=True)
+    content = from_levels(levels, outside, width)
+    assert content.cell_length == width
+    if width < len(levels):
+        farthest = max(levels, key=lambda level: abs(level - MIDDLE) if level < MISSING else -level)
+        assert GLYPHS[farthest] in content.plain or any(
+            abs(GLYPHS.index(sign) - MIDDLE) == abs(farthest - MIDDLE) for sign in content.plain
+        )
+    assert from_levels(levels, outside, len(levels)).plain == "".join(GLYPHS[level] for level in levels)

@@ -38,10 +38,12 @@ from tests.app.screens.night import (
     inbox_row,
 )
 from tests.app.screens.posted import MESSAGES, WHERE, draft, outbox
+from tests.app.screens.usual import BASELINES, charts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from app.baselines.shown import Baselines, Chart
     from app.notify.shown import Draft
     from app.quality.proposals import Proposal
     from app.quality.report import Report
@@ -77,6 +79,7 @@ class FakeSession:
         self.undone: list[tuple[str, dict[int, InboxRow]]] = []
         self.done: list[tuple[str, dict[int, InboxRow]]] = []
         self.messages = {posted.record.id: posted.record.state for posted in MESSAGES}
+        self.usual = BASELINES
         self.seen = WorkloadCoverage()
         """What the matrix by workload is made of."""
         self.snapshot = Snapshot(
@@ -205,6 +208,13 @@ class FakeSession:
 
     def workloads(self) -> Face:
         return by_workload(self.seen, CLUSTER, {row.id: row.group for row in load().rows})
+
+    def baselines(self) -> Baselines:
+        self.calls.append(("baselines",))
+        return self.usual
+
+    def charts(self, workload: int) -> tuple[Chart, ...]:
+        return charts(workload)
 
     def advise(self) -> ActResult:
         self.calls.append(("advise",))

@@ -20,6 +20,7 @@ from app.screens.investigation import InvestigationScreen
 from app.screens.outbox import OutboxScreen
 from app.screens.quality import QualityScreen
 from app.screens.settings import SettingsScreen
+from app.screens.workloads import WorkloadsScreen
 from tests.app.screens.fake_session import FakeSession
 from tests.app.screens.running import eventually, painted, running, toasts
 from widgets.band_chart import BandChart
@@ -33,6 +34,7 @@ SCREENS = {
     "advisor": AdvisorScreen,
     "quality": QualityScreen,
     "outbox": OutboxScreen,
+    "workloads": WorkloadsScreen,
     "connection": ConnectionScreen,
 }
 READY = Situation(True, (412,), "shop/checkout", "up", messages=(1,))
