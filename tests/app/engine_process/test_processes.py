@@ -92,6 +92,10 @@ def test_answers_are_what_they_are_without_a_process_between(console: Console) -
     assert session.settings() == here.settings()
     assert session.test_connections() == here.test_connections()
     assert session.workloads() == here.workloads()
+    # Of what is not judged the numbers are NaN.
+    assert repr(session.baselines()) == repr(here.baselines())
+    assert repr(session.charts(1)) == repr(here.charts(1))
+    assert session.charts(-1) == ()
     session.remember("console", '{"place": "inbox"}')
     assert session.recall("console") == '{"place": "inbox"}'
     assert session.label([row.id], Label.FALSE, reason="noise") == here.label([row.id], Label.FALSE, reason="noise")

@@ -23,6 +23,8 @@ SCENES = {
     "quality-incidents": ("inbox", ("6", "left_square_bracket"), ("LASTED", "not watched")),
     "outbox": ("inbox", ("7",), ("1 failed", "tried again")),
     "outbox-empty": ("empty", ("7",), ("Nothing is ever sent",)),
+    "workloads": ("inbox", ("8",), ("shop/web", "3 out of band")),
+    "workloads-charts": ("inbox", ("8", "enter"), ("expected", "opens case #412")),
     "send": ("inbox", ("S",), ("y sends", "Likely cause")),
     "snooze": ("inbox", ("s",), ("next rollout",)),
     "silence": ("inbox", ("M", *"moving"), ("hides 1",)),
