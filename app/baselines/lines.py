@@ -174,6 +174,8 @@ def _candidates(
         answer, known = status.get(row, Coverage.NO_SOURCE), told.get((row, key))
         if known is None or answer is Coverage.DISABLED:
             yield Reading(answer, row if answer is not Coverage.NO_SOURCE else ""), None
+        elif known.reading.status is answer:
+            yield known.reading, known
         else:
             yield msgspec.structs.replace(known.reading, status=answer), known
 
