@@ -443,11 +443,6 @@ def test_a_replay_session_ends_with_its_recording(tmp_path: Path) -> None:
         assert Coverage.LIVE in {status for line in face.lines for status in line.worst.values()}
         lines = {line.title: line for line in session.baselines().lines}
         assert len(lines) >= shown.workloads and set(lines) <= {line.title for line in face.lines}
-        assert [reading.status for reading in lines["prod/cart"].readings[:3]] == [Coverage.LIVE] * 3
-        assert lines["prod/cart"].environment == "production"
-        told = session.charts(lines["prod/cart"].number)
-        assert {"rate", "errors", "latency"} <= {chart.headline for chart in told}
-        assert all('"prod"' in chart.query and chart.band for chart in told)
         ended = listener.wait(lambda s: s.mode == ENDED, "the end of a whole hour", 6 * PATIENCE)
         assert ended.cycle >= 2
     finally:
