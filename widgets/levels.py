@@ -77,7 +77,7 @@ def _per_cell(samples: NDArray[np.float64], width: int) -> NDArray[np.float64]:
     if width >= count:
         return samples[..., starts]
     highest, lowest = np.fmax.reduceat(samples, starts, axis=-1), np.fmin.reduceat(samples, starts, axis=-1)
-    return np.where(highest + lowest >= 0, highest, lowest)
+    return np.where(highest >= -lowest, highest, lowest)
 
 
 def _raw_levels(samples: NDArray[np.float64], width: int) -> NDArray[np.intp]:

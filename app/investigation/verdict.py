@@ -113,10 +113,12 @@ def _by_impact(scene: Scene, book: Playbook, clues: Clues, outcome: Outcome) -> 
         left = " and ".join(impact.lines())
         measured = next((clue.text for clue in clues.by_name.get("impact.errors", ()) if clue.holds is not None), "")
         return Priority.P1, f"{left}; {measured}" if measured else f"nobody can be served: {left}"
+    # Before the old revision's good word: part of the requests go to the new one.
+    lost = next((clue.text for clue in clues.holding("impact.lost-requests")), "")
+    if why := outcome.applied("R5") or outcome.applied("R3") or lost:
+        return Priority.P2, why
     if impact is not None and impact.old_revision_serves:
         return Priority.P3, "the new revision fails, the old one still serves"
-    if why := outcome.applied("R5") or outcome.applied("R2") or outcome.applied("R3"):
+    if why := outcome.applied("R2"):
         return Priority.P2, why
-    if lost := clues.holding("impact.lost-requests"):
-        return Priority.P2, lost[0].text
     return book.priority, ", ".join(impact.lines()) if impact is not None else book.title

@@ -10,7 +10,7 @@ from app.investigation.model import Scope
 from app.investigation.scope import scope_of
 from detectors.cluster import Restart
 from storage.records import Priority, Verdict
-from tests.app.investigation.playbooks.workloads import running
+from tests.app.investigation.playbooks.workloads import NEW, OLD, revision, running, spec
 from tests.app.investigation.scenes import Answers, anomaly, investigated, scene
 from tests.app.investigation.tracks import requests
 from tests.detectors.states.objects import NOW, cluster, deployment, ended, healthy, pod, replica_set, waiting
@@ -136,3 +136,20 @@ class TestLostRequests:
         assert doubtful.verdict is Verdict.INCONCLUSIVE
         easing = investigated(scene([], self.drop(30.0, clean_passes=1), before=doubtful)).conclusion
         assert easing.verdict is Verdict.INCONCLUSIVE
+
+
+@pytest.mark.parametrize(
+    ("share", "priority", "why"),
+    [((0.001, 0.2), Priority.P2, "failed in 5m"), ((0.001, 0.001), Priority.P3, "the old one still serves")],
+)
+def test_an_old_revision_that_serves_is_no_comfort_while_requests_burn(share, priority, why):
+    sets = revision(OLD, 1, spec(), 7200.0), revision(NEW, 2, spec(image="web:2"), 700.0)
+    pods = (*(healthy(number, revision=OLD) for number in (0, 1)), pod(2, KILLED, revision=NEW))
+    objects = [deployment(replicas=2, readyReplicas=2, availableReplicas=2), *sets, *pods]
+    numbers = requests(share=share)
+    sources = Answers(numbers={"server-error-spike": (numbers,), "http-server-5xx-spike": (numbers,)})
+    found = investigated(
+        scene(objects, anomaly("http-server-5xx-spike", low=0.0, high=0.01, observed=0.2), sources=sources)
+    ).conclusion
+    assert (found.verdict, found.priority) == (Verdict.REAL, priority)
+    assert why in found.priority_reason
