@@ -61,6 +61,10 @@ PICTURES = (
     Picture("investigation", ("G", "enter"), ("1",), "#ledger"),
     Picture("coverage", ("3",), ("1",), "RowList"),
     Picture("settings", ("4",), ("1",), "RowList"),
+    Picture("advisor", ("5",), ("1",)),
+    Picture("quality", ("6",), ("1",)),
+    Picture("outbox", ("7",), ("1",)),
+    Picture("workloads", ("8",), ("1",), "RowList"),
     Picture("connection", (":", *"connect", "enter")),
 )
 """In an order in which none changes what a later one shows."""
