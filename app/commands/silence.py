@@ -32,7 +32,7 @@ def declare(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--owner", default="", help="add: who can be asked (default: you)")
     parser.add_argument("--for", dest="lasting", metavar="TIME", default="2h", help="add: 30m, 2h (default), 7d")
     parser.add_argument("--from", dest="begin", metavar="TIME", default="", help="add: in 30m, or ISO 8601 (UTC)")
-    parser.add_argument("--dry-run", action="store_true", help="add: say what it would hide, and leave it at that")
+    parser.add_argument("--preview", action="store_true", help="add: say what it would hide, and leave it at that")
     parser.add_argument("--json", action="store_true", help="list: print JSON lines")
 
 
@@ -75,7 +75,7 @@ def _add(store: Store, triage: Triage, loaded: LoadedSettings, options: argparse
         sys.stderr.write(f"tocsin: {error}\n")
         return Exit.USAGE
     print(foreseen(wanted, stored_past(store, cluster, settings, now), settings.quality.days).text)
-    if not options.dry_run:
+    if not options.preview:
         print(triage.silence(cluster, wanted).message)
     return Exit.OK
 

@@ -105,7 +105,7 @@ def test_what_cannot_be_understood_is_refused_with_what_is_allowed(capsys, datab
 
 def test_a_silence_is_added_listed_and_ended(capsys, database):
     matchers = ("namespace=shop", "workload=check*")
-    code, out, _ = tocsin(capsys, database, "silence", "add", *matchers, "--reason", "moving", "--dry-run")
+    code, out, _ = tocsin(capsys, database, "silence", "add", *matchers, "--reason", "moving", "--preview")
     assert code == Exit.OK and "hides 1 open case (#1)" in out
     assert "nothing is silenced" in tocsin(capsys, database, "silence", "list")[1]
     code, out, _ = tocsin(capsys, database, "silence", "add", *matchers, "--reason", "moving", "--owner", "the team",
