@@ -9,6 +9,7 @@ from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
+from app.redaction import MASK
 from app.screens.choice import MOST
 from app.screens.dialog import Dialog
 from detectors.words import counted
@@ -85,9 +86,6 @@ class SendDialog(Dialog[tuple[str, ...]]):
         return multi("\n\n".join(f"{head}\n{text}" for head, text in zip(heads, texts, strict=True)))
 
     def _notes(self) -> Content:
-        # Its patterns take long to compile, and the first paint loads this module.
-        from app.redaction import MASK
-
         masked = sum(draft.text_for(self._chosen).count(MASK) for draft in self._told)
         notes = [f"{counted(masked, 'passages')} masked" if masked else "nothing had to be masked"]
         notes += [f"not sent: #{draft.case}, {draft.refusal}" for draft in self._silent]

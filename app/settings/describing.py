@@ -6,6 +6,8 @@ from typing import Any
 
 from msgspec import inspect as types
 
+from app.redaction import MASK
+
 TENANT = "x-scope-orgid"
 
 
@@ -42,8 +44,6 @@ def _several(item: Any, usual: str) -> str:
 
 def masked(key: str, value: Any) -> Any:
     """Header values may be credentials: only the tenant's and references to the environment are shown."""
-    from app.redaction import MASK
-
     if key != "prometheus.headers" or not isinstance(value, dict):
         return value
     return {name: item if name.lower() == TENANT or "${" in str(item) else MASK for name, item in value.items()}

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from platformdirs import user_config_path, user_data_path
 
+from app.redaction import redact
 from app.settings.describing import describe, masked
 from app.settings.nested import NESTED, explain_nested
 from app.settings.schema import Settings
@@ -196,9 +197,6 @@ def _problems(tables: Mapping[str, Any], origins: Mapping[str, str], path: Path)
 
 def explain(message: str, tables: Mapping[str, Any], origins: Mapping[str, str], path: Path) -> str:
     """A validation error as one sentence: where, which key, which value, what is allowed."""
-    # Its patterns take longer to compile than all settings to read, and nearly always nothing is wrong.
-    from app.redaction import redact
-
     what, _, where = message.partition(" - at ")
     key = where.strip("`").removeprefix("$").lstrip(".")
     if unknown := re.search(r"unknown field `([^`]+)`", what):

@@ -30,7 +30,7 @@ from tests.app.screens.night import FAULTS
 from tests.app.screens.running import console_of, eventually, painted, running, toasts
 
 ROOT = Path(__file__).parents[2]
-HEAVY = ("numpy", "plotext", "httpx", "kubernetes", "sqlite_utils", "app.redaction")
+HEAVY = ("numpy", "plotext", "httpx", "kubernetes", "sqlite_utils")
 
 
 class Refusing:
