@@ -59,14 +59,14 @@ class Facts(Widget):
         for name, value in self.facts:
             content = plain(value) if isinstance(value, str) else harmless(value)
             head = plain(shorten(name, left).ljust(left), style=palette.MUTED)
-            for line in self._cut(content.wrap(max(1, width - left - 2))) or [Content("")]:
+            for line in self._lines_of(content, max(1, width - left - 2)):
                 yield Content.assemble(head, "  ", line.rstrip())
                 head = Content(" " * left)
 
-    def _cut(self, lines: list[Content]) -> list[Content]:
-        """At most so many lines, the last one marked where more were left out."""
+    def _lines_of(self, value: Content, width: int) -> list[Content]:
+        """A value's lines, at least one, at most `most`; the last one is marked where more were left out."""
+        lines = value.wrap(width) or [Content("")]
         if not self.most or len(lines) <= self.most:
             return lines
-        last = lines[self.most - 1].rstrip()
-        room = max(0, self.size.width - WIDEST_NAME // 2)
-        return [*lines[: self.most - 1], Content.assemble(last.truncate(room), ELLIPSIS)]
+        last = lines[self.most - 1].rstrip().truncate(width - 1)
+        return [*lines[: self.most - 1], Content.assemble(last, ELLIPSIS)]

@@ -72,6 +72,23 @@ async def test_a_click_on_a_tab_selects_it() -> None:
         assert not stage.take(TabLine.Selected)
 
 
+@pytest.mark.parametrize(
+    ("width", "titles"),
+    [(120, ["Investigation", "Settings", "Quality"]), (64, ["Investigation", "Settings", "Quality"]),
+     (50, ["Inve", "Sett", "Qual"])],
+)  # fmt: skip
+async def test_tabs_are_shortened_evenly_and_none_is_cut(width: int, titles: list[str]) -> None:
+    tabs = TabLine()
+    names = ("Inbox", "Investigation", "Coverage", "Settings", "Quality")
+    async with staged(tabs, size=(width, 3)) as stage:
+        tabs.tabs = tuple(Tab(name.lower(), name, str(number)) for number, name in enumerate(names, 1))
+        tabs.active = "inbox"
+        await stage.pilot.pause()
+        line = stage.lines()[0]
+        assert all(f" {title} " in f"{line} " for title in titles)
+        assert "…" not in line
+
+
 async def test_keys_are_pressed_by_click_unless_impossible() -> None:
     footer = KeyFooter()
     async with staged(footer) as stage:

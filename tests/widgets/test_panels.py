@@ -135,6 +135,23 @@ async def test_facts_align_and_wrap() -> None:
         assert facts.size.height == 3
 
 
+async def test_a_long_fact_is_cut_where_the_panel_says_so_and_whole_elsewhere() -> None:
+    facts = Facts()
+    text = "one two three four five six seven eight nine ten eleven"
+    async with staged(facts, size=(30, 10)) as stage:
+        facts.facts = (("what", text), ("next", "enter"))
+        await stage.pilot.pause()
+        assert " ".join(" ".join(stage.lines()).split()) == f"what {text} next enter"
+        facts.most = 2
+        facts.facts = (("what", text), ("next", "now"))
+        await stage.pilot.pause()
+        lines = [line.rstrip() for line in stage.lines()]
+        assert lines[1].endswith("…")
+        assert lines[2] == "next  now"
+        assert facts.size.height == 3
+        assert all(len(line) <= 30 for line in lines)
+
+
 async def test_help_filters_by_key_and_by_word() -> None:
     panel = HelpPanel()
     async with staged(panel) as stage:

@@ -18,10 +18,11 @@ from app.screens.inbox_rows import (
 )
 from app.screens.preview import reasons
 from detectors.model import PARTLY, Coverage, Views
-from storage.records import CoverageRecord
+from storage.records import CoverageRecord, Verdict
 from tests.app.screens.night import CLUSTER, FAULTS, NOW, inbox_row
 from widgets import palette
 from widgets.filter import fold, parse
+from widgets.rows import place
 
 OPEN = inbox_row(next(fault for fault in FAULTS if fault.id == 411))
 OVER = inbox_row(next(fault for fault in FAULTS if fault.id == 390))
@@ -131,6 +132,20 @@ def test_a_case_with_consequences_says_how_many_at_every_width():
     assert workload_cell(row, 10).endswith(" +4") and len(workload_cell(row, 10)) <= 10
     assert dict(reasons(row, NOW, None))["brings"] == "4 other cases, shown with it"
     assert "brings" not in dict(reasons(OPEN, NOW, None))
+
+
+@pytest.mark.parametrize(("width", "title"), [(78, "V"), (118, "VERDICT")])
+def test_a_verdict_is_told_at_every_width(width, title):
+    row = inbox_row(next(fault for fault in FAULTS if inbox_row(fault).investigation.verdict))
+    [placed] = [each for each in place(columns(lambda: NOW), width) if each.column.key == "verdict"]
+    assert placed.column.title == title
+    assert str(placed.column.cell(row, placed.width)) in palette.VERDICT[row.investigation.verdict].full.plain
+
+
+def test_what_is_acted_on_comes_first_in_the_preview():
+    row = msgspec.structs.replace(OPEN, investigation=msgspec.structs.replace(
+        OPEN.investigation, verdict=Verdict.REAL, cause="a rollout"))  # fmt: skip
+    assert [name for name, _ in reasons(row, NOW, None)][:4] == ["verdict", "cause", "seen", "next"]
 
 
 def test_a_row_judged_without_a_right_says_so_and_a_whole_one_does_not():

@@ -88,6 +88,16 @@ async def test_what_is_closed_leaves_the_inbox_and_h_shows_it():
         await eventually(pilot, lambda: {412, 388} <= set(console.view.rows.rows.order))
 
 
+async def test_what_is_closed_says_so_at_once_where_closed_ones_are_shown():
+    session = FakeSession()
+    async with running(session) as (console, pilot):
+        await pilot.press("h")
+        case = console.view.current.investigation.id
+        await pilot.press("x")
+        await eventually(pilot, lambda: console.view.rows.rows.items[case].state == "closed")
+        assert "closed" in painted(console)
+
+
 async def test_snoozing_asks_for_how_long():
     session = FakeSession()
     async with running(session) as (console, pilot):
