@@ -69,6 +69,20 @@ def loaded_settings(options: argparse.Namespace) -> LoadedSettings:
     return load_settings(Path(options.config) if options.config else None, overrides=overrides)
 
 
+def existing_store(loaded: LoadedSettings) -> Store:
+    """The store, for what only reads what somebody wrote.
+
+    Raises:
+        StoreError: there is none yet, or it cannot be used.
+    """
+    from storage.database import Store
+    from storage.errors import StoreError
+
+    if not loaded.database.exists():
+        raise StoreError(loaded.database, "nothing was stored there yet", "scan or the console writes it")
+    return Store.open(loaded.database)
+
+
 def log_to(path: Path | None) -> None:
     """Write a debug log. Our own modules never log credentials; the HTTP libraries' own logs stay out of it.
 

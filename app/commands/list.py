@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from app.commands.common import loaded_settings, positive
+from app.commands.common import existing_store, loaded_settings, positive
 from app.exits import Exit
 from storage.records import Lifecycle
 
@@ -29,17 +29,13 @@ def run(options: argparse.Namespace) -> int:
     from app.clock import SystemClock
     from app.export.table import csv_table
     from app.findings import investigation, json_line
-    from storage.database import Store
     from widgets.text import age, clean
 
     loaded = loaded_settings(options)
     cluster = loaded.settings.kubernetes.context or None
     now = SystemClock().now()
     lifecycles = tuple(Lifecycle) if options.all else (Lifecycle.OPEN,)
-    if not loaded.database.exists():
-        sys.stderr.write(f"tocsin: {loaded.database}: nothing was stored there yet; scan or the console writes it\n")
-        return Exit.STORE
-    with Store.open(loaded.database) as store:
+    with existing_store(loaded) as store:
         cases = store.investigations.page(cluster, lifecycles=lifecycles, limit=options.limit)
     if options.format == "csv":
         sys.stdout.write(csv_table(cases, now))

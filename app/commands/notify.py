@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from app.commands.common import investigation_id, loaded_settings, no_such
+from app.commands.common import existing_store, investigation_id, loaded_settings, no_such
 from app.exits import Exit
 from storage.records import Lifecycle, MessageState
 
@@ -41,13 +41,8 @@ def declare(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Do what the action says."""
-    from storage.database import Store
-
     loaded = loaded_settings(options)
-    if not loaded.database.exists():
-        sys.stderr.write(f"tocsin: {loaded.database}: nothing was stored there yet; scan or the console writes it\n")
-        return Exit.STORE
-    with Store.open(loaded.database) as store:
+    with existing_store(loaded) as store:
         if options.action == "outbox":
             return _outbox(store, loaded.settings.notify, as_json=options.json)
         if options.action == "show":

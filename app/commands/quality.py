@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from app.commands.common import cluster_of, loaded_settings
+from app.commands.common import cluster_of, existing_store, loaded_settings
 from app.durations import DAY, seconds_of
 from app.exits import Exit, UsageError
 
@@ -36,7 +35,6 @@ def run(options: argparse.Namespace) -> int:
     from app.opening import open_catalogue
     from app.quality.as_json import report_object
     from app.quality.measures import report
-    from storage.database import Store
 
     loaded = loaded_settings(options)
     days = float(loaded.settings.quality.days)
@@ -45,10 +43,7 @@ def run(options: argparse.Namespace) -> int:
         if seconds is None:
             raise UsageError(f"--since is {options.since!r}; allowed: a length of time such as 24h or 7d")
         days = seconds / DAY
-    if not loaded.database.exists():
-        sys.stderr.write(f"tocsin: {loaded.database}: nothing was stored there yet; scan or the console writes it\n")
-        return Exit.STORE
-    with Store.open(loaded.database) as store:
+    with existing_store(loaded) as store:
         cluster = cluster_of(loaded, store)
         told = report(store, open_catalogue(loaded), loaded.settings, cluster, SystemClock().now(), days)
     if options.model:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
-from app.commands.common import loaded_settings
+from app.commands.common import existing_store, loaded_settings
 from app.exits import Exit
 
 if TYPE_CHECKING:
@@ -23,14 +22,10 @@ def run(options: argparse.Namespace) -> int:
     from app.clock import SystemClock
     from app.findings import json_line, verification
     from app.verification import shown
-    from storage.database import Store
     from widgets.text import age, clean
 
     loaded = loaded_settings(options)
-    if not loaded.database.exists():
-        sys.stderr.write(f"tocsin: {loaded.database}: nothing was stored there yet; scan or the console writes it\n")
-        return Exit.STORE
-    with Store.open(loaded.database) as store:
+    with existing_store(loaded) as store:
         known = store.verifications.recent(loaded.settings.kubernetes.context or None, limit=options.limit)
     if options.json:
         for record in known:

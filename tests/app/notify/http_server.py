@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 
 class Posted(NamedTuple):
@@ -13,16 +13,13 @@ class Posted(NamedTuple):
     body: bytes
 
 
-class HttpServer:
-    """Use it as a context manager."""
+class Serving:
+    """A server on loopback while it is used as a context manager; its handlers find it as `of`."""
 
-    def __init__(self) -> None:
-        self.posted: list[Posted] = []
-        self.answers: list[tuple[int, dict[str, str]]] = []
-        """(status, headers) of the next answers; 0 hangs up."""
+    handler: type[BaseHTTPRequestHandler]
 
-    def __enter__(self) -> HttpServer:
-        handler = type("Handler", (_Handler,), {"of": self})
+    def __enter__(self) -> Self:
+        handler = type("Handler", (self.handler,), {"of": self})
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01})
         self._thread.start()
@@ -59,3 +56,14 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *_: object) -> None:
         pass
+
+
+class HttpServer(Serving):
+    """Takes what is posted."""
+
+    handler = _Handler
+
+    def __init__(self) -> None:
+        self.posted: list[Posted] = []
+        self.answers: list[tuple[int, dict[str, str]]] = []
+        """(status, headers) of the next answers; 0 hangs up."""

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import json
 import re
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
+
+from tests.app.notify.http_server import Serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,8 +26,78 @@ CHAT = {"channel", "text", "attachments", "parse", "link_names", "unfurl_links",
 SILENT = "(no answer)"
 
 
-class SlackServer:
+class _Handler(BaseHTTPRequestHandler):
+    of: SlackServer
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        if self.path.startswith("/upload/"):
+            self.of.files[self.path.removeprefix("/upload/")]["content"] = body
+            return self._answer(200, b"OK")
+        if self.path.startswith("/api/files."):
+            return self._file(dict(parse_qsl(body.decode())))
+        given = json.loads(body)
+        self.of.requests.append((self.path, given))
+        hooked = self.path == HOOK
+        if not hooked and self.headers["Authorization"] != f"Bearer {TOKEN}":
+            return self._answer(200, {"ok": False, "error": "invalid_auth"})
+        if faults := list(_faults(given, hooked)):
+            self.of.faults += faults
+            return (
+                self._answer(400, b"invalid_payload")
+                if hooked
+                else self._answer(200, {"ok": False, "error": "invalid_blocks"})
+            )
+        status, error, headers = self.of.failures.pop(0) if self.of.failures else (200, "", {})
+        if error and error != SILENT:
+            return self._answer(status, error.encode() if hooked else {"ok": False, "error": error}, headers)
+        if hooked:
+            self.of.hooked.append(given)
+            answer: Any = b"ok"
+        else:
+            answer = self.of.chat(self.path.removeprefix("/api/"), given)
+        if error == SILENT:
+            self.close_connection = True
+            return None
+        return self._answer(200, answer)
+
+    def _file(self, given: dict[str, str]) -> None:
+        """https://docs.slack.dev/reference/methods/files.getUploadURLExternal and files.completeUploadExternal."""
+        self.of.requests.append((self.path, given))
+        if self.headers["Authorization"] != f"Bearer {TOKEN}":
+            return self._answer(200, {"ok": False, "error": "invalid_auth"})
+        if "files:write" not in self.of.scopes:
+            return self._answer(200, {"ok": False, "error": "missing_scope", "needed": "files:write"})
+        if self.of.file_error:
+            return self._answer(200, {"ok": False, "error": self.of.file_error})
+        if self.path.endswith("getUploadURLExternal"):
+            number = f"F{len(self.of.files)}"
+            self.of.files[number] = given
+            return self._answer(200, {"ok": True, "upload_url": f"{self.of.url}/upload/{number}", "file_id": number})
+        [named] = json.loads(given["files"])
+        file = self.of.files[named["id"]]
+        self.of.faults += _file_faults(file, given, self.of.messages)
+        file |= {**given, **named}
+        return self._answer(200, {"ok": True, "files": [{"id": named["id"]}]})
+
+    def _answer(self, status: int, body: Any, headers: dict[str, str] | None = None) -> None:
+        data = body if isinstance(body, bytes) else json.dumps(body).encode()
+        self.send_response(status)
+        said = {"X-OAuth-Scopes": self.of.scopes} if self.of.says_scopes else {}
+        for name, value in {"Content-Length": str(len(data)), **said, **(headers or {})}.items():
+            self.send_header(name, value)
+        self.send_header("Content-Type", "text/plain" if isinstance(body, bytes) else "application/json")
+        self.end_headers()
+        self.wfile.write(data)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+class SlackServer(Serving):
     """Messages by (channel, ts), every request, and what to answer instead; use it as a context manager."""
+
+    handler = _Handler
 
     def __init__(self) -> None:
         self.messages: dict[str, dict[str, Any]] = {}
@@ -44,22 +115,6 @@ class SlackServer:
         """By id: what was asked for, uploaded and shared."""
         self.faults: list[str] = []
         """What was wrong with requests."""
-
-    def __enter__(self) -> SlackServer:
-        handler = type("Handler", (_Handler,), {"slack": self})
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01})
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_port}"
 
     def fail(self, error: str, status: int = 200, **headers: str) -> None:
         self.failures.append((status, error, {name.replace("_", "-"): value for name, value in headers.items()}))
@@ -79,74 +134,6 @@ class SlackServer:
         else:
             self.messages[ts] = given
         return {"ok": True, "channel": CHANNEL, "ts": ts}
-
-
-class _Handler(BaseHTTPRequestHandler):
-    slack: SlackServer
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        if self.path.startswith("/upload/"):
-            self.slack.files[self.path.removeprefix("/upload/")]["content"] = body
-            return self._answer(200, b"OK")
-        if self.path.startswith("/api/files."):
-            return self._file(dict(parse_qsl(body.decode())))
-        given = json.loads(body)
-        self.slack.requests.append((self.path, given))
-        hooked = self.path == HOOK
-        if not hooked and self.headers["Authorization"] != f"Bearer {TOKEN}":
-            return self._answer(200, {"ok": False, "error": "invalid_auth"})
-        if faults := list(_faults(given, hooked)):
-            self.slack.faults += faults
-            return (
-                self._answer(400, b"invalid_payload")
-                if hooked
-                else self._answer(200, {"ok": False, "error": "invalid_blocks"})
-            )
-        status, error, headers = self.slack.failures.pop(0) if self.slack.failures else (200, "", {})
-        if error and error != SILENT:
-            return self._answer(status, error.encode() if hooked else {"ok": False, "error": error}, headers)
-        if hooked:
-            self.slack.hooked.append(given)
-            answer: Any = b"ok"
-        else:
-            answer = self.slack.chat(self.path.removeprefix("/api/"), given)
-        if error == SILENT:
-            self.close_connection = True
-            return None
-        return self._answer(200, answer)
-
-    def _file(self, given: dict[str, str]) -> None:
-        """https://docs.slack.dev/reference/methods/files.getUploadURLExternal and files.completeUploadExternal."""
-        self.slack.requests.append((self.path, given))
-        if self.headers["Authorization"] != f"Bearer {TOKEN}":
-            return self._answer(200, {"ok": False, "error": "invalid_auth"})
-        if "files:write" not in self.slack.scopes:
-            return self._answer(200, {"ok": False, "error": "missing_scope", "needed": "files:write"})
-        if self.slack.file_error:
-            return self._answer(200, {"ok": False, "error": self.slack.file_error})
-        if self.path.endswith("getUploadURLExternal"):
-            number = f"F{len(self.slack.files)}"
-            self.slack.files[number] = given
-            return self._answer(200, {"ok": True, "upload_url": f"{self.slack.url}/upload/{number}", "file_id": number})
-        [named] = json.loads(given["files"])
-        file = self.slack.files[named["id"]]
-        self.slack.faults += _file_faults(file, given, self.slack.messages)
-        file |= {**given, **named}
-        return self._answer(200, {"ok": True, "files": [{"id": named["id"]}]})
-
-    def _answer(self, status: int, body: Any, headers: dict[str, str] | None = None) -> None:
-        data = body if isinstance(body, bytes) else json.dumps(body).encode()
-        self.send_response(status)
-        said = {"X-OAuth-Scopes": self.slack.scopes} if self.slack.says_scopes else {}
-        for name, value in {"Content-Length": str(len(data)), **said, **(headers or {})}.items():
-            self.send_header(name, value)
-        self.send_header("Content-Type", "text/plain" if isinstance(body, bytes) else "application/json")
-        self.end_headers()
-        self.wfile.write(data)
-
-    def log_message(self, *_: object) -> None:
-        pass
 
 
 def _file_faults(file: dict[str, Any], given: dict[str, str], messages: dict[str, Any]) -> Iterator[str]:
